@@ -1,0 +1,25 @@
+// Every error of drover: one row each. Numbers are never reused; a new error is a new row in its module's range.
+// DR_ERR(name, number, exit code, RPC status, hint)
+//   exit code: 1 failed, 2 usage, 3 difference found, 4 authentication, signature or permission, 5 unreachable,
+//              6 failed and rolled back, 7 target needs repair, 8 waiting for a gate or approval, 124 time-out, 130 interrupted
+//   RPC status: the canonical codes of gRPC, by number (0 OK .. 16 UNAUTHENTICATED)
+//   hint: what to do next when the place of the error knows nothing better; "" for none
+// Ranges: base 1-99, trust 100-199, db 200-249, sql 250-299, revision 300-349, rpc 350-399, engine 400-499,
+//         core 500-549, cli 550-599, agent 600-649.
+
+// base
+DR_ERR(INTERNAL, 1, 1, 13, "this is a defect of drover; please report it with the message above")
+DR_ERR(USAGE, 2, 2, 3, "")
+DR_ERR(NOMEM, 3, 1, 8, "")
+DR_ERR(LIMIT, 4, 1, 8, "")
+DR_ERR(IO, 5, 1, 13, "")
+DR_ERR(NOT_FOUND, 6, 1, 5, "")
+DR_ERR(EXISTS, 7, 1, 6, "")
+DR_ERR(PERMISSION, 8, 4, 7, "")
+DR_ERR(TIMEOUT, 9, 124, 4, "")
+DR_ERR(INTERRUPTED, 10, 130, 1, "")
+DR_ERR(INVALID, 11, 1, 3, "")
+DR_ERR(CONFLICT, 12, 1, 10, "")
+DR_ERR(CONFIG, 13, 2, 9, "")
+DR_ERR(DIFFERENCE, 14, 3, 9, "")
+DR_ERR(WAITING, 15, 8, 9, "")
