@@ -1,0 +1,26 @@
+// Review: lint of whole revisions. Checks every section of every revision of a graph and collects
+// findings.
+#ifndef DR_REVISION_REVIEW_H
+#define DR_REVISION_REVIEW_H
+
+#include "revision/graph.h"
+#include "sql/lint.h"
+
+// Runs all rules over `nodes` (parents first) for every engine that each names. Findings (not
+// sorted) go to `out`, whose arena must outlive it, as must the graph. Fails only when the checking
+// itself cannot be done.
+DR_MUST_CHECK enum dr_rc
+dr_review_nodes(const struct dr_nodes *nodes, struct dr_findings *out, struct dr_err *err);
+
+// A whole folder for `drover lint`: each file that does not parse is a finding and the others are
+// still reviewed; then the graph's own errors, then dr_review_nodes. `files` (may be NULL) limits
+// what is reported to these paths.
+DR_MUST_CHECK enum dr_rc dr_review_folder(const char *folder, const struct dr_names *files,
+                                          struct dr_findings *out, struct dr_err *err);
+
+// An error of dr_revision_parse, dr_graph_* or dr_plan_compile as a finding. `text` is the file's
+// bytes (may be NULL).
+void
+dr_review_error(const struct dr_err *err, const char *text, size_t len, struct dr_findings *out);
+
+#endif
