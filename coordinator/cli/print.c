@@ -1,0 +1,197 @@
+// Tables through libsmartcols (this file is its only door), JSON through jansson.
+
+#include "coordinator/cli/print.h"
+#include "coordinator/cli/cli.h"
+
+#include <libsmartcols/libsmartcols.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COLUMNS_MAX 16u
+
+struct dr_table {
+    struct libscols_table *table;
+    size_t columns;
+};
+
+static bool
+is_set(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0';
+}
+
+bool
+dr_print_wants_color(const char *when)
+{
+    if (when != NULL && !dr_str_eq(when, "auto")) {
+        return dr_str_eq(when, "always");
+    }
+    if (is_set("NO_COLOR")) {
+        return false;
+    }
+    if (is_set("FORCE_COLOR") || is_set("CLICOLOR_FORCE")) {
+        return true;
+    }
+    const char *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && term != NULL && !dr_str_eq(term, "dumb");
+}
+
+struct dr_table *
+dr_table_new(const char *const *columns)
+{
+    struct dr_table *t = calloc(1, sizeof(*t));
+    if (t == NULL || (t->table = scols_new_table()) == NULL) {
+        free(t);
+        return NULL;
+    }
+    scols_table_enable_noencoding(t->table, 0);
+    scols_table_set_column_separator(t->table, "  ");
+    for (; columns[t->columns] != NULL && t->columns < COLUMNS_MAX; t->columns++) {
+        scols_table_new_column(t->table, columns[t->columns], 0,
+                               t->columns == 0 ? SCOLS_FL_TREE : 0);
+    }
+    return t;
+}
+
+size_t
+dr_table_row(struct dr_table *t, size_t parent, const char *const *cells)
+{
+    struct libscols_line *above =
+        parent == SIZE_MAX ? NULL : scols_table_get_line(t->table, parent);
+    struct libscols_line *line = scols_table_new_line(t->table, above);
+    for (size_t i = 0; line != NULL && i < t->columns; i++) {
+        scols_line_set_data(line, i, cells[i]);
+    }
+    return scols_table_get_nlines(t->table) - 1;
+}
+
+void
+dr_table_print(struct dr_table *t, FILE *to)
+{
+    scols_table_set_stream(t->table, to);
+    if (!isatty(fileno(to))) {
+        scols_table_enable_nowrap(t->table, 1);
+        scols_table_set_termforce(t->table, SCOLS_TERMFORCE_NEVER);
+    }
+    scols_print_table(t->table);
+}
+
+void
+dr_table_free(struct dr_table **table)
+{
+    if (*table != NULL) {
+        scols_unref_table((*table)->table);
+        free(*table);
+        *table = NULL;
+    }
+}
+
+void
+dr_print_json(const struct dr_cli *cli, json_t *value)
+{
+    size_t flags = cli->format == DR_CLI_JSONL ? JSON_COMPACT : JSON_INDENT(2);
+    json_dumpf(value, stdout, flags | JSON_ENSURE_ASCII);
+    fputc('\n', stdout);
+    json_decref(value);
+}
+
+const char *
+dr_tone_begin(const struct dr_cli *cli, enum dr_tone tone)
+{
+    static const char *const codes[] = {"", "\033[32m", "\033[33m", "\033[31m", "\033[2m"};
+    return cli->color ? codes[tone] : "";
+}
+
+const char *
+dr_tone_end(const struct dr_cli *cli, enum dr_tone tone)
+{
+    return cli->color && tone != DR_TONE_PLAIN ? "\033[0m" : "";
+}
+
+void
+dr_print_digest(char out[20], const uint8_t *bytes, size_t len)
+{
+    char hex[17] = "";
+    if (bytes != NULL && len >= 8) {
+        dr_hex(hex, bytes, 8);
+    }
+    snprintf(out, 20, "%.8s%s%.8s", hex, hex[0] ? " " : "", hex[0] ? hex + 8 : "");
+}
+
+const char *
+dr_print_safe(const struct dr_cli *cli, const char *text)
+{
+    struct dr_buf shown = {0};
+    dr_show(&shown, text, strlen(text), false);
+    const char *kept = dr_arena_str(cli->arena, shown.data ? shown.data : "");
+    dr_buf_fini(&shown);
+    return kept ? kept : "";
+}
+
+void
+dr_print_note(const struct dr_cli *cli, const char *fmt, ...)
+{
+    va_list args;
+    if (cli->quiet) {
+        return;
+    }
+    va_start(args, fmt);
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+// One line from standard input without its end; false at its end.
+static bool
+read_line(char *line, size_t size)
+{
+    if (fgets(line, (int)size, stdin) == NULL) {
+        return false;
+    }
+    line[strcspn(line, "\r\n")] = '\0';
+    return true;
+}
+
+enum dr_rc
+dr_ask_yes(const struct dr_cli *cli, const char *question, bool *out, struct dr_err *err)
+{
+    char line[64];
+    if (cli->yes) {
+        *out = true;
+        return DR_OK;
+    }
+    if (!cli->interactive) {
+        dr_err_set(err, DR_E_USAGE, "%s nobody can be asked here", question);
+        return dr_err_hint(err, "the same command with --yes");
+    }
+    fprintf(stderr, "%s [y/N] ", question);
+    *out = read_line(line, sizeof(line)) && (line[0] == 'y' || line[0] == 'Y');
+    return DR_OK;
+}
+
+enum dr_rc
+dr_ask_name(const struct dr_cli *cli, const char *question, const char *name, struct dr_err *err)
+{
+    char line[256] = "";
+    const char *confirm = dr_cli_option(cli, "confirm");
+    if (confirm == NULL && !cli->interactive) {
+        dr_err_set(err, DR_E_USAGE, "'%s' must be typed, and nobody can be asked here", name);
+        return dr_err_hint(err, "the same command with --confirm=%s", name);
+    }
+    if (confirm == NULL) {
+        fprintf(stderr, "%s: ", question);
+        if (!read_line(line, sizeof(line))) {
+            line[0] = '\0';
+        }
+        confirm = line;
+    }
+    if (!dr_str_eq(confirm, name)) {
+        dr_err_set(err, DR_E_USAGE, "'%s' was typed, '%s' was wanted; nothing was done",
+                   dr_print_safe(cli, confirm), name);
+        return dr_err_hint(err, "the same command again");
+    }
+    return DR_OK;
+}

@@ -1,0 +1,51 @@
+// Output: tables and trees for people (libsmartcols), JSON for programs, colours only where a
+// terminal shows them.
+#ifndef DR_CLI_PRINT_H
+#define DR_CLI_PRINT_H
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#include <jansson.h>
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct dr_cli;
+
+// --color > NO_COLOR > FORCE_COLOR, CLICOLOR_FORCE > a terminal that is not dumb.
+bool dr_print_wants_color(const char *when);
+
+// A table of at most 16 columns; cells are escaped for terminals. `fini` frees it.
+struct dr_table;
+struct dr_table *
+dr_table_new(const char *const *columns); // ends with NULL; NULL when memory is out
+// A row of as many cells as columns, ended by NULL; NULL cells may not be given (use "").
+// `parent` (a row's number, from 0) makes it a tree; SIZE_MAX: none. Returns the row's number.
+size_t dr_table_row(struct dr_table *table, size_t parent, const char *const *cells);
+void dr_table_print(struct dr_table *table, FILE *to);
+void dr_table_free(struct dr_table **table);
+
+// Prints a JSON value with its `schema` key and takes the reference. One line for jsonl.
+void dr_print_json(const struct dr_cli *cli, json_t *value);
+// Words for states, coloured where allowed: good (green), waiting (yellow), bad (red), plain.
+enum dr_tone { DR_TONE_PLAIN, DR_TONE_GOOD, DR_TONE_WAIT, DR_TONE_BAD, DR_TONE_DIM };
+const char *dr_tone_begin(const struct dr_cli *cli, enum dr_tone tone);
+const char *dr_tone_end(const struct dr_cli *cli, enum dr_tone tone);
+// "3b9f77c2 10ab44de": the first 8 bytes of a digest for people. `out` has 20 bytes.
+void dr_print_digest(char out[20], const uint8_t *bytes, size_t len);
+// Escapes text for a terminal into an arena string of `cli`.
+const char *dr_print_safe(const struct dr_cli *cli, const char *text);
+// A line on standard error unless --quiet.
+void dr_print_note(const struct dr_cli *cli, const char *fmt, ...) DR_PRINTF(2, 3);
+// Asks a mild question on the terminal; --yes answers it. DR_E_USAGE when nobody can be asked.
+DR_MUST_CHECK enum dr_rc
+dr_ask_yes(const struct dr_cli *cli, const char *question, bool *out, struct dr_err *err);
+// Asks for a name to be typed; `--confirm=NAME` answers it. DR_E_USAGE when it differs or nobody
+// can be asked.
+DR_MUST_CHECK enum dr_rc
+dr_ask_name(const struct dr_cli *cli, const char *question, const char *name, struct dr_err *err);
+
+#endif
