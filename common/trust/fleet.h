@@ -1,5 +1,6 @@
-// Fleet: agents, targets and the policy of each environment. A small signed part names the Merkle root of the entries.
-// Entries stand in order: targets by name, then environments by name (bytewise).
+// Fleet: agents, targets and the policy of each environment. A small signed part names the Merkle
+// root of the entries. Entries stand in order: targets by name, then environments by name
+// (bytewise).
 #ifndef DR_TRUST_FLEET_H
 #define DR_TRUST_FLEET_H
 
@@ -26,44 +27,45 @@ struct dr_fleet_entry {
     uint8_t sha256[32];
 };
 
-// Verifies under the root's fleet role; content checks. Time is not looked at here. DR_E_BAD_ENVELOPE, DR_E_WRONG_TYPE,
-// DR_E_QUORUM, DR_E_BAD_DOCUMENT, DR_E_BAD_FLEET, DR_E_WRONG_CLUSTER.
-DR_MUST_CHECK enum dr_rc dr_fleet_load(struct dr_arena *arena, const struct dr_root *root,
-                                       struct dr_bytes wire, struct dr_fleet *out,
-                                       struct dr_err *err);
+// Verifies under the root's fleet role; content checks. Time is not looked at here.
+// DR_E_BAD_ENVELOPE, DR_E_WRONG_TYPE, DR_E_QUORUM, DR_E_BAD_DOCUMENT, DR_E_BAD_FLEET,
+// DR_E_WRONG_CLUSTER.
+DR_MUST_CHECK enum dr_rc
+dr_fleet_load(struct dr_arena *arena, const struct dr_root *root, struct dr_bytes wire,
+              struct dr_fleet *out, struct dr_err *err);
 // May `next` take the place of `held`? DR_E_ROLLBACK, DR_E_EQUIVOCATION, DR_E_FAST_FORWARD.
-DR_MUST_CHECK enum dr_rc dr_fleet_follows(const Drover__V1__Fleet *held,
-                                          const uint8_t held_sha256[32],
-                                          const struct dr_fleet *next, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_fleet_follows(const Drover__V1__Fleet *held, const uint8_t held_sha256[32],
+                 const struct dr_fleet *next, struct dr_err *err);
 // DR_E_FREEZE_FLEET when expired at `now`.
-DR_MUST_CHECK enum dr_rc dr_fleet_check_time(const Drover__V1__Fleet *fleet, int64_t now,
-                                             struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_fleet_check_time(const Drover__V1__Fleet *fleet, int64_t now, struct dr_err *err);
 
 // One leaf with its path. DR_E_BAD_PROOF, DR_E_BAD_DOCUMENT, DR_E_BAD_FLEET.
 DR_MUST_CHECK enum dr_rc dr_fleet_entry_prove(struct dr_arena *arena, const struct dr_fleet *fleet,
                                               const Drover__V1__ProvenEntry *proven,
                                               struct dr_fleet_entry *out, struct dr_err *err);
-// All leaves in order: the Merkle root, the order, unique names, every target's environment there, no agent key in two
-// environments. For those who hold the whole fleet. Errors as above.
-DR_MUST_CHECK enum dr_rc dr_fleet_entries_check(struct dr_arena *arena,
-                                                const struct dr_fleet *fleet,
-                                                const struct dr_bytes *leaves, size_t n_leaves,
-                                                struct dr_fleet_entry **out, struct dr_err *err);
-// Packs `header` (entries_root and entries_count are filled in here) and the sorted `entries` (sorted in place) for
-// signing; everything is checked as the verifier will.
-DR_MUST_CHECK enum dr_rc dr_fleet_draft(struct dr_arena *arena, Drover__V1__Fleet header,
-                                        Drover__V1__FleetEntry **entries, size_t n_entries,
-                                        struct dr_bytes *out_payload, struct dr_bytes **out_leaves,
-                                        struct dr_err *err);
+// All leaves in order: the Merkle root, the order, unique names, every target's environment there,
+// no agent key in two environments. For those who hold the whole fleet. Errors as above.
+DR_MUST_CHECK enum dr_rc
+dr_fleet_entries_check(struct dr_arena *arena, const struct dr_fleet *fleet,
+                       const struct dr_bytes *leaves, size_t n_leaves, struct dr_fleet_entry **out,
+                       struct dr_err *err);
+// Packs `header` (entries_root and entries_count are filled in here) and the sorted `entries`
+// (sorted in place) for signing; everything is checked as the verifier will.
+DR_MUST_CHECK enum dr_rc
+dr_fleet_draft(struct dr_arena *arena, Drover__V1__Fleet header, Drover__V1__FleetEntry **entries,
+               size_t n_entries, struct dr_bytes *out_payload, struct dr_bytes **out_leaves,
+               struct dr_err *err);
 // Leaf `index` of whole `leaves` with its path, in the arena, for a bundle or an update.
 DR_MUST_CHECK enum dr_rc dr_fleet_proof(struct dr_arena *arena, const struct dr_bytes *leaves,
                                         const struct dr_merkle_tree *tree, uint64_t index,
                                         Drover__V1__ProvenEntry **out, struct dr_err *err);
 
 // By name among decoded entries; NULL when not there.
-const struct dr_fleet_entry *dr_fleet_target(const struct dr_fleet_entry *entries, size_t n,
-                                             const char *name);
-const struct dr_fleet_entry *dr_fleet_environment(const struct dr_fleet_entry *entries, size_t n,
-                                                  const char *name);
+const struct dr_fleet_entry *
+dr_fleet_target(const struct dr_fleet_entry *entries, size_t n, const char *name);
+const struct dr_fleet_entry *
+dr_fleet_environment(const struct dr_fleet_entry *entries, size_t n, const char *name);
 
 #endif

@@ -1,4 +1,5 @@
-// Keys: files of signing keys (Ed25519) and transport keys (X25519), and the public line of a person or an agent.
+// Keys: files of signing keys (Ed25519) and transport keys (X25519), and the public line of a
+// person or an agent.
 #ifndef DR_TRUST_KEYFILE_H
 #define DR_TRUST_KEYFILE_H
 
@@ -34,8 +35,8 @@ struct dr_public {
 };
 
 // A new random key. DR_E_NOMEM, DR_E_INTERNAL (libsodium does not start).
-DR_MUST_CHECK enum dr_rc dr_key_generate(enum dr_key_kind kind, struct dr_key *out,
-                                         struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_key_generate(enum dr_key_kind kind, struct dr_key *out, struct dr_err *err);
 // The key of a given seed (32 bytes; copied). For import and for tests.
 DR_MUST_CHECK enum dr_rc dr_key_from_seed(enum dr_key_kind kind, const uint8_t seed[DR_KEY_SIZE],
                                           struct dr_key *out, struct dr_err *err);
@@ -51,33 +52,33 @@ DR_MUST_CHECK enum dr_rc dr_key_sign(const struct dr_key *key, struct dr_bytes b
 //   XChaCha20-Poly1305(secret 32 | public 32), all before it being additional data.
 // `passphrase` NULL makes an unattended file ("none": a zero key, so that damage is still noticed).
 // `out` is wiped by the caller (dr_secret_free).
-DR_MUST_CHECK enum dr_rc dr_keyfile_encode(const struct dr_key *key, struct dr_secret *passphrase,
-                                           enum dr_key_cost cost, const char *comment,
-                                           struct dr_secret **out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_keyfile_encode(const struct dr_key *key, struct dr_secret *passphrase, enum dr_key_cost cost,
+                  const char *comment, struct dr_secret **out, struct dr_err *err);
 // Back. `kind` 0 takes any. DR_E_KEY_FORMAT, DR_E_KEY_KIND, DR_E_KEY_COST (before any hashing),
 // DR_E_PASSPHRASE (missing or wrong, or the file was changed), DR_E_KEY_MISMATCH (public half).
 // With the default cost it takes about a second and 256 MiB.
-DR_MUST_CHECK enum dr_rc dr_keyfile_decode(struct dr_bytes text, enum dr_key_kind kind,
-                                           struct dr_secret *passphrase, struct dr_key *out,
-                                           struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_keyfile_decode(struct dr_bytes text, enum dr_key_kind kind, struct dr_secret *passphrase,
+                  struct dr_key *out, struct dr_err *err);
 
 // Writes a new file with mode 0600; DR_E_EXISTS if there is one.
-DR_MUST_CHECK enum dr_rc dr_keyfile_save(const char *path, const struct dr_key *key,
-                                         struct dr_secret *passphrase, enum dr_key_cost cost,
-                                         const char *comment, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_keyfile_save(const char *path, const struct dr_key *key, struct dr_secret *passphrase,
+                enum dr_key_cost cost, const char *comment, struct dr_err *err);
 // Reads a key file; refuses one that others may read (DR_E_PERMISSION). Else as dr_keyfile_decode.
-DR_MUST_CHECK enum dr_rc dr_keyfile_load(const char *path, enum dr_key_kind kind,
-                                         struct dr_secret *passphrase, struct dr_key *out,
-                                         struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_keyfile_load(const char *path, enum dr_key_kind kind, struct dr_secret *passphrase,
+                struct dr_key *out, struct dr_err *err);
 // True in `*out` when the file asks for a passphrase. Errors as dr_keyfile_load, without hashing.
-DR_MUST_CHECK enum dr_rc dr_keyfile_needs_passphrase(const char *path, bool *out,
-                                                     struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_keyfile_needs_passphrase(const char *path, bool *out, struct dr_err *err);
 
 // "drover-public-key 1 NAME ed25519:HEX x25519:HEX\n"
 void dr_public_format(struct dr_buf *out, const struct dr_public *key);
 // One such line; surrounding white space and nothing else is allowed. DR_E_KEY_FORMAT.
-DR_MUST_CHECK enum dr_rc dr_public_parse(const char *text, struct dr_public *out,
-                                         struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_public_parse(const char *text, struct dr_public *out, struct dr_err *err);
 
 // [a-z0-9._-], 1 to DR_NAME_MAX bytes, not beginning with '.' or '-'.
 bool dr_name_is_valid(const char *name);

@@ -1,4 +1,5 @@
-// Merkle trees as in RFC 6962 section 2.1: leaf SHA-256(00 | leaf), node SHA-256(01 | left | right).
+// Merkle trees as in RFC 6962 section 2.1: leaf SHA-256(00 | leaf), node SHA-256(01 | left |
+// right).
 #ifndef DR_TRUST_MERKLE_H
 #define DR_TRUST_MERKLE_H
 
@@ -21,10 +22,11 @@ struct dr_merkle_tree {
     } levels[DR_MERKLE_PATH_MAX + 1];
 };
 
-// Builds the tree over `leaves` in their order. O(n) hashes. DR_E_INVALID for none, DR_E_LIMIT at the arena's cap.
-DR_MUST_CHECK enum dr_rc dr_merkle_build(struct dr_arena *arena, const struct dr_bytes *leaves,
-                                         size_t n_leaves, struct dr_merkle_tree *out,
-                                         struct dr_err *err);
+// Builds the tree over `leaves` in their order. O(n) hashes. DR_E_INVALID for none, DR_E_LIMIT at
+// the arena's cap.
+DR_MUST_CHECK enum dr_rc
+dr_merkle_build(struct dr_arena *arena, const struct dr_bytes *leaves, size_t n_leaves,
+                struct dr_merkle_tree *out, struct dr_err *err);
 // The root's 32 bytes, in the tree.
 const uint8_t *dr_merkle_root(const struct dr_merkle_tree *tree);
 // The audit path of leaf `index` (< n_leaves), nearest sibling first. Returns its length.

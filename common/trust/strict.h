@@ -1,5 +1,6 @@
-// Strict decode: a protobuf message is accepted only in the one form that packing it again gives, without unknown
-// fields, with plain UTF-8, known enum values, digests of exact length and counts within limits.
+// Strict decode: a protobuf message is accepted only in the one form that packing it again gives,
+// without unknown fields, with plain UTF-8, known enum values, digests of exact length and counts
+// within limits.
 #ifndef DR_TRUST_STRICT_H
 #define DR_TRUST_STRICT_H
 
@@ -9,13 +10,14 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-// Decodes `bytes` as `type` into `arena`: nothing of the result points into `bytes`. Size, memory and counts are bounded
-// per type (table in strict.c). DR_E_BAD_DOCUMENT names the field; DR_E_LIMIT when too long or at the arena's cap.
-DR_MUST_CHECK enum dr_rc dr_strict_decode(struct dr_arena *arena,
-                                          const ProtobufCMessageDescriptor *type,
-                                          struct dr_bytes bytes, ProtobufCMessage **out,
-                                          struct dr_err *err);
-// Packs a message into the arena and decodes it strictly, so that nobody signs what others refuse. Errors as decode.
+// Decodes `bytes` as `type` into `arena`: nothing of the result points into `bytes`. Size, memory
+// and counts are bounded per type (table in strict.c). DR_E_BAD_DOCUMENT names the field;
+// DR_E_LIMIT when too long or at the arena's cap.
+DR_MUST_CHECK enum dr_rc
+dr_strict_decode(struct dr_arena *arena, const ProtobufCMessageDescriptor *type,
+                 struct dr_bytes bytes, ProtobufCMessage **out, struct dr_err *err);
+// Packs a message into the arena and decodes it strictly, so that nobody signs what others refuse.
+// Errors as decode.
 DR_MUST_CHECK enum dr_rc dr_strict_encode(struct dr_arena *arena, const ProtobufCMessage *message,
                                           struct dr_bytes *out, struct dr_err *err);
 
