@@ -30,7 +30,8 @@ struct dr_caller {
 // INTERNAL. A call that was ended must not be used again.
 struct dr_call;
 
-// `request` lives in the call's arena, as long as the call is open.
+// `request` lives in the call's arena, which is freed when the handler returns, also for a call
+// that stays open (an idle Watch costs little): copy what is needed later.
 typedef void (*dr_call_handler)(struct dr_call *call, const ProtobufCMessage *request, void *user);
 // The peer cancelled, went away or the deadline passed. The call is ended and freed after this
 // returns: forget it. Not called for a call that the handler ended itself.
@@ -40,6 +41,7 @@ typedef void (*dr_call_room_fn)(struct dr_call *call, void *user);
 
 const struct dr_caller *dr_call_caller(const struct dr_call *call);
 const struct dr_method *dr_call_method(const struct dr_call *call);
+// Memory of the request; NULL after the handler has returned.
 struct dr_arena *dr_call_arena(struct dr_call *call);
 // "192.0.2.7:52044", for logs.
 const char *dr_call_address(const struct dr_call *call);

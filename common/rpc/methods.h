@@ -19,7 +19,7 @@ enum dr_method_id {
     DR_METHOD_COUNT
 };
 
-// Who may call: a bit set of caller kinds would allow more than we want to say.
+// Who may call.
 enum dr_auth { DR_AUTH_ANYONE, DR_AUTH_PERSON, DR_AUTH_AGENT, DR_AUTH_PERSON_OR_AGENT };
 
 // What a client may do when it does not know whether a call was executed.
