@@ -1,8 +1,9 @@
-// The contract of an engine driver. run.c decides what is to be done and in which order; a driver knows how one kind of
-// database does it. PostgreSQL and SQLite pass the same suite (tests/contract/engine).
+// The contract of an engine driver. run.c decides what is to be done and in which order; a driver
+// knows how one kind of database does it. PostgreSQL and SQLite pass the same suite
+// (tests/contract/engine).
 //
-// One thread uses a driver at a time. Calls block up to their time-outs; a readable cancel_fd ends them with
-// DR_E_INTERRUPTED in a known state. Texts are UTF-8.
+// One thread uses a driver at a time. Calls block up to their time-outs; a readable cancel_fd ends
+// them with DR_E_INTERRUPTED in a known state. Texts are UTF-8.
 #ifndef DR_ENGINE_DRIVER_H
 #define DR_ENGINE_DRIVER_H
 
@@ -18,20 +19,21 @@
 
 struct dr_driver; // begins with struct dr_driver_base
 
-#define DR_BLOCKERS_MAX      8u
-#define DR_LEAKS_MAX         512u
-#define DR_SAMPLE_MAX        100u   // rows of a failed check that are kept
-#define DR_SAMPLE_CELL_MAX   200u   // bytes of one value of them
-#define DR_CHECK_ROWS_MAX    10000u // rows of a check that are read
-#define DR_STATEMENTS_MAX    1000000u
+#define DR_BLOCKERS_MAX    8u
+#define DR_DETAIL_MAX      256u
+#define DR_LEAKS_MAX       512u
+#define DR_SAMPLE_MAX      100u   // rows of a failed check that are kept
+#define DR_SAMPLE_CELL_MAX 200u   // bytes of one value of them
+#define DR_CHECK_ROWS_MAX  10000u // rows of a check that are read
+#define DR_STATEMENTS_MAX  1000000u
 
 struct dr_blocker {
     int32_t pid;
     char application[64];
     char user[64];
     char state[32];
-    char query[160];     // beginning of the statement; never sent to the coordinator
-    uint64_t age_ms;     // of its transaction
+    char query[160]; // beginning of the statement; never sent to the coordinator
+    uint64_t age_ms; // of its transaction
 };
 
 // What a driver tells while it waits; lives for the call.
@@ -43,23 +45,25 @@ struct dr_tick {
 };
 
 struct dr_driver_options {
-    const char *url;            // postgresql://..., or sqlite:PATH
-    const char *schema;         // PostgreSQL: schema of the tenant; "" is public. SQLite: ""
-    const char *tenant;         // key in the ledger; "" is the plain one
-    const char *name;           // for application_name and messages: the target's name, or "direct"
+    const char *url;    // postgresql://..., or sqlite:PATH
+    const char *schema; // PostgreSQL: schema of the tenant; "" is public. SQLite: ""
+    const char *tenant; // key in the ledger; "" is the plain one
+    const char *name;   // for application_name and messages: the target's name, or "direct"
     uint64_t connect_timeout_ms;
     uint64_t recover_timeout_ms; // how long an unknown COMMIT is looked into
     int cancel_fd;               // -1: none
-    void (*tick)(void *arg, const struct dr_tick *tick); // at most every 250 ms during a wait; may be NULL
+    void (*tick)(void *arg,
+                 const struct dr_tick *tick); // at most every 250 ms during a wait; may be NULL
     void *tick_arg;
 };
 
 struct dr_identity {
-    char system_identifier[64]; // PostgreSQL: pg_control_system(); SQLite: drover's id in the file, "" before the first run
+    char system_identifier[64]; // PostgreSQL: pg_control_system(); SQLite: drover's id in the file,
+                                // "" before the first run
     char database[1024];        // name, or path
     char schema[64];
-    char server_version[64];    // "15.20", "3.40.1"
-    uint32_t server_number;     // 150020, 3040001
+    char server_version[64]; // "15.20", "3.40.1"
+    uint32_t server_number;  // 150020, 3040001
 };
 
 struct dr_statement {
@@ -101,12 +105,14 @@ struct dr_check_result {
 // Change of the revision table that goes with a ledger row.
 struct dr_ledger_change {
     const struct dr_ledger_row *row;
-    enum dr_ledger_state state;    // of the revision after this row; ignored when it goes away
-    bool removes;                  // DOWN and completes
-    bool is_head;                  // after this row
-    const char *const *demoted;    // ids that stop being heads (parents of one that came)
+    bool touches;               // false (REMEDY): the revision table stays as it is
+    enum dr_ledger_state state; // of the revision after this row; ignored when it goes away
+    uint64_t since;             // see struct dr_ledger_revision
+    bool removes;               // DOWN and completes
+    bool is_head;               // after this row
+    const char *const *demoted; // ids that stop being heads (parents of one that came)
     size_t demoted_count;
-    const char *const *promoted;   // ids that become heads (parents of one that went)
+    const char *const *promoted; // ids that become heads (parents of one that went)
     size_t promoted_count;
 };
 
@@ -121,74 +127,91 @@ struct dr_exec {
     const struct dr_ledger_change *change;
     const struct dr_check *checks; // verify sections, run in a savepoint before COMMIT
     size_t checks_count;
-    bool synchronous;              // flushed before the call returns
-    struct dr_arena *arena;        // for results
+    bool may_leak;          // look for session state that it left
+    bool rebuilds;          // SQLite: foreign keys off outside, checked before COMMIT
+    bool synchronous;       // flushed before the call returns
+    struct dr_arena *arena; // for results
 };
 
 struct dr_exec_result {
-    bool committed; // false: it is certain that nothing of it is there
+    bool committed;          // false: it is certain that nothing of it is there
     size_t failed_statement; // index; SIZE_MAX: none
     char sqlstate[6];
-    uint64_t transaction; // PostgreSQL's xid; 0: unknown
-    char leaks[DR_LEAKS_MAX]; // session state that it left and that was reset; "" for none
-    size_t blockers_count;    // seen during the last lock wait
+    uint64_t transaction;       // PostgreSQL's xid; 0: unknown
+    char detail[DR_DETAIL_MAX]; // of a failure, without row data: may be reported
+    char leaks[DR_LEAKS_MAX];   // session state that it left and that was reset; "" for none
+    size_t blockers_count;      // seen during the last lock wait
     struct dr_blocker blockers[DR_BLOCKERS_MAX];
     size_t checks_count; // results of the verify sections that ran
     struct dr_check_result *checks;
 };
 
 enum dr_probe_state {
-    DR_PROBE_DONE = 1,     // its effect is there
-    DR_PROBE_ABSENT = 2,   // nothing of it is there: run it
-    DR_PROBE_DEBRIS = 3,   // half of it is there (an INVALID index): clean up, then run it
-    DR_PROBE_UNKNOWN = 4,  // nothing built in can tell
+    DR_PROBE_DONE = 1,    // its effect is there
+    DR_PROBE_ABSENT = 2,  // nothing of it is there: run it
+    DR_PROBE_DEBRIS = 3,  // half of it is there (an INVALID index): clean up, then run it
+    DR_PROBE_UNKNOWN = 4, // nothing built in can tell
 };
 
 struct dr_driver_ops {
     const char *name; // "postgresql", "sqlite"
 
-    // Connects and checks: DR_E_POOLER, DR_E_STANDBY, DR_E_SERVER_TOO_OLD, DR_E_IDENTITY, connection errors.
-    enum dr_rc (*open)(const struct dr_driver_options *options, struct dr_driver **out, struct dr_err *err);
+    // Connects and checks: DR_E_DB_POOLER, DR_E_DB_STANDBY, DR_E_DB_VERSION, connection errors.
+    enum dr_rc (*open)(const struct dr_driver_options *options, struct dr_driver **out,
+                       struct dr_err *err);
     void (*close)(struct dr_driver *driver);
     void (*identity)(const struct dr_driver *driver, struct dr_identity *out);
 
-    // Key A: keeps other runners out until unlock or close. Polls up to `wait_ms`, then DR_E_LOCKED.
+    // Key A: keeps other runners out until unlock or close. Polls up to `wait_ms`, then
+    // DR_E_LOCKED.
     enum dr_rc (*lock)(struct dr_driver *driver, uint64_t wait_ms, struct dr_err *err);
     void (*unlock)(struct dr_driver *driver);
 
     // Makes the ledger's tables when they are missing; under the lock. DR_E_LEDGER_NEWER.
     enum dr_rc (*ledger_ensure)(struct dr_driver *driver, struct dr_err *err);
-    // Reads it; `whole` replays and checks every row (DR_E_LEDGER_TAMPERED), otherwise the last one. Never writes.
-    enum dr_rc (*ledger_read)(struct dr_driver *driver, struct dr_arena *arena, bool whole, struct dr_ledger_view *out,
-                              struct dr_err *err);
+    // Reads it; `whole` replays and checks every row (DR_E_LEDGER_TAMPERED), otherwise the last
+    // one. Never writes.
+    enum dr_rc (*ledger_read)(struct dr_driver *driver, struct dr_arena *arena, bool whole,
+                              struct dr_ledger_view *out, struct dr_err *err);
     // Writes the owner ("" and zeros: none). Under the lock.
-    enum dr_rc (*ledger_own)(struct dr_driver *driver, const char *owner, const uint8_t key[32], struct dr_err *err);
+    enum dr_rc (*ledger_own)(struct dr_driver *driver, const char *owner, const uint8_t key[32],
+                             struct dr_err *err);
 
-    // Runs the unit, its ledger row and its checks as one transaction. Failure with out->committed false: rolled back.
-    // DR_E_COMMIT_UNKNOWN: call recover. DR_E_LOCK_TIMEOUT: may be tried again. `out` is filled either way.
-    enum dr_rc (*unit)(struct dr_driver *driver, const struct dr_exec *exec, struct dr_exec_result *out, struct dr_err *err);
+    // Runs the unit, its ledger row and its checks as one transaction. Failure with out->committed
+    // false: rolled back. DR_E_COMMIT_UNKNOWN: call recover. DR_E_DB_LOCK_TIMEOUT,
+    // DR_E_DB_DEADLOCK, DR_E_LOCKED (key B): may be tried again. `out` is filled either way.
+    enum dr_rc (*unit)(struct dr_driver *driver, const struct dr_exec *exec,
+                       struct dr_exec_result *out, struct dr_err *err);
     // Commits one ledger row by itself, flushed (intent rows, done rows, stamps).
-    enum dr_rc (*note)(struct dr_driver *driver, const struct dr_ledger_change *change, struct dr_err *err);
+    enum dr_rc (*note)(struct dr_driver *driver, const struct dr_ledger_change *change,
+                       struct dr_err *err);
+    // Makes what was committed without a flush durable.
+    enum dr_rc (*flush)(struct dr_driver *driver, struct dr_err *err);
     // Runs the one statement outside a transaction, under key B. Does not write the ledger.
-    enum dr_rc (*outside)(struct dr_driver *driver, const struct dr_exec *exec, struct dr_exec_result *out, struct dr_err *err);
+    enum dr_rc (*outside)(struct dr_driver *driver, const struct dr_exec *exec,
+                          struct dr_exec_result *out, struct dr_err *err);
     enum dr_rc (*probe)(struct dr_driver *driver, Drover__V1__Probe probe, const char *object,
-                        const struct dr_statement *statement, enum dr_probe_state *out, struct dr_err *err);
+                        const struct dr_statement *statement, enum dr_probe_state *out,
+                        struct dr_err *err);
     // Removes what a probe called debris.
     enum dr_rc (*clean)(struct dr_driver *driver, Drover__V1__Probe probe, const char *object,
                         const struct dr_statement *statement, struct dr_err *err);
 
-    // Runs one check in a transaction that is rolled back; READ ONLY for preflights. DR_OK whatever the verdict.
-    enum dr_rc (*check)(struct dr_driver *driver, const struct dr_check *check, bool read_only, struct dr_arena *arena,
-                        struct dr_check_result *out, struct dr_err *err);
+    // Runs one check in a transaction that is rolled back; READ ONLY for preflights. DR_OK whatever
+    // the verdict.
+    enum dr_rc (*check)(struct dr_driver *driver, const struct dr_check *check, bool read_only,
+                        struct dr_arena *arena, struct dr_check_result *out, struct dr_err *err);
 
-    // After DR_E_COMMIT_UNKNOWN or a lost connection: connects again, takes both keys, and tells whether the row with this
-    // head is in the ledger. DR_E_NEEDS_REPAIR when the server contradicts itself (a failover that lost the commit).
-    enum dr_rc (*recover)(struct dr_driver *driver, const struct dr_ledger_row *row, uint64_t transaction, bool *out_committed,
-                          struct dr_err *err);
+    // After DR_E_COMMIT_UNKNOWN or a lost connection: connects again, takes both keys, and tells
+    // whether the row with this head is in the ledger. DR_E_NEEDS_REPAIR when the server
+    // contradicts itself (a failover that lost the commit).
+    enum dr_rc (*recover)(struct dr_driver *driver, const struct dr_ledger_row *row,
+                          uint64_t transaction, bool *out_committed, struct dr_err *err);
 
-    // SHA-256 over the catalog of the tenant's schema, and the text it was made from (in the arena; may be NULL).
-    enum dr_rc (*fingerprint)(struct dr_driver *driver, struct dr_arena *arena, uint8_t out[32], const char **out_text,
-                              struct dr_err *err);
+    // SHA-256 over the catalog of the tenant's schema, and the text it was made from (in the arena;
+    // may be NULL).
+    enum dr_rc (*fingerprint)(struct dr_driver *driver, struct dr_arena *arena, uint8_t out[32],
+                              const char **out_text, struct dr_err *err);
 };
 
 struct dr_driver_base {
@@ -199,6 +222,7 @@ extern const struct dr_driver_ops dr_driver_pg;
 extern const struct dr_driver_ops dr_driver_sqlite;
 
 // The driver for a URL (postgresql://, postgres://, sqlite:); DR_E_INVALID names what it may be.
-DR_MUST_CHECK enum dr_rc dr_driver_find(const char *url, const struct dr_driver_ops **out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_driver_find(const char *url, const struct dr_driver_ops **out, struct dr_err *err);
 
 #endif

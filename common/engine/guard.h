@@ -1,5 +1,6 @@
-// The guard: reads the words of a statement before anything is sent, and refuses what would break the unit's transaction
-// or the protocol. It is no parser: it knows comments, quotes, dollar quotes and words, and errs on the side of refusing.
+// The guard: reads the words of a statement before anything is sent, and refuses what would break
+// the unit's transaction or the protocol. It is no parser: it knows comments, quotes, dollar quotes
+// and words, and errs on the side of refusing.
 #ifndef DR_ENGINE_GUARD_H
 #define DR_ENGINE_GUARD_H
 
@@ -12,19 +13,21 @@
 #include <stdint.h>
 
 struct dr_guard_facts {
-    char words[4][32];   // first words in upper case, comments skipped; "" when there are fewer
-    bool may_leak;       // may leave session state behind (SET, temporary objects, PREPARE, LISTEN, set_config, locks, ...)
-    bool needs_outside;  // the server refuses it inside a transaction (VACUUM, CREATE INDEX CONCURRENTLY, ...)
-    bool names_ledger;   // has the word "drover" or one that begins with "drover_" outside quotes and in quoted names
-    bool has_foreign_keys_pragma; // SQLite: PRAGMA foreign_keys or legacy_alter_table
-    size_t len;          // bytes without the trailing semicolon and blanks
+    char words[4][32];  // first words in upper case, comments skipped; "" when there are fewer
+    bool may_leak;      // may leave session state behind (SET, temporary objects, PREPARE, ...)
+    bool drops_table;   // DROP TABLE
+    bool renames_table; // ALTER TABLE ... RENAME TO
+    bool names_foreign_keys; // SQLite: PRAGMA foreign_keys
 };
 
-// Refuses with DR_E_FORBIDDEN_STATEMENT (hint says what to do instead): transaction commands (BEGIN, START, COMMIT, END,
-// ROLLBACK, ABORT, SAVEPOINT, RELEASE, PREPARE TRANSACTION), COPY from or to the client, backslash commands, SET ROLE and
-// SET SESSION AUTHORIZATION, DISCARD, database-wide commands, more than one statement, an unclosed quote or comment, NUL,
-// an empty statement, and with `engine` SQLite also ATTACH, DETACH. `line` goes into the error.
-DR_MUST_CHECK enum dr_rc dr_guard_statement(Drover__V1__Engine engine, const char *text, size_t len, const char *file,
-                                            uint32_t line, struct dr_guard_facts *out, struct dr_err *err);
+// Refuses with DR_E_FORBIDDEN_STATEMENT (hint says what to do instead): transaction commands
+// (BEGIN, START, COMMIT, END, ROLLBACK, ABORT, SAVEPOINT, RELEASE, PREPARE TRANSACTION), COPY,
+// backslash commands, SET ROLE and SET SESSION AUTHORIZATION, DISCARD, database-wide commands,
+// names in the ledger's schema, more than one statement, an unclosed quote or comment, NUL, an
+// empty statement, and with `engine` SQLite also ATTACH, DETACH. `file` and `line` go into the
+// error. `text` is `len` bytes.
+DR_MUST_CHECK enum dr_rc
+dr_guard_statement(Drover__V1__Engine engine, const char *text, size_t len, const char *file,
+                   uint32_t line, struct dr_guard_facts *out, struct dr_err *err);
 
 #endif

@@ -1,7 +1,8 @@
 // The engine: runs a plan over one target, the same for agent and command line.
 //
-// A handle holds one open target. `dr_engine_state` and `dr_engine_preflight` only read; `dr_engine_run` takes the locks,
-// works, and leaves a state that the ledger tells whatever happens. One thread at a time; calls block.
+// A handle holds one open target. `dr_engine_state` and `dr_engine_preflight` only read;
+// `dr_engine_run` takes the locks, works, and leaves a state that the ledger tells whatever
+// happens. One thread at a time; calls block.
 #ifndef DR_ENGINE_RUN_H
 #define DR_ENGINE_RUN_H
 
@@ -33,19 +34,20 @@ struct dr_engine_progress {
     const struct dr_blocker *blockers;
 };
 
-// Gives a revision file's bytes, found by SHA-256; they stay valid until the run ends. The engine checks the digest.
-typedef enum dr_rc (*dr_engine_file_fn)(void *arg, const uint8_t sha256[32], const char **out_bytes, size_t *out_len,
-                                        struct dr_err *err);
+// Gives a revision file's bytes, found by SHA-256; they stay valid until the run ends. The engine
+// checks the digest.
+typedef enum dr_rc (*dr_engine_file_fn)(void *arg, const uint8_t sha256[32], const char **out_bytes,
+                                        size_t *out_len, struct dr_err *err);
 
 // `{0}` plus url is a valid start; every time that is 0 gets its default.
 struct dr_engine_options {
     const char *url;
-    const char *schema;      // NULL: ""
-    const char *tenant;      // NULL: ""
-    const char *target;      // name of the target; NULL: "direct"
-    const char *environment; // for `only=`; NULL: sections with `only` are left out
-    const char *owner;          // the agent's name; NULL: direct mode, which refuses an owned ledger
-    const uint8_t *owner_key;   // 32 bytes, the agent's signing key; NULL in direct mode
+    const char *schema;       // NULL: ""
+    const char *tenant;       // NULL: ""
+    const char *target;       // name of the target; NULL: "direct"
+    const char *environment;  // for `only=`; NULL: sections with `only` are left out
+    const char *owner;        // the agent's name; NULL: direct mode, which refuses an owned ledger
+    const uint8_t *owner_key; // 32 bytes, the agent's signing key; NULL in direct mode
     uint64_t connect_timeout_ms; // 10 s
     uint64_t lock_wait_ms;       // how long another runner is waited for: 0 is not at all
     uint64_t retry_budget_ms;    // for lock time-outs of one unit, all tries together: 60 s
@@ -58,13 +60,13 @@ struct dr_engine_options {
 // What is to be done. Everything is borrowed for the call.
 struct dr_engine_job {
     const Drover__V1__Plan *plan;
-    Drover__V1__Mode mode;         // UP, DOWN, PROVE, STAMP, REMEDY
+    Drover__V1__Mode mode; // UP, DOWN, PROVE, STAMP, REMEDY
     uint8_t plan_sha256[32];
     const uint8_t *approval_sha256; // NULL: direct mode
     const char *remedy;             // REMEDY: the section's name
-    const uint8_t *expect_head;     // ledger head as in READY; NULL: any. DR_E_STATE_CHANGED otherwise
+    const uint8_t *expect_head; // ledger head as in READY; NULL: any. DR_E_STATE_CHANGED otherwise
     const uint8_t *expect_fingerprint; // NULL: any
-    bool with_fingerprints;         // fill the result's fingerprints (PROVE always does)
+    bool with_fingerprints;            // fill the result's fingerprints (PROVE always does)
     dr_engine_file_fn file;
     void *file_arg;
 };
@@ -103,10 +105,12 @@ struct dr_engine_unit {
 };
 
 enum dr_engine_outcome {
-    DR_ENGINE_NOTHING = 1,     // there was nothing to do
-    DR_ENGINE_DONE = 2,        // all of it is done and flushed
-    DR_ENGINE_ROLLED_BACK = 3, // stopped; every unit is done or not, the failing one left nothing behind
-    DR_ENGINE_REPAIR = 4,      // stopped; a unit outside a transaction is in doubt, or a check after the fact failed
+    DR_ENGINE_NOTHING = 1, // there was nothing to do
+    DR_ENGINE_DONE = 2,    // all of it is done and flushed
+    DR_ENGINE_ROLLED_BACK =
+        3, // stopped; every unit is done or not, the failing one left nothing behind
+    DR_ENGINE_REPAIR =
+        4, // stopped; a unit outside a transaction is in doubt, or a check after the fact failed
 };
 
 // Filled also when the run fails, as far as it came. All in the arena given to the call.
@@ -117,8 +121,8 @@ struct dr_engine_result {
     uint64_t position;
     uint8_t ledger_head[32];
     uint8_t fingerprint_before[32], fingerprint_after[32]; // zero unless asked for
-    uint8_t fingerprint_up[32], fingerprint_down[32];      // PROVE: after the first up, after the down
-    bool proved;                                           // PROVE: down gave before, and the second up the first
+    uint8_t fingerprint_up[32], fingerprint_down[32]; // PROVE: after the first up, after the down
+    bool proved; // PROVE: down gave before, and the second up the first
     size_t units_count;
     struct dr_engine_unit *units;
     size_t checks_count; // preflights and verify sections that ran
@@ -126,36 +130,45 @@ struct dr_engine_result {
     int64_t started, finished; // unix seconds
     uint64_t duration_ms;
     uint32_t retries;
-    char sqlstate[6]; // of the failure; "" when none
+    char sqlstate[6];            // of the failure; "" when none
     const char *failed_revision; // "" when none
     uint32_t failed_line;        // in that revision's file; 0: none
     size_t blockers_count;
     struct dr_blocker blockers[DR_BLOCKERS_MAX];
 };
 
-// Connects. Errors: DR_E_POOLER, DR_E_STANDBY, DR_E_SERVER_TOO_OLD, DR_E_IDENTITY, and those of the database door.
-DR_MUST_CHECK enum dr_rc dr_engine_open(const struct dr_engine_options *options, struct dr_engine **out, struct dr_err *err);
+// Connects. Errors: DR_E_DB_POOLER, DR_E_DB_STANDBY, DR_E_DB_VERSION, and those of the database
+// door.
+DR_MUST_CHECK enum dr_rc
+dr_engine_open(const struct dr_engine_options *options, struct dr_engine **out, struct dr_err *err);
 void dr_engine_close(struct dr_engine **engine);
 void dr_engine_identity(const struct dr_engine *engine, struct dr_identity *out);
 
-// Reads heads, ledger, flags, and (with_fingerprint) the catalog. `whole` checks every ledger row instead of the last.
-DR_MUST_CHECK enum dr_rc dr_engine_read_state(struct dr_engine *engine, struct dr_arena *arena, bool with_fingerprint, bool whole,
-                                              struct dr_engine_state *out, struct dr_err *err);
+// Reads heads, ledger, flags, and (with_fingerprint) the catalog. `whole` checks every ledger row
+// instead of the last.
+DR_MUST_CHECK enum dr_rc
+dr_engine_read_state(struct dr_engine *engine, struct dr_arena *arena, bool with_fingerprint,
+                     bool whole, struct dr_engine_state *out, struct dr_err *err);
 
-// Runs the preflight sections of what is pending, in READ ONLY transactions. DR_E_PREFLIGHT_FAILED when one failed or
-// erred; `*out` (array of `*out_count`, in the arena) is filled either way.
-DR_MUST_CHECK enum dr_rc dr_engine_preflight(struct dr_engine *engine, const struct dr_engine_job *job, struct dr_arena *arena,
-                                             struct dr_check_result **out, size_t *out_count, struct dr_err *err);
+// Runs the preflight sections of what is pending, in READ ONLY transactions. DR_E_PREFLIGHT_FAILED
+// when one failed or erred; `*out` (array of `*out_count`, in the arena) is filled either way.
+DR_MUST_CHECK enum dr_rc
+dr_engine_preflight(struct dr_engine *engine, const struct dr_engine_job *job,
+                    struct dr_arena *arena, struct dr_check_result **out, size_t *out_count,
+                    struct dr_err *err);
 
-// Does the job. Errors: DR_E_LOCKED, DR_E_LEDGER_OWNED, DR_E_LEDGER_NEWER, DR_E_LEDGER_TAMPERED, DR_E_STATE_CHANGED,
-// DR_E_NOT_CONTIGUOUS, DR_E_REVISION_CHANGED, DR_E_NO_DOWN, DR_E_FILE_DIGEST, DR_E_FORBIDDEN_STATEMENT (nothing ran);
-// DR_E_PREFLIGHT_FAILED (nothing of that revision ran); DR_E_ENGINE_FAILED, DR_E_VERIFY_FAILED, DR_E_LOCK_TIMEOUT,
-// DR_E_INTERRUPTED (rolled back to the last whole unit); DR_E_NEEDS_REPAIR. The error names file, line and column.
-DR_MUST_CHECK enum dr_rc dr_engine_run(struct dr_engine *engine, const struct dr_engine_job *job, struct dr_arena *arena,
-                                       struct dr_engine_result *out, struct dr_err *err);
+// Does the job. Errors: DR_E_LOCKED, DR_E_LEDGER_OWNED, DR_E_LEDGER_NEWER, DR_E_LEDGER_TAMPERED,
+// DR_E_STATE_CHANGED, DR_E_NOT_CONTIGUOUS, DR_E_REVISION_CHANGED, DR_E_NO_DOWN, DR_E_FILE_DIGEST,
+// DR_E_FORBIDDEN_STATEMENT (nothing ran); DR_E_PREFLIGHT_FAILED (nothing of that revision ran);
+// DR_E_ENGINE_FAILED, DR_E_VERIFY_FAILED, DR_E_LOCK_TIMEOUT, DR_E_INTERRUPTED (rolled back to the
+// last whole unit); DR_E_NEEDS_REPAIR. The error names file, line and column.
+DR_MUST_CHECK enum dr_rc
+dr_engine_run(struct dr_engine *engine, const struct dr_engine_job *job, struct dr_arena *arena,
+              struct dr_engine_result *out, struct dr_err *err);
 
-// Makes `owner` (of the options) the ledger's owner: an agent does this once, when it first serves the database.
-// DR_E_LEDGER_OWNED when another one owns it and `take_over` is false.
-DR_MUST_CHECK enum dr_rc dr_engine_own(struct dr_engine *engine, bool take_over, struct dr_err *err);
+// Makes `owner` (of the options) the ledger's owner: an agent does this once, when it first serves
+// the database. DR_E_LEDGER_OWNED when another one owns it and `take_over` is false.
+DR_MUST_CHECK enum dr_rc
+dr_engine_own(struct dr_engine *engine, bool take_over, struct dr_err *err);
 
 #endif
