@@ -44,7 +44,7 @@ DR_MUST_CHECK enum dr_rc dr_approval_decode(struct dr_arena *arena, struct dr_by
                                             struct dr_approval *out, struct dr_err *err);
 // Verifies under the root's approvers of `environment` (which comes from the caller's own
 // configuration or choice), then decodes. DR_E_BAD_ENVELOPE, DR_E_WRONG_TYPE, DR_E_QUORUM,
-// DR_E_BAD_DOCUMENT, DR_E_BAD_APPROVAL, DR_E_WRONG_CLUSTER, DR_E_WRONG_ENVIRONMENT.
+// DR_E_BAD_DOCUMENT, DR_E_BAD_APPROVAL, DR_E_FOREIGN_CLUSTER, DR_E_WRONG_ENVIRONMENT.
 DR_MUST_CHECK enum dr_rc
 dr_approval_load(struct dr_arena *arena, const struct dr_root *root, const char *environment,
                  struct dr_bytes wire, struct dr_approval *out, struct dr_err *err);

@@ -36,7 +36,7 @@ dr_attest_build(struct dr_arena *arena, Drover__V1__Attestation msg, const struc
                 struct dr_attest_state *out_state, struct dr_err *err);
 // Verifies under the agent key of one of `entries` (proven fleet entries), which must be its
 // target's. DR_E_BAD_ENVELOPE, DR_E_WRONG_TYPE, DR_E_BAD_SIGNATURE, DR_E_BAD_DOCUMENT,
-// DR_E_BAD_EVIDENCE, DR_E_WRONG_CLUSTER.
+// DR_E_BAD_EVIDENCE, DR_E_FOREIGN_CLUSTER.
 DR_MUST_CHECK enum dr_rc
 dr_attest_load(struct dr_arena *arena, const struct dr_fleet *fleet,
                const struct dr_fleet_entry *entries, size_t n_entries, struct dr_bytes wire,
@@ -58,7 +58,7 @@ dr_signoff_build(struct dr_arena *arena, Drover__V1__Signoff msg, const struct d
                  struct dr_bytes *out, uint8_t out_sha256[32], struct dr_err *err);
 // Verifies under the root: at least one person; a LIFT by the threshold of `environment`'s
 // approvers. A LIFT names in seen_sha256 the FREEZE, VETO or CANCEL that it ends.
-// DR_E_BAD_ENVELOPE, DR_E_WRONG_TYPE, DR_E_QUORUM, DR_E_BAD_DOCUMENT, DR_E_WRONG_CLUSTER.
+// DR_E_BAD_ENVELOPE, DR_E_WRONG_TYPE, DR_E_QUORUM, DR_E_BAD_DOCUMENT, DR_E_FOREIGN_CLUSTER.
 DR_MUST_CHECK enum dr_rc
 dr_signoff_load(struct dr_arena *arena, const struct dr_root *root, const char *environment,
                 struct dr_bytes wire, struct dr_signoff *out, struct dr_err *err);

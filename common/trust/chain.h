@@ -22,7 +22,7 @@ struct dr_chain_revision {
 
 // Verifies under the root's reviewers; ids and digests unique, parents earlier, WITHDRAW of what is
 // there, one live head per branch. DR_E_BAD_ENVELOPE, DR_E_WRONG_TYPE, DR_E_QUORUM,
-// DR_E_BAD_DOCUMENT, DR_E_BAD_CHAIN, DR_E_TWO_HEADS, DR_E_WRONG_CLUSTER.
+// DR_E_BAD_DOCUMENT, DR_E_BAD_CHAIN, DR_E_TWO_HEADS, DR_E_FOREIGN_CLUSTER.
 DR_MUST_CHECK enum dr_rc
 dr_chain_load(struct dr_arena *arena, const struct dr_root *root, struct dr_bytes wire,
               struct dr_chain *out, struct dr_err *err);

@@ -29,7 +29,7 @@ struct dr_fleet_entry {
 
 // Verifies under the root's fleet role; content checks. Time is not looked at here.
 // DR_E_BAD_ENVELOPE, DR_E_WRONG_TYPE, DR_E_QUORUM, DR_E_BAD_DOCUMENT, DR_E_BAD_FLEET,
-// DR_E_WRONG_CLUSTER.
+// DR_E_FOREIGN_CLUSTER.
 DR_MUST_CHECK enum dr_rc
 dr_fleet_load(struct dr_arena *arena, const struct dr_root *root, struct dr_bytes wire,
               struct dr_fleet *out, struct dr_err *err);

@@ -28,7 +28,7 @@ dr_root_first(struct dr_arena *arena, struct dr_bytes wire, const uint8_t pinned
               struct dr_root *out, struct dr_err *err);
 // Version current + 1, signed by the thresholds of both. The same root again gives DR_E_EXISTS, a
 // lower version or other bytes DR_E_ROLLBACK or DR_E_EQUIVOCATION, a gap DR_E_FAST_FORWARD; also
-// DR_E_WRONG_CLUSTER.
+// DR_E_FOREIGN_CLUSTER.
 DR_MUST_CHECK enum dr_rc
 dr_root_next(struct dr_arena *arena, const struct dr_root *current, struct dr_bytes wire,
              struct dr_root *out, struct dr_err *err);
