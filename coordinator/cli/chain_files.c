@@ -1,0 +1,89 @@
+// The project's revisions for the other commands.
+
+#include "coordinator/cli/chain_files.h"
+#include "coordinator/cli/project.h"
+
+#include "base/file.h"
+#include "db/db.h"
+
+#include <string.h>
+
+enum dr_rc
+dr_chain_files_load(struct dr_cli *cli, struct dr_graph **out, struct dr_err *err)
+{
+    enum dr_rc rc = dr_project_maybe(cli, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    const char *folder = cli->project->revisions;
+    if (!dr_path_exists(folder)) {
+        dr_err_set(err, DR_E_NOT_FOUND, "there is no folder '%s' with revisions", folder);
+        return dr_err_hint(err, "drover init, or go to the project's folder");
+    }
+    return dr_graph_load(folder, out, err);
+}
+
+void
+dr_chain_marks(const struct dr_node *node, struct dr_buf *out)
+{
+    for (size_t i = 0; i < node->revision->labels.count; i++) {
+        dr_buf_printf(out, "%s%s%s", i == 0 ? " (" : ", ", node->revision->labels.items[i],
+                      i + 1 == node->revision->labels.count ? ")" : "");
+    }
+    dr_buf_str(out, dr_node_is_head(node) ? " (head)" : "");
+    dr_buf_str(out, dr_node_is_branchpoint(node) ? " (branchpoint)" : "");
+    dr_buf_str(out, dr_node_is_mergepoint(node) ? " (mergepoint)" : "");
+}
+
+void
+dr_chain_parents(const struct dr_node *node, struct dr_buf *out)
+{
+    for (size_t i = 0; i < node->parent_count; i++) {
+        dr_buf_printf(out, "%s%s", i ? ", " : "", node->parents[i]->revision->id);
+    }
+    dr_buf_str(out, node->parent_count == 0 ? "<base>" : "");
+}
+
+void
+dr_chain_line(const struct dr_node *node, const char *marks, struct dr_buf *out)
+{
+    dr_chain_parents(node, out);
+    dr_buf_printf(out, " -> %s", node->revision->id);
+    dr_chain_marks(node, out);
+    dr_buf_printf(out, "%s, %s", marks, node->revision->message);
+}
+
+enum dr_rc
+dr_chain_engine(const char *url, Drover__V1__Engine *out, struct dr_err *err)
+{
+    switch (dr_db_kind_of(url)) {
+    case DR_DB_POSTGRES:
+        *out = DROVER__V1__ENGINE__POSTGRESQL;
+        return DR_OK;
+    case DR_DB_SQLITE:
+        *out = DROVER__V1__ENGINE__SQLITE;
+        return DR_OK;
+    case DR_DB_UNKNOWN:
+        break;
+    }
+    char shown[256];
+    dr_db_url_show(url, shown, sizeof(shown));
+    dr_err_set(err, DR_E_INVALID, "'%s' is no address of a database", shown);
+    return dr_err_hint(err, "postgresql://user@host/name, postgresql:///name or sqlite:FILE");
+}
+
+enum dr_rc
+dr_chain_file(void *arg, const uint8_t sha256[32], const char **out_bytes, size_t *out_len,
+              struct dr_err *err)
+{
+    const struct dr_graph *graph = arg;
+    for (size_t i = 0; i < dr_graph_count(graph); i++) {
+        const struct dr_node *node = dr_graph_at(graph, i);
+        if (memcmp(node->file_sha256, sha256, 32) == 0) {
+            *out_bytes = node->revision->bytes;
+            *out_len = node->revision->size;
+            return DR_OK;
+        }
+    }
+    return dr_err_set(err, DR_E_NOT_FOUND, "no revision file has the digest that the plan names");
+}

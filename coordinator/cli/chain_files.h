@@ -1,0 +1,31 @@
+// The revisions of the project's folder as every command sees them: the graph, words for its nodes,
+// a compiled plan.
+#ifndef DR_CLI_CHAIN_FILES_H
+#define DR_CLI_CHAIN_FILES_H
+
+#include "coordinator/cli/cli.h"
+#include "revision/graph.h"
+#include "revision/plan.h"
+
+// Loads the project's revisions folder. DR_E_NOT_FOUND with a hint when it is not there; graph
+// errors.
+DR_MUST_CHECK enum dr_rc
+dr_chain_files_load(struct dr_cli *cli, struct dr_graph **out, struct dr_err *err);
+
+// "1975ea83b712 -> ae1027a6acf0 (head), Add a column", as Alembic prints it; `marks` adds e.g. "
+// (current)".
+void dr_chain_line(const struct dr_node *node, const char *marks, struct dr_buf *out);
+// "(head)", "(branchpoint)", "(mergepoint)" with a blank before each; "" for none.
+void dr_chain_marks(const struct dr_node *node, struct dr_buf *out);
+// The parents' ids, ", " between; "<base>" for none.
+void dr_chain_parents(const struct dr_node *node, struct dr_buf *out);
+
+// The engine that a URL names. DR_E_INVALID tells what it may be.
+DR_MUST_CHECK enum dr_rc
+dr_chain_engine(const char *url, Drover__V1__Engine *out, struct dr_err *err);
+
+// A file of the graph by its SHA-256, as the engine asks for it; `arg` is the graph.
+enum dr_rc dr_chain_file(void *arg, const uint8_t sha256[32], const char **out_bytes,
+                         size_t *out_len, struct dr_err *err);
+
+#endif

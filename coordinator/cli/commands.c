@@ -1,0 +1,235 @@
+// Every command of drover as a row: help, man pages and completion come from here.
+
+#include "coordinator/cli/commands.h"
+
+static const struct dr_cli_option revision_options[] = {
+    {"message", 'm', "TEXT", "what it does, one line (required)"},
+    {"rev-id", 0, "ID", "its id (default: 12 random hex digits)"},
+    {"head", 0, "REVISION", "its parent (default: the only head)"},
+    {"splice", 0, NULL, "allow a parent that is not a head"},
+    {"branch-label", 0, "LABEL", "label of the branch that it begins"},
+    {"depends-on", 0, "ID", "another revision that must be there first"},
+    {"engine", 0, "LIST", "postgresql, sqlite or both with a comma"},
+    {0},
+};
+static const struct dr_cli_option history_options[] = {
+    {"rev-range", 'r', "A:B", "only what lies between A and B"},
+    {"verbose", 'v', NULL, "all that the header says"},
+    {0},
+};
+static const struct dr_cli_option verbose_options[] = {
+    {"verbose", 'v', NULL, "all that the header says"}, {0}};
+static const struct dr_cli_option show_options[] = {{"sql", 0, NULL, "the file's text too"}, {0}};
+static const struct dr_cli_option sql_options[] = {
+    {"engine", 0, "ENGINE", "postgresql (default) or sqlite"},
+    {"down", 0, NULL, "the way down, newest first"},
+    {0},
+};
+static const struct dr_cli_option current_options[] = {
+    {"url", 0, "URL", "database: postgresql:///name or sqlite:FILE"},
+    {"schema", 0, "NAME", "PostgreSQL: schema that the tables are in"},
+    {"check-heads", 0, NULL, "exit 3 unless the database is at the head"},
+    {"verify", 0, NULL, "check every row of the ledger"},
+    {"environment", 'e', "ENV", "with a coordinator: only this environment"},
+    {0},
+};
+static const struct dr_cli_option upgrade_options[] = {
+    {"url", 0, "URL", "one database without a coordinator: postgresql:///name or sqlite:FILE"},
+    {"schema", 0, "NAME", "PostgreSQL: schema that the tables go into"},
+    {"lock-wait", 0, "TIME", "wait this long for another runner (default: not at all)"},
+    {"environment", 'e', "ENV",
+     "rollout: only this environment; direct: sections marked only=ENV run too"},
+    {"target", 't', "GLOB", "rollout: only these targets"},
+    {"message", 'm', "TEXT", "rollout: a note for those who approve"},
+    {"on-failure", 0, "WHAT", "rollout: hold (default) or reverse"},
+    {"wait", 'w', NULL, "rollout: wait for its end"},
+    {"timeout", 0, "TIME", "with --wait: give up after this time (exit 124)"},
+    {"confirm", 0, "NAME", "answer to a question that wants a name typed"},
+    {0},
+};
+static const struct dr_cli_option init_options[] = {
+    {"name", 0, "NAME", "the project's name (default: the folder's)"},
+    {"person", 0, "NAME", "your name as a signer (default: your login)"},
+    {"people", 0, "FILES", "public key files of the people, with commas: a.pub,b.pub,c.pub"},
+    {"threshold", 0, "N", "how many of them must sign (default: 1)"},
+    {"staging-threshold", 0, "N", "how many for staging (default: 1)"},
+    {"environments", 0, "LIST", "in order (default: staging,production)"},
+    {"keys", 0, "DIR", "folder of your keys (default: .drover/keys)"},
+    {"coordinator", 0, "URL", "address of droverd (default: tcp://127.0.0.1:7800)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {"no-passphrase", 0, NULL, "unattended key, for tests and machines"},
+    {0},
+};
+static const struct dr_cli_option key_options[] = {
+    {"dir", 0, "DIR", "folder of the key files (default: .drover/keys)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {"no-passphrase", 0, NULL, "unattended key, for tests and machines"},
+    {0},
+};
+static const struct dr_cli_option sign_options[] = {
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
+static const struct dr_cli_option agent_options[] = {
+    {"environment", 'e', "ENV", "environment that the agent serves (required)"},
+    {"target", 't', "NAME=ENGINE[:DATABASE]",
+     "a target, e.g. production/orders=postgresql:orders; may be repeated"},
+    {"public-key", 0, "FILE", "the agent's public key file (required)"},
+    {"label", 0, "KEY=VALUE", "label of its targets; may be repeated"},
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
+static const struct dr_cli_option approve_options[] = {
+    {"environment", 'e', "ENV", "environment to approve (required)"},
+    {"expires", 0, "TIME", "how long the approval holds (default: the policy's longest)"},
+    {"on-failure", 0, "WHAT", "hold (default) or reverse"},
+    {"ack", 0, "FLAGS",
+     "READY flags that you accept: no-backup,drift,partial,regressed,foreign,new-epoch"},
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {"confirm", 0, "NAME", "the environment's name, instead of typing it"},
+    {"timeout", 0, "TIME", "wait this long for targets to get ready (default: not at all)"},
+    {0},
+};
+static const struct dr_cli_option signer_options[] = {
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {"note", 0, "TEXT", "what you looked at"},
+    {"environment", 'e', "ENV", "environment (default: the last one of the rollout)"},
+    {0},
+};
+static const struct dr_cli_option submit_options[] = {
+    {"dry-run", 0, NULL, "say what would be submitted"}, {0}};
+static const struct dr_cli_option watch_options[] = {
+    {"timeout", 0, "TIME", "give up after this time (exit 124)"},
+    {"until", 0, "STATE", "stop at this state of an environment, e.g. staging=applied"},
+    {0},
+};
+static const struct dr_cli_option status_options[] = {
+    {"environment", 'e', "ENV", "only this environment"},
+    {"target", 't', "GLOB", "only these targets"},
+    {0},
+};
+static const struct dr_cli_option log_options[] = {
+    {"rollout", 0, "R-N", "only this rollout"},
+    {"target", 't', "NAME", "only this target"},
+    {"verify", 0, NULL, "check every hash of the chain"},
+    {"file", 0, "FILE", "read an export (drover log -o jsonl) instead of asking the coordinator"},
+    {"limit", 'n', "N", "only the last N"},
+    {0},
+};
+static const struct dr_cli_option order_options[] = {
+    {"target", 't', "NAME", "only this target"},
+    {"note", 0, "TEXT", "why"},
+    {0},
+};
+static const struct dr_cli_option none[] = {{0}};
+
+#define AUTHOR "Author (no server needed)"
+#define LOOK   "Look"
+#define CHANGE "Change"
+#define ADMIN  "Keys, agents, administration"
+
+const struct dr_cli_command dr_cli_commands[] = {
+    {"init", AUTHOR, "", "make a project here: folders, keys, trust, configuration",
+     "With one person and one key everything is signed at once. With --people the root and the "
+     "fleet are written\n"
+     "unsigned, and each of them signs with `drover sign`.",
+     "drover init\ndrover init --people a.pub,b.pub,c.pub --threshold 2", init_options, 0, 0,
+     dr_cmd_init},
+    {"revision", AUTHOR, "", "write a new revision file to fill in", NULL,
+     "drover revision -m \"add users\"\ndrover revision -m \"add users\" --rev-id "
+     "20260213_add_users --engine postgresql,sqlite",
+     revision_options, 0, 0, dr_cmd_revision},
+    {"lint", AUTHOR, "[FILE...]", "check revision files before anyone reads them", NULL,
+     "drover lint\ndrover lint revisions/004_monthly_reviews.sql\ndrover lint --output json", none,
+     0, -1, dr_cmd_lint},
+    {"history", AUTHOR, "", "the chain, newest first", NULL,
+     "drover history\ndrover history --verbose\ndrover history -r -3:head", history_options, 0, 0,
+     dr_cmd_history},
+    {"heads", AUTHOR, "", "the newest revisions", NULL, "drover heads", verbose_options, 0, 0,
+     dr_cmd_heads},
+    {"branches", AUTHOR, "", "where the chain splits", NULL, "drover branches", none, 0, 0,
+     dr_cmd_branches},
+    {"show", AUTHOR, "REVISION", "one revision", NULL, "drover show head\ndrover show ae10 --sql",
+     show_options, 1, 1, dr_cmd_show},
+    {"sql", AUTHOR, "A:B", "print the SQL that would run, byte for byte", NULL,
+     "drover sql base:head\ndrover sql base:head --engine sqlite\ndrover sql 003:004 --down",
+     sql_options, 1, 1, dr_cmd_sql},
+    {"current", LOOK, "", "the version of a database", NULL,
+     "drover current --url postgresql:///orders\ndrover current --url sqlite:app.db --check-heads",
+     current_options, 0, 0, dr_cmd_current},
+    {"status", LOOK, "", "every target: version, state, age, backup", NULL,
+     "drover status\ndrover status -e production", status_options, 0, 0, dr_cmd_status},
+    {"agents", LOOK, "", "agents that the coordinator knows", NULL, "drover agents", none, 0, 0,
+     dr_cmd_agents},
+    {"log", LOOK, "", "what happened, from the coordinator's chained log", NULL,
+     "drover log\ndrover log --verify\ndrover log -o jsonl > export.jsonl\ndrover log --verify "
+     "--file export.jsonl",
+     log_options, 0, 0, dr_cmd_log},
+    {"rollout list", LOOK, "", "all rollouts", NULL, "drover rollout list", none, 0, 0,
+     dr_cmd_rollout_list},
+    {"rollout show", LOOK, "R-N", "one rollout as a tree", NULL, "drover rollout show R-1", none, 1,
+     1, dr_cmd_rollout_show},
+    {"rollout watch", LOOK, "R-N", "follow a rollout until it ends or waits for people", NULL,
+     "drover rollout watch R-1\ndrover rollout watch R-1 --until staging=applied --timeout 10min\n"
+     "drover rollout watch R-1 --output jsonl",
+     watch_options, 1, 1, dr_cmd_rollout_watch},
+    {"checklist", LOOK, "R-N [sign ITEM]",
+     "the gates of a rollout with their evidence; sign an item", NULL,
+     "drover checklist R-1\ndrover checklist R-1 sign logs-reviewed --note \"read the staging "
+     "logs\"",
+     signer_options, 1, 3, dr_cmd_checklist},
+    {"submit", CHANGE, "[REVISION]", "hand revisions to the coordinator for approval", NULL,
+     "drover submit\ndrover submit --dry-run", submit_options, 0, 1, dr_cmd_submit},
+    {"approve chain", CHANGE, "", "sign the submitted revisions into the chain", NULL,
+     "drover approve chain", approve_options, 0, 0, dr_cmd_approve_chain},
+    {"upgrade", CHANGE, "REVISION", "bring databases up to a revision",
+     "With --url (or a project without coordinator) it works on that database at once. Otherwise "
+     "it makes a rollout\n"
+     "that goes through the environments, gate by gate.",
+     "drover upgrade head --url sqlite:app.db\ndrover upgrade +1 --url "
+     "postgresql:///orders\ndrover upgrade head",
+     upgrade_options, 1, 1, dr_cmd_upgrade},
+    {"downgrade", CHANGE, "REVISION", "take revisions back",
+     "With --url (or a project without coordinator) it works on that database at once. Otherwise "
+     "it makes a rollout.",
+     "drover downgrade -1 --url sqlite:app.db\ndrover downgrade base --url "
+     "postgresql:///scratch\ndrover downgrade -1",
+     upgrade_options, 1, 1, dr_cmd_downgrade},
+    {"approve", CHANGE, "R-N", "sign what is ready in one environment",
+     "Everything shown is read from the bytes that you sign, after your own drover compiled the "
+     "revisions again.",
+     "drover approve R-1 -e staging\ndrover approve R-1 -e production --confirm production",
+     approve_options, 1, 1, dr_cmd_approve},
+    {"rollout pause", CHANGE, "R-N", "start nothing more", NULL, "drover rollout pause R-1",
+     order_options, 1, 1, dr_cmd_rollout_order},
+    {"rollout resume", CHANGE, "R-N", "go on after a pause", NULL, "drover rollout resume R-1",
+     order_options, 1, 1, dr_cmd_rollout_order},
+    {"rollout retry", CHANGE, "R-N", "prepare failed or refused targets again", NULL,
+     "drover rollout retry R-1", order_options, 1, 1, dr_cmd_rollout_order},
+    {"rollout abort", CHANGE, "R-N", "end a rollout; what is running is finished", NULL,
+     "drover rollout abort R-1", order_options, 1, 1, dr_cmd_rollout_order},
+    {"key new", ADMIN, "NAME", "make your keys: signing, transport, public", NULL,
+     "drover key new alice\ndrover key new ci --no-passphrase --dir keys", key_options, 1, 1,
+     dr_cmd_key_new},
+    {"key show", ADMIN, "FILE", "what a key file holds, never the secret", NULL,
+     "drover key show .drover/keys/alice.pub", none, 1, 1, dr_cmd_key_show},
+    {"sign", ADMIN, "FILE", "add your signature to a root or fleet document", NULL,
+     "drover sign trust/root.1.drv", sign_options, 1, 1, dr_cmd_sign},
+    {"agent add", ADMIN, "NAME", "add an agent and its targets to the fleet", NULL,
+     "drover agent add orders-prod -e production --public-key agent.pub --target "
+     "production/orders=postgresql:orders",
+     agent_options, 1, 1, dr_cmd_agent_add},
+    {"ping", ADMIN, "", "reach the coordinator and say who I am to it", NULL, "drover ping", none,
+     0, 0, dr_cmd_ping},
+    {"rpc list", ADMIN, "", "methods of the coordinator", NULL, "drover rpc list", none, 0, 0,
+     dr_cmd_rpc_list},
+    {"rpc call", ADMIN, "METHOD [JSON]", "call one method", NULL,
+     "drover rpc call Health/Check '{}'", none, 1, 2, dr_cmd_rpc_call},
+    {"version", ADMIN, "", "versions of drover and its libraries", NULL, "drover version", none, 0,
+     0, dr_cmd_version},
+    {0},
+};

@@ -1,0 +1,52 @@
+// The functions behind the rows of commands.c, one file per group.
+#ifndef DR_CLI_COMMANDS_H
+#define DR_CLI_COMMANDS_H
+
+#include "coordinator/cli/cli.h"
+
+// cmd_revision.c: files, no database
+enum dr_rc dr_cmd_revision(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_lint(struct dr_cli *cli, struct dr_err *err);
+
+// cmd_history.c: the chain in the folder
+enum dr_rc dr_cmd_history(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_heads(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_branches(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_show(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_sql(struct dr_cli *cli, struct dr_err *err);
+
+// cmd_direct.c: one database, no coordinator
+enum dr_rc dr_cmd_direct_run(struct dr_cli *cli, const char *url, bool is_down, struct dr_err *err);
+enum dr_rc dr_cmd_current(struct dr_cli *cli, struct dr_err *err);
+
+// cmd_init.c, cmd_key.c: project, people, keys, agents
+enum dr_rc dr_cmd_init(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_sign(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_key_new(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_key_show(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_agent_add(struct dr_cli *cli, struct dr_err *err);
+
+// cmd_chain.c: revisions into the approved chain
+enum dr_rc dr_cmd_submit(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_approve_chain(struct dr_cli *cli, struct dr_err *err);
+
+// cmd_rollout.c, cmd_approve.c: rollouts
+enum dr_rc dr_cmd_upgrade(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_downgrade(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_approve(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_checklist(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_rollout_list(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_rollout_show(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_rollout_watch(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_rollout_order(struct dr_cli *cli, struct dr_err *err);
+
+// cmd_status.c, cmd_rpc.c: look
+enum dr_rc dr_cmd_status(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_agents(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_log(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_ping(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_rpc_list(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_rpc_call(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_version(struct dr_cli *cli, struct dr_err *err);
+
+#endif
