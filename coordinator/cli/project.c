@@ -16,6 +16,7 @@ static const struct dr_conf_key keys[] = {
     {"revisions", DR_CONF_STR, "revisions", false, NULL, "folder of the revision files"},
     {"trust", DR_CONF_STR, ".drover/trust", false, NULL,
      "folder of the documents that this person trusts"},
+    {"root", DR_CONF_STR, "trust/root.1.drv", false, NULL, "file of the first root"},
     {"url", DR_CONF_STR, NULL, false, NULL,
      "database of direct mode: postgresql:///name or sqlite:FILE"},
     {"coordinator", DR_CONF_STR, NULL, false, NULL, "address of droverd: tcp://host:7800"},
@@ -113,6 +114,7 @@ fill(struct dr_project *p, const struct dr_conf *conf, struct dr_err *err)
         char *out;
     } paths[] = {{"revisions", p->revisions},
                  {"trust", p->trust},
+                 {"root", p->root},
                  {"key", p->key},
                  {"transport", p->transport}};
     for (size_t i = 0; rc == DR_OK && i < DR_COUNT_OF(paths); i++) {

@@ -20,6 +20,7 @@ struct dr_project {
     char name[128];           // `project`: [a-z0-9._-]{1,64}
     char revisions[PATH_MAX]; // folder of the .sql files
     char trust[PATH_MAX];     // folder of this person's trusted documents (common/trust/store.h)
+    char root[PATH_MAX];      // file of the first root
     char url[4096];           // default database of direct mode
     char coordinator[512];    // tcp://host:port
     bool has_coordinator_key;

@@ -1,0 +1,68 @@
+// The coordinator as this person sees it: a connection, and documents that were verified under the
+// person's own root.
+#ifndef DR_CLI_REMOTE_H
+#define DR_CLI_REMOTE_H
+
+#include "coordinator/cli/cli.h"
+
+#include "rpc/client.h"
+#include "trust/keyfile.h"
+#include "trust/store.h"
+#include "trust/strict.h"
+
+#include "proto/service.pb-c.h"
+
+#define DR_REMOTE_DEADLINE_MS 15000u
+#define DR_REMOTE_LIST_MAX    1000u // documents of one answer
+
+// `{0}` is closed. `trust` is what this person trusts now; the coordinator's word never changes it
+// without signatures.
+struct dr_remote {
+    struct dr_cli *cli;
+    struct dr_rpc_client *client;
+    struct dr_trust_store *store;
+    const struct dr_trust *trust;
+};
+
+// Connects with the person's transport key and brings the trusted documents up to date.
+// DR_E_CONFIG, key errors, DR_E_UNREACHABLE, and the trust errors when the coordinator shows
+// something that does not verify.
+DR_MUST_CHECK enum dr_rc
+dr_remote_open(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err);
+// Only the trusted documents, without a connection.
+DR_MUST_CHECK enum dr_rc
+dr_remote_open_offline(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err);
+// Fetches newer roots, fleet and chain and verifies them.
+DR_MUST_CHECK enum dr_rc dr_remote_sync(struct dr_remote *remote, struct dr_err *err);
+void dr_remote_close(struct dr_remote *remote);
+
+// One call with the usual deadline; the reply lives in the cli's arena.
+DR_MUST_CHECK enum dr_rc
+dr_remote_call(struct dr_remote *remote, enum dr_method_id method, const ProtobufCMessage *request,
+               void *out_reply, struct dr_err *err);
+// Uploads a blob in pieces unless the coordinator has it. DR_OK also when it was there.
+DR_MUST_CHECK enum dr_rc dr_remote_put_blob(struct dr_remote *remote, const uint8_t sha256[32],
+                                            struct dr_bytes bytes, struct dr_err *err);
+// Fetches a blob of at most `max_bytes` and checks its digest. DR_E_NOT_FOUND, DR_E_CONFLICT
+// (another content).
+DR_MUST_CHECK enum dr_rc
+dr_remote_get_blob(struct dr_remote *remote, const uint8_t sha256[32], size_t max_bytes,
+                   struct dr_bytes *out, struct dr_err *err);
+// Uploads a signed document; `parts` may be NULL.
+DR_MUST_CHECK enum dr_rc
+dr_remote_put(struct dr_remote *remote, const char *kind, struct dr_bytes envelope,
+              const struct dr_bytes *parts, size_t n_parts, Drover__V1__PutDocumentReply **out,
+              struct dr_err *err);
+// A document by its digest.
+DR_MUST_CHECK enum dr_rc dr_remote_get(struct dr_remote *remote, const uint8_t sha256[32],
+                                       Drover__V1__Document **out, struct dr_err *err);
+// All documents that the request names, page after page, as envelopes in the arena.
+DR_MUST_CHECK enum dr_rc
+dr_remote_list(struct dr_remote *remote, Drover__V1__ListDocumentsRequest request,
+               Drover__V1__Document ***out, size_t *out_n, struct dr_err *err);
+// The person's signing key, from --key or drover.conf; asks for the passphrase when the file wants
+// one.
+DR_MUST_CHECK enum dr_rc
+dr_remote_signing_key(struct dr_cli *cli, struct dr_key *out, struct dr_err *err);
+
+#endif
