@@ -1,4 +1,5 @@
-// Backup of a target before its schema changes: taken by pg_dump or SQLite's backup API, checked, and named by its digest.
+// Backup of a target before its schema changes: taken by pg_dump or SQLite's backup API, checked,
+// and named by its digest.
 #ifndef DR_ENGINE_BACKUP_H
 #define DR_ENGINE_BACKUP_H
 
@@ -12,44 +13,49 @@
 struct dr_arena;
 struct Drover__V1__BackupRecord;
 
-// As in documents.proto (RestoreLevel): LISTED: the table of contents was read back, or integrity_check passed.
+// As in documents.proto (RestoreLevel): LISTED: the table of contents was read back, or
+// integrity_check passed.
 #define DR_BACKUP_LISTED 1
 
 struct dr_backup {
-    char tool[64];            // "pg_dump 15.20", "sqlite backup 3.40.1"
-    char location[PATH_MAX];  // absolute path
+    char tool[64];           // "pg_dump 15.20", "sqlite backup 3.40.1"
+    char location[PATH_MAX]; // absolute path
     char server_version[32];
     uint8_t sha256[32];
     uint64_t size_bytes;
     int64_t started, finished; // unix seconds
     uint32_t restore_level;
-    uint32_t entries;          // objects in the archive's table of contents; SQLite: rows of sqlite_schema
+    uint32_t entries; // objects in the archive's table of contents; SQLite: rows of sqlite_schema
 };
 
 struct dr_backup_options {
-    const char *folder;     // where the file goes (made with 0700 if missing)
-    const char *target;     // first part of the file's name
-    const char *password;   // PostgreSQL; NULL: the URL's
-    const char *pg_bindir;  // where pg_dump and pg_restore are; NULL: the newest fitting of /usr/lib/postgresql and PATH
-    uint64_t timeout_ms;    // for all of it; 0: 4 h
-    int cancel_fd;          // readable: stop, DR_E_INTERRUPTED; <= 0: none
+    const char *folder;    // where the file goes (made with 0700 if missing)
+    const char *target;    // first part of the file's name
+    const char *password;  // PostgreSQL; NULL: the URL's
+    const char *pg_bindir; // where pg_dump and pg_restore are; NULL: the newest fitting of
+                           // /usr/lib/postgresql and PATH
+    uint64_t timeout_ms;   // for all of it; 0: 4 h
+    int cancel_fd;         // readable: stop, DR_E_INTERRUPTED; <= 0: none
 };
 
-// Takes a backup into "<folder>/<target>-<UTC time>.dump" (".sqlite"), under another name until it is checked and
-// durable. Blocks. DR_E_BACKUP_TOOL (no pg_dump as new as the server), DR_E_BACKUP_SPACE, DR_E_BACKUP_FAILED (tool's own
-// words in the message), DR_E_BACKUP_EMPTY, DR_E_TIMEOUT, DR_E_INTERRUPTED, and connection errors of db. On failure no file
-// is left.
-DR_MUST_CHECK enum dr_rc dr_backup_pg(const char *url, const struct dr_backup_options *options, struct dr_backup *out,
-                                      struct dr_err *err);
+// Takes a backup into "<folder>/<target>-<UTC time>.dump" (".sqlite"), under another name until it
+// is checked and durable. Blocks. DR_E_BACKUP_TOOL (no pg_dump as new as the server),
+// DR_E_BACKUP_SPACE, DR_E_BACKUP_FAILED (tool's own words in the message), DR_E_BACKUP_EMPTY,
+// DR_E_TIMEOUT, DR_E_INTERRUPTED, and connection errors of db. On failure no file is left.
+DR_MUST_CHECK enum dr_rc dr_backup_pg(const char *url, const struct dr_backup_options *options,
+                                      struct dr_backup *out, struct dr_err *err);
 DR_MUST_CHECK enum dr_rc dr_backup_sqlite(const char *path, const struct dr_backup_options *options,
                                           struct dr_backup *out, struct dr_err *err);
 
-// Reads a backup again: size and digest as recorded (DR_E_BACKUP_CHANGED otherwise), and its contents' list.
-DR_MUST_CHECK enum dr_rc dr_backup_verify(const struct dr_backup *backup, const struct dr_backup_options *options,
-                                          struct dr_err *err);
+// Reads a backup again: size and digest as recorded (DR_E_BACKUP_CHANGED otherwise), and its
+// contents' list.
+DR_MUST_CHECK enum dr_rc
+dr_backup_verify(const struct dr_backup *backup, const struct dr_backup_options *options,
+                 struct dr_err *err);
 
-// The record for documents, its strings and bytes in `arena`; heads, fingerprint and keep_until are the caller's.
-// NULL when the arena is full.
-struct Drover__V1__BackupRecord *dr_backup_record(const struct dr_backup *backup, struct dr_arena *arena);
+// The record for documents, its strings and bytes in `arena`; heads, fingerprint and keep_until are
+// the caller's. NULL when the arena is full.
+struct Drover__V1__BackupRecord *
+dr_backup_record(const struct dr_backup *backup, struct dr_arena *arena);
 
 #endif

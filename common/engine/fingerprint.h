@@ -1,8 +1,9 @@
-// Fingerprint: the schema of a database as sorted lines of text, and their SHA-256. Two databases with the same schema
-// give the same bytes, whatever the order in which it came about.
+// Fingerprint: the schema of a database as sorted lines of text, and their SHA-256. Two databases
+// with the same schema give the same bytes, whatever the order in which it came about.
 //
-// A line is "KIND NAME: DEFINITION". No OIDs, column positions, owners or sequence values; without drover's own
-// objects. Texts that the server prints (views, constraints) are comparable within one major version.
+// A line is "KIND NAME: DEFINITION". No OIDs, column positions, owners or sequence values; without
+// drover's own objects. Texts that the server prints (views, constraints) are comparable within one
+// major version.
 #ifndef DR_ENGINE_FINGERPRINT_H
 #define DR_ENGINE_FINGERPRINT_H
 
@@ -14,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DR_FINGERPRINT_TEXT_MAX   (64u * 1048576u)
+#define DR_FINGERPRINT_TEXT_MAX     (64u * 1048576u)
 #define DR_FINGERPRINT_TOLERATE_MAX 256u
 
 struct dr_pg;
@@ -27,23 +28,29 @@ struct dr_fingerprint {
 };
 
 struct dr_fingerprint_options {
-    const char *schema;            // PostgreSQL: only this schema, names relative to it; NULL: all but the system's
-    const char *const *tolerate;   // patterns (* and ?) of "KIND NAME" to leave out, e.g. "grant *", "index tmp_*"
+    const char
+        *schema; // PostgreSQL: only this schema, names relative to it; NULL: all but the system's
+    const char *const
+        *tolerate; // patterns (* and ?) of "KIND NAME" to leave out, e.g. "grant *", "index tmp_*"
     size_t tolerate_count;
 };
 
-// Reads the catalog in one round trip; inside the caller's transaction if one is open, else in a read-only one of its own.
-// search_path is put back. Errors as dr_pg_exec's; DR_E_NOT_FOUND for a missing schema; DR_E_LIMIT.
-// Left out everywhere: schema drover, tables drover_* and alembic_version.
-DR_MUST_CHECK enum dr_rc dr_fingerprint_pg(struct dr_pg *pg, const struct dr_fingerprint_options *options,
-                                           const struct dr_db_wait *wait, struct dr_fingerprint *out, struct dr_err *err);
-DR_MUST_CHECK enum dr_rc dr_fingerprint_sqlite(struct dr_sqlite *db, const struct dr_fingerprint_options *options,
-                                               struct dr_fingerprint *out, struct dr_err *err);
+// Reads the catalog in one round trip; inside the caller's transaction if one is open, else in a
+// read-only one of its own. search_path is put back. Errors as dr_pg_exec's; DR_E_NOT_FOUND for a
+// missing schema; DR_E_LIMIT. Left out everywhere: schema drover, tables drover_* and
+// alembic_version.
+DR_MUST_CHECK enum dr_rc
+dr_fingerprint_pg(struct dr_pg *pg, const struct dr_fingerprint_options *options,
+                  const struct dr_db_wait *wait, struct dr_fingerprint *out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_fingerprint_sqlite(struct dr_sqlite *db, const struct dr_fingerprint_options *options,
+                      struct dr_fingerprint *out, struct dr_err *err);
 void dr_fingerprint_fini(struct dr_fingerprint *fingerprint);
 
-// What differs from `before` to `after`, a line each: "- KIND NAME: ...", "+ KIND NAME: ...", and for a changed one both
-// under "~ KIND NAME". At most `max_lines` lines are written to `out` (may be NULL), then "... and N more". Returns the
-// number of differing objects.
-size_t dr_fingerprint_diff(const char *before, const char *after, size_t max_lines, struct dr_buf *out);
+// What differs from `before` to `after`, a line each: "- KIND NAME: ...", "+ KIND NAME: ...", and
+// for a changed one both under "~ KIND NAME". At most `max_lines` lines are written to `out` (may
+// be NULL), then "... and N more". Returns the number of differing objects.
+size_t
+dr_fingerprint_diff(const char *before, const char *after, size_t max_lines, struct dr_buf *out);
 
 #endif
