@@ -51,6 +51,11 @@ struct dr_envelope {
 // DR_E_BAD_ENVELOPE, DR_E_WRONG_TYPE.
 DR_MUST_CHECK enum dr_rc dr_envelope_parse(struct dr_bytes wire, const char *type,
                                            struct dr_envelope *out, struct dr_err *err);
+// The same on a copy of `wire` in the arena, so that what was verified is what is used. Also
+// DR_E_LIMIT.
+DR_MUST_CHECK enum dr_rc
+dr_envelope_copy(struct dr_arena *arena, struct dr_bytes wire, const char *type,
+                 struct dr_envelope *out, struct dr_err *err);
 // The bytes that are signed. DR_E_LIMIT at the arena's cap.
 DR_MUST_CHECK enum dr_rc
 dr_envelope_pae(struct dr_arena *arena, struct dr_bytes type, struct dr_bytes payload,

@@ -57,10 +57,14 @@ DR_MUST_CHECK enum dr_rc
 dr_fleet_draft(struct dr_arena *arena, Drover__V1__Fleet header, Drover__V1__FleetEntry **entries,
                size_t n_entries, struct dr_bytes *out_payload, struct dr_bytes **out_leaves,
                struct dr_err *err);
-// Leaf `index` of whole `leaves` with its path, in the arena, for a bundle or an update.
-DR_MUST_CHECK enum dr_rc dr_fleet_proof(struct dr_arena *arena, const struct dr_bytes *leaves,
-                                        const struct dr_merkle_tree *tree, uint64_t index,
-                                        Drover__V1__ProvenEntry **out, struct dr_err *err);
+// Leaf `index` with its path, in the arena, for a bundle or an update; also for the leaves of an
+// approval. DR_E_LIMIT.
+DR_MUST_CHECK enum dr_rc
+dr_proven_make(struct dr_arena *arena, const struct dr_merkle_tree *tree, struct dr_bytes leaf,
+               uint64_t index, Drover__V1__ProvenEntry **out, struct dr_err *err);
+// True if the leaf hangs on `root` (32 bytes) of `n_leaves` leaves.
+bool dr_proven_is_true(const Drover__V1__ProvenEntry *proven, ProtobufCBinaryData root,
+                       uint64_t n_leaves);
 
 // By name among decoded entries; NULL when not there.
 const struct dr_fleet_entry *

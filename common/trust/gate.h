@@ -53,6 +53,12 @@ struct dr_gate_result {
 DR_MUST_CHECK enum dr_rc
 dr_gate_evaluate(struct dr_arena *arena, const struct dr_gate_input *input,
                  struct dr_gate_result **out, size_t *out_n, struct dr_err *err);
+// Which of the plan's revisions are to run: those that the target lacks, in DOWN those that it has.
+// `ready` NULL: all.
+DR_MUST_CHECK enum dr_rc
+dr_gate_to_run(struct dr_arena *arena, const struct dr_chain *chain, const Drover__V1__Plan *plan,
+               Drover__V1__Mode mode, const Drover__V1__Attestation *ready, bool **out,
+               struct dr_err *err);
 // "backup", "staged", "rollback-proved", "verified", or the item of a sign-off gate.
 const char *dr_gate_name(const Drover__V1__Gate *gate);
 
