@@ -1,0 +1,287 @@
+// agent add: a new version of the fleet with one more agent and its targets, signed by me.
+
+#include "coordinator/cli/chain_files.h"
+#include "coordinator/cli/commands.h"
+#include "coordinator/cli/print.h"
+#include "coordinator/cli/project.h"
+#include "coordinator/cli/remote.h"
+#include "coordinator/cli/trust_files.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "db/db.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TARGETS_PER_CALL_MAX 32u
+
+struct adding {
+    struct dr_cli *cli;
+    struct dr_public key;
+    const char *environment;
+    Drover__V1__FleetEntry **entries; // of the old fleet, then the new ones
+    size_t n_entries;
+    const Drover__V1__Fleet *old;
+    uint64_t version;
+};
+
+// The fleet to build on: the coordinator's when it answers, else the newest file.
+static enum dr_rc
+load_old(struct adding *a, struct dr_err *err)
+{
+    struct dr_cli *cli = a->cli;
+    struct dr_trust_file file = {0};
+    struct dr_fleet fleet = {0};
+    struct dr_fleet_entry *entries = NULL;
+    struct dr_envelope envelope;
+    ProtobufCMessage *message = NULL;
+    uint64_t version = dr_trust_file_newest(cli, "fleet");
+    if (version == 0) {
+        dr_err_set(err, DR_E_NOT_FOUND, "there is no trust/fleet.N.drv in '%s'",
+                   cli->project->folder);
+        return dr_err_hint(err, "drover init");
+    }
+    enum dr_rc rc = dr_trust_file_read(cli, dr_trust_file_path(cli, "fleet", version), &file, err);
+    rc = rc == DR_OK ? dr_envelope_parse(file.envelope, DR_TYPE_FLEET, &envelope, err) : rc;
+    rc = rc == DR_OK ? dr_strict_decode(cli->arena, &drover__v1__fleet__descriptor,
+                                        envelope.payload, &message, err)
+                     : rc;
+    if (rc != DR_OK) {
+        return rc;
+    }
+    fleet.msg = (const Drover__V1__Fleet *)message;
+    rc = dr_fleet_entries_check(cli->arena, &fleet, file.parts, file.n_parts, &entries, err);
+    a->old = fleet.msg;
+    a->version = version + 1;
+    a->n_entries = file.n_parts;
+    a->entries = dr_arena_array(cli->arena, file.n_parts + TARGETS_PER_CALL_MAX,
+                                sizeof(Drover__V1__FleetEntry *));
+    if (rc == DR_OK && a->entries == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; rc == DR_OK && i < file.n_parts; i++) {
+        ProtobufCMessage *copy = NULL;
+        rc = dr_strict_decode(cli->arena, &drover__v1__fleet_entry__descriptor, file.parts[i],
+                              &copy, err);
+        a->entries[i] = (Drover__V1__FleetEntry *)copy;
+    }
+    return rc;
+}
+
+static enum dr_rc
+read_key(struct adding *a, struct dr_err *err)
+{
+    const char *path = dr_cli_option(a->cli, "public-key");
+    char *text = NULL;
+    size_t len = 0;
+    if (path == NULL) {
+        dr_err_set(err, DR_E_USAGE, "the agent's public key is not given");
+        return dr_err_hint(
+            err, "--public-key FILE; on its host: drover-agent key new --dir DIR --name %s",
+            a->cli->args[0]);
+    }
+    enum dr_rc rc = dr_file_read(path, DR_KEYFILE_MAX, &text, &len, err);
+    rc = rc == DR_OK ? dr_public_parse(text, &a->key, err) : rc;
+    free(text);
+    return rc == DR_OK ? DR_OK : dr_err_wrap(err, "'%s'", path);
+}
+
+// Labels KEY=VALUE, sorted by key.
+static int
+by_key(const void *x, const void *y)
+{
+    return strcmp((*(Drover__V1__Label *const *)x)->key, (*(Drover__V1__Label *const *)y)->key);
+}
+
+static enum dr_rc
+add_labels(struct adding *a, Drover__V1__Target *target, struct dr_err *err)
+{
+    struct dr_cli *cli = a->cli;
+    target->labels = dr_arena_array(cli->arena, cli->given_count + 1, sizeof(*target->labels));
+    for (size_t i = 0; i < cli->given_count; i++) {
+        const char *text = cli->given[i].value;
+        if (!dr_str_eq(cli->given[i].option->name, "label")) {
+            continue;
+        }
+        const char *equals = strchr(text, '=');
+        Drover__V1__Label *label = dr_arena_alloc(cli->arena, sizeof(*label));
+        if (equals == NULL || label == NULL || target->labels == NULL) {
+            return dr_err_set(err, DR_E_USAGE, "--label takes KEY=VALUE, not '%s'", text);
+        }
+        drover__v1__label__init(label);
+        label->key = dr_arena_strn(cli->arena, text, (size_t)(equals - text));
+        label->value = dr_arena_str(cli->arena, equals + 1);
+        target->labels[target->n_labels++] = label;
+    }
+    if (target->n_labels > 1) {
+        qsort(target->labels, target->n_labels, sizeof(*target->labels), by_key);
+    }
+    return DR_OK;
+}
+
+// NAME=URL, or NAME=ENGINE[:DATABASE]. The URL stays here: only engine and database name go into
+// the fleet.
+static enum dr_rc
+parse_target(struct adding *a, const char *text, Drover__V1__Target *target, struct dr_err *err)
+{
+    struct dr_arena *arena = a->cli->arena;
+    const char *equals = strchr(text, '=');
+    const char *rest = equals ? equals + 1 : "";
+    if (equals == NULL) {
+        dr_err_set(err, DR_E_USAGE, "--target takes NAME=ENGINE[:DATABASE], not '%s'", text);
+        return dr_err_hint(err, "--target %s/orders=postgresql:orders", a->environment);
+    }
+    target->name = dr_arena_strn(arena, text, (size_t)(equals - text));
+    target->identity = dr_arena_alloc(arena, sizeof(*target->identity));
+    if (target->name == NULL || target->identity == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    drover__v1__database_identity__init(target->identity);
+    if (!dr_target_name_is_valid(target->name) ||
+        strncmp(target->name, a->environment, strlen(a->environment)) != 0 ||
+        target->name[strlen(a->environment)] != '/') {
+        dr_err_set(err, DR_E_USAGE, "'%s' is no target of environment '%s'", target->name,
+                   a->environment);
+        return dr_err_hint(err, "%s/NAME", a->environment);
+    }
+    if (dr_str_eq(rest, "sqlite") || dr_str_starts(rest, "sqlite:")) {
+        target->engine = DROVER__V1__ENGINE__SQLITE;
+    } else if (dr_str_eq(rest, "postgresql") ||
+               (dr_str_starts(rest, "postgresql:") && rest[11] != '/')) {
+        target->engine = DROVER__V1__ENGINE__POSTGRESQL;
+        target->identity->database = dr_arena_str(arena, rest[10] == ':' ? rest + 11 : "");
+    } else {
+        dr_err_set(err, DR_E_USAGE, "'%s' names no engine", rest);
+        return dr_err_hint(
+            err, "postgresql, postgresql:DATABASE or sqlite; the agent's own file holds the URL");
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+add_target(struct adding *a, const char *text, struct dr_err *err)
+{
+    struct dr_arena *arena = a->cli->arena;
+    Drover__V1__Target *target = dr_arena_alloc(arena, sizeof(*target));
+    Drover__V1__FleetEntry *entry = dr_arena_alloc(arena, sizeof(*entry));
+    if (target == NULL || entry == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    drover__v1__target__init(target);
+    drover__v1__fleet_entry__init(entry);
+    enum dr_rc rc = parse_target(a, text, target, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < a->n_entries; i++) {
+        if (a->entries[i]->target != NULL && dr_str_eq(a->entries[i]->target->name, target->name)) {
+            return dr_err_set(err, DR_E_EXISTS, "target '%s' is in the fleet already",
+                              target->name);
+        }
+    }
+    target->environment = dr_arena_str(arena, a->environment);
+    target->agent = dr_arena_str(arena, a->cli->args[0]);
+    target->agent_signing_key = dr_data(a->key.signing, 32);
+    target->agent_transport_key = dr_data(a->key.transport, 32);
+    target->state = DROVER__V1__TARGET_STATE__ACTIVE;
+    entry->target = target;
+    a->entries[a->n_entries++] = entry;
+    return add_labels(a, target, err);
+}
+
+static enum dr_rc
+add_targets(struct adding *a, struct dr_err *err)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < a->cli->given_count; i++) {
+        if (!dr_str_eq(a->cli->given[i].option->name, "target")) {
+            continue;
+        }
+        if (++count > TARGETS_PER_CALL_MAX) {
+            return dr_err_set(err, DR_E_LIMIT, "at most %u targets in one call",
+                              TARGETS_PER_CALL_MAX);
+        }
+        enum dr_rc rc = add_target(a, a->cli->given[i].value, err);
+        if (rc != DR_OK) {
+            return rc;
+        }
+    }
+    if (count == 0) {
+        dr_err_set(err, DR_E_USAGE, "no target is given");
+        return dr_err_hint(err, "--target %s/orders=postgresql:orders", a->environment);
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+draft_and_sign(struct adding *a, struct dr_trust_file *out, struct dr_err *err)
+{
+    Drover__V1__Fleet header = *a->old;
+    struct dr_bytes payload;
+    struct dr_key key = {0};
+    header.version = a->version;
+    header.issued = dr_now_unix_s();
+    header.expires = header.issued + DR_FLEET_VALID_S;
+    *out = (struct dr_trust_file){.kind = DR_TYPE_FLEET, .n_parts = a->n_entries};
+    enum dr_rc rc =
+        dr_fleet_draft(a->cli->arena, header, a->entries, a->n_entries, &payload, &out->parts, err);
+    rc = rc == DR_OK ? dr_remote_signing_key(a->cli, &key, err) : rc;
+    rc = rc == DR_OK
+             ? dr_envelope_sign(a->cli->arena, DR_TYPE_FLEET, payload, &key, &out->envelope, err)
+             : rc;
+    dr_key_fini(&key);
+    return rc;
+}
+
+static void
+hand_over(struct adding *a, const struct dr_trust_file *file)
+{
+    struct dr_remote remote = {0};
+    struct dr_err err = {0};
+    Drover__V1__PutDocumentReply *reply = NULL;
+    enum dr_rc rc = dr_remote_open(a->cli, &remote, &err);
+    rc = rc == DR_OK ? dr_remote_put(&remote, file->kind, file->envelope, file->parts,
+                                     file->n_parts, &reply, &err)
+                     : rc;
+    if (rc == DR_OK) {
+        printf("Coordinator: %u of %u signatures%s\n", reply->signatures, reply->needed,
+               reply->complete ? ", in force" : "");
+    } else {
+        dr_print_note(a->cli,
+                      "note: the coordinator did not take it now (%s)\n"
+                      "      name the file as `fleet` in droverd.conf, or type drover sign again "
+                      "when it runs",
+                      err.message);
+    }
+    dr_remote_close(&remote);
+}
+
+enum dr_rc
+dr_cmd_agent_add(struct dr_cli *cli, struct dr_err *err)
+{
+    struct adding a = {.cli = cli, .environment = dr_cli_option(cli, "environment")};
+    struct dr_trust_file file;
+    if (a.environment == NULL || !dr_name_is_valid(cli->args[0])) {
+        dr_err_set(err, DR_E_USAGE,
+                   a.environment ? "'%s' cannot be an agent's name"
+                                 : "agent '%s': no environment is given",
+                   cli->args[0]);
+        return dr_err_hint(err, "drover agent add NAME -e production --public-key FILE --target "
+                                "production/orders=postgresql");
+    }
+    enum dr_rc rc = dr_project_need(cli, err);
+    rc = rc == DR_OK ? read_key(&a, err) : rc;
+    rc = rc == DR_OK ? load_old(&a, err) : rc;
+    rc = rc == DR_OK ? add_targets(&a, err) : rc;
+    rc = rc == DR_OK ? draft_and_sign(&a, &file, err) : rc;
+    const char *path = dr_trust_file_path(cli, "fleet", a.version);
+    rc = rc == DR_OK ? dr_trust_file_write(path, &file, err) : rc;
+    if (rc != DR_OK) {
+        return rc;
+    }
+    printf("Agent %s added: %s\n", cli->args[0], path);
+    hand_over(&a, &file);
+    return DR_OK;
+}
