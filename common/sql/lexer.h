@@ -29,16 +29,16 @@ struct dr_sql_lexer {
     enum dr_sql_dialect dialect;
     const char *text;
     size_t len, pos;
-    uint32_t line;      // of `pos`
-    size_t line_offset; // where that line begins
+    uint32_t line, column; // of `pos`
 };
 
 void dr_sql_lexer_init(struct dr_sql_lexer *lexer, enum dr_sql_dialect dialect, const char *text,
                        size_t len);
 
 // The next statement into `*out`; false at the end of the text (`*out_rc` DR_OK) or when a string,
-// quoted name or comment is not closed (`*out_rc` DR_E_SQL_SYNTAX; `err` tells line and column
-// relative to the text, its file is left empty). Empty statements (";;") are passed over.
+// quoted name or comment is not closed (`*out_rc` DR_E_SQL_SYNTAX) or a backslash command stands
+// outside of them (DR_E_SQL_FORBIDDEN; `err` tells line and column relative to the text, its file
+// is left empty). Empty statements (";;") are passed over.
 DR_MUST_CHECK bool dr_sql_lexer_next(struct dr_sql_lexer *lexer, struct dr_sql_piece *out,
                                      enum dr_rc *out_rc, struct dr_err *err);
 
@@ -50,6 +50,13 @@ DR_MUST_CHECK enum dr_rc dr_sql_count(enum dr_sql_dialect dialect, const char *t
 // "CREATE INDEX CONCURRENTLY". Names and anything that is not a bare word end it. `out` is always
 // terminated.
 void dr_sql_first_words(const char *text, size_t len, unsigned max, char *out, size_t out_size);
+
+// What makes a statement one that drover never runs, by its first words alone: transaction
+// commands, COPY from or to the client, SET ROLE, CREATE DATABASE, ATTACH and their kin. NULL when
+// there is nothing; else a static name for messages
+// ("COPY FROM STDIN"). The engine asks before it pipelines, so a wrong plan cannot end a unit's
+// transaction.
+const char *dr_sql_forbidden(enum dr_sql_dialect dialect, const char *text, size_t len);
 
 // 1-based line and column (code points) of `offset` in `text`; an offset beyond the end means the
 // end.
