@@ -30,15 +30,13 @@ struct dr_agent_target {
 // root = "root.drv"                    the first root, and
 // root_sha256 = "<64 hex>"             its SHA-256, pinned
 // state = "/var/lib/drover-agent"      folder, made with mode 0700
-// key, transport_key                   files of `drover-agent key new`; fallbacks agent.key, agent.transport
-// backups = "..."                      folder; fallback STATE/backups
-// backup_keep = "30d"                  how long the agent says that it keeps one
-// pg_bindir = "..."                    where pg_dump is; fallback: looked for
-// net_user = "..."                     user of the net process when started as root
-// run_timeout = "24h"                  longest run of a plan
-// log = "info", log_format = "auto"
-// target "production/orders" { url = "postgresql:///orders" }
-// Paths are relative to the file's folder.
+// key, transport_key                   files of `drover-agent key new`; fallbacks agent.key,
+// agent.transport backups = "..."                      folder; fallback STATE/backups backup_keep =
+// "30d"                  how long the agent says that it keeps one pg_bindir = "..." where pg_dump
+// is; fallback: looked for net_user = "..."                     user of the net process when
+// started as root run_timeout = "24h"                  longest run of a plan log = "info",
+// log_format = "auto" target "production/orders" { url = "postgresql:///orders" } Paths are
+// relative to the file's folder.
 struct dr_agent_config {
     struct dr_conf *conf; // owns the texts
     char agent[DR_AGENT_NAME_SIZE], environment[DR_AGENT_NAME_SIZE];
@@ -57,11 +55,13 @@ struct dr_agent_config {
 
 // The table of keys, for `--help`; ends with {0}.
 const struct dr_conf_key *dr_agent_config_keys(void);
-// Reads and checks `path`. DR_E_CONFIG (key, hex, name, URL, target twice or of another environment), DR_E_NOT_FOUND,
-// DR_E_IO. Looks at no other file.
-DR_MUST_CHECK enum dr_rc dr_agent_config_read(const char *path, struct dr_agent_config *out, struct dr_err *err);
+// Reads and checks `path`. DR_E_CONFIG (key, hex, name, URL, target twice or of another
+// environment), DR_E_NOT_FOUND, DR_E_IO. Looks at no other file.
+DR_MUST_CHECK enum dr_rc
+dr_agent_config_read(const char *path, struct dr_agent_config *out, struct dr_err *err);
 void dr_agent_config_fini(struct dr_agent_config *config);
 // The target of that name, or NULL.
-const struct dr_agent_target *dr_agent_config_target(const struct dr_agent_config *config, const char *name);
+const struct dr_agent_target *
+dr_agent_config_target(const struct dr_agent_config *config, const char *name);
 
 #endif

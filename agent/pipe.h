@@ -1,5 +1,5 @@
-// Pipe: frames of proto/pipe.proto over a socket pair between two of drover-agent's processes. A frame is a u32
-// big-endian length (1 to DR_PIPE_FRAME_MAX) and one PipeFrame. One thread per pipe.
+// Pipe: frames of proto/pipe.proto over a socket pair between two of drover-agent's processes. A
+// frame is a u32 big-endian length (1 to DR_PIPE_FRAME_MAX) and one PipeFrame. One thread per pipe.
 #ifndef DR_AGENT_PIPE_H
 #define DR_AGENT_PIPE_H
 
@@ -30,13 +30,15 @@ void dr_pipe_init(struct dr_pipe *pipe, int fd);
 // Closes and wipes what is left. A closed pipe is accepted.
 void dr_pipe_fini(struct dr_pipe *pipe);
 
-// Queues a frame and writes what the socket takes without blocking. DR_E_LIMIT (frame or queue too long),
-// DR_E_AGENT_PIPE (the other side is gone).
-DR_MUST_CHECK enum dr_rc dr_pipe_send(struct dr_pipe *pipe, const Drover__V1__PipeFrame *frame, struct dr_err *err);
+// Queues a frame and writes what the socket takes without blocking. DR_E_LIMIT (frame or queue too
+// long), DR_E_AGENT_PIPE (the other side is gone).
+DR_MUST_CHECK enum dr_rc
+dr_pipe_send(struct dr_pipe *pipe, const Drover__V1__PipeFrame *frame, struct dr_err *err);
 // A frame without body in one line; texts and bytes may be NULL, `digest` has 32 bytes.
-DR_MUST_CHECK enum dr_rc dr_pipe_send_simple(struct dr_pipe *pipe, Drover__V1__PipeKind kind, uint64_t number,
-                                             const uint8_t *digest, struct dr_bytes body, const char *text,
-                                             struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_pipe_send_simple(struct dr_pipe *pipe, Drover__V1__PipeKind kind, uint64_t number,
+                    const uint8_t *digest, struct dr_bytes body, const char *text,
+                    struct dr_err *err);
 // Writes what is queued, as far as the socket takes it. DR_E_AGENT_PIPE.
 DR_MUST_CHECK enum dr_rc dr_pipe_flush(struct dr_pipe *pipe, struct dr_err *err);
 // True while something waits to be written: poll for POLLOUT.
@@ -44,14 +46,17 @@ bool dr_pipe_has_output(const struct dr_pipe *pipe);
 // Bytes queued and not yet written.
 size_t dr_pipe_queued(const struct dr_pipe *pipe);
 
-// Next whole frame, or NULL when there is none yet; never blocks. The caller frees it with dr_pipe_frame_free.
-// DR_E_AGENT_PIPE: end of file, a length out of range, a frame that does not decode or has no known kind.
-DR_MUST_CHECK enum dr_rc dr_pipe_receive(struct dr_pipe *pipe, Drover__V1__PipeFrame **out, struct dr_err *err);
+// Next whole frame, or NULL when there is none yet; never blocks. The caller frees it with
+// dr_pipe_frame_free. DR_E_AGENT_PIPE: end of file, a length out of range, a frame that does not
+// decode or has no known kind.
+DR_MUST_CHECK enum dr_rc
+dr_pipe_receive(struct dr_pipe *pipe, Drover__V1__PipeFrame **out, struct dr_err *err);
 // The same, waiting up to `timeout_ms` (writing meanwhile what is queued): DR_E_TIMEOUT.
-DR_MUST_CHECK enum dr_rc dr_pipe_wait(struct dr_pipe *pipe, int64_t timeout_ms, Drover__V1__PipeFrame **out,
-                                      struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_pipe_wait(struct dr_pipe *pipe, int64_t timeout_ms,
+                                      Drover__V1__PipeFrame **out, struct dr_err *err);
 // Waits until all that is queued is written. DR_E_TIMEOUT, DR_E_AGENT_PIPE.
-DR_MUST_CHECK enum dr_rc dr_pipe_drain(struct dr_pipe *pipe, int64_t timeout_ms, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_pipe_drain(struct dr_pipe *pipe, int64_t timeout_ms, struct dr_err *err);
 // Wipes and frees; NULL accepted, the pointer is cleared.
 void dr_pipe_frame_free(Drover__V1__PipeFrame **frame);
 

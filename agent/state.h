@@ -1,6 +1,7 @@
-// State: what an agent must not forget, in one SQLite file (rollback journal, synchronous=EXTRA, mode 0600): pushes taken,
-// the open READY of each target, approvals consumed, runs not finished, attestations not delivered, the attestation
-// counter, the last ledger heads, stops shown. Every call is durable when it returns DR_OK, or changed nothing.
+// State: what an agent must not forget, in one SQLite file (rollback journal, synchronous=EXTRA,
+// mode 0600): pushes taken, the open READY of each target, approvals consumed, runs not finished,
+// attestations not delivered, the attestation counter, the last ledger heads, stops shown. Every
+// call is durable when it returns DR_OK, or changed nothing.
 #ifndef DR_AGENT_STATE_H
 #define DR_AGENT_STATE_H
 
@@ -24,12 +25,14 @@
 
 struct dr_agent_state;
 
-// Opens (and makes) `folder`/agent.db. DR_E_AGENT_STATE_NEWER, DR_E_AGENT_STATE (damaged, not writable).
-// Two processes may have it open: each call is one transaction.
-DR_MUST_CHECK enum dr_rc dr_agent_state_open(const char *folder, struct dr_agent_state **out, struct dr_err *err);
+// Opens (and makes) `folder`/agent.db. DR_E_AGENT_STATE_NEWER, DR_E_AGENT_STATE (damaged, not
+// writable). Two processes may have it open: each call is one transaction.
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_open(const char *folder, struct dr_agent_state **out, struct dr_err *err);
 void dr_agent_state_close(struct dr_agent_state **state);
 
-// ------------------------------------------------------------------------------------------------------------ pushes
+// ------------------------------------------------------------------------------------------------------------
+// pushes
 
 // Work for one target, kept until it is done.
 struct dr_agent_task {
@@ -39,31 +42,40 @@ struct dr_agent_task {
     const char *target;
     struct dr_bytes body;
 };
-// Notes a push as taken and, when `task->target` is not NULL, queues it: a newer PREPARE takes the place of a waiting
-// one of its target. `*out_is_new` false: this id was taken before. DR_E_LIMIT when too much waits.
-DR_MUST_CHECK enum dr_rc dr_agent_state_take(struct dr_agent_state *state, uint64_t seq, struct dr_bytes id,
-                                             const struct dr_agent_task *task, bool *out_is_new, struct dr_err *err);
+// Notes a push as taken and, when `task->target` is not NULL, queues it: a newer PREPARE takes the
+// place of a waiting one of its target. `*out_is_new` false: this id was taken before. DR_E_LIMIT
+// when too much waits.
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_take(struct dr_agent_state *state, uint64_t seq, struct dr_bytes id,
+                    const struct dr_agent_task *task, bool *out_is_new, struct dr_err *err);
 // Sequence number of the last push taken; 0: none.
-DR_MUST_CHECK enum dr_rc dr_agent_state_after_seq(struct dr_agent_state *state, uint64_t *out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_after_seq(struct dr_agent_state *state, uint64_t *out, struct dr_err *err);
 // The oldest task of `target` (in the arena); out->id 0 when none waits.
-DR_MUST_CHECK enum dr_rc dr_agent_state_next_task(struct dr_agent_state *state, struct dr_arena *arena,
-                                                  const char *target, struct dr_agent_task *out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_next_task(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
+                         struct dr_agent_task *out, struct dr_err *err);
 // Drops a task without a word; 0 is accepted.
-DR_MUST_CHECK enum dr_rc dr_agent_state_drop_task(struct dr_agent_state *state, int64_t id, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_drop_task(struct dr_agent_state *state, int64_t id, struct dr_err *err);
 // Drops the tasks of targets that are not among the `n` names.
-DR_MUST_CHECK enum dr_rc dr_agent_state_drop_foreign(struct dr_agent_state *state, const char *const *targets, size_t n,
-                                                     struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_drop_foreign(struct dr_agent_state *state, const char *const *targets, size_t n,
+                            struct dr_err *err);
 
-// ------------------------------------------------------------------------------------------------------- what is known
+// -------------------------------------------------------------------------------------------------------
+// what is known
 
 // The payload of the open READY, or of the newest BACKUP; len 0 when there is none. In the arena.
-DR_MUST_CHECK enum dr_rc dr_agent_state_ready(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
-                                              struct dr_bytes *out, struct dr_err *err);
-DR_MUST_CHECK enum dr_rc dr_agent_state_backup(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
-                                               struct dr_bytes *out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_ready(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
+                     struct dr_bytes *out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_backup(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
+                      struct dr_bytes *out, struct dr_err *err);
 // Drops open READYs: of `target`, or all (NULL). `*out_count` how many.
-DR_MUST_CHECK enum dr_rc dr_agent_state_disarm(struct dr_agent_state *state, const char *target, uint32_t *out_count,
-                                               struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_agent_state_disarm(struct dr_agent_state *state, const char *target,
+                                               uint32_t *out_count, struct dr_err *err);
 
 // What the agent saw when it last changed the target, after a synchronous commit.
 struct dr_agent_record {
@@ -75,15 +87,20 @@ struct dr_agent_record {
 DR_MUST_CHECK enum dr_rc dr_agent_state_record(struct dr_agent_state *state, const char *target,
                                                struct dr_agent_record *out, struct dr_err *err);
 
-// VETO, CANCEL, FREEZE and LIFT as they came: added (a known one is no error), and all of them (in the arena).
-DR_MUST_CHECK enum dr_rc dr_agent_state_add_stop(struct dr_agent_state *state, const uint8_t sha256[32],
-                                                 struct dr_bytes envelope, struct dr_err *err);
-DR_MUST_CHECK enum dr_rc dr_agent_state_stops(struct dr_agent_state *state, struct dr_arena *arena,
-                                              ProtobufCBinaryData **out, size_t *out_n, struct dr_err *err);
+// VETO, CANCEL, FREEZE and LIFT as they came: added (a known one is no error), and all of them (in
+// the arena).
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_add_stop(struct dr_agent_state *state, const uint8_t sha256[32],
+                        struct dr_bytes envelope, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_stops(struct dr_agent_state *state, struct dr_arena *arena,
+                     ProtobufCBinaryData **out, size_t *out_n, struct dr_err *err);
 
-// -------------------------------------------------------------------------------------------------------------- runs
+// --------------------------------------------------------------------------------------------------------------
+// runs
 
-// A consumed approval whose run is not reported yet. `spec` is a packed WorkerRun without the plan's bytes.
+// A consumed approval whose run is not reported yet. `spec` is a packed WorkerRun without the
+// plan's bytes.
 struct dr_agent_run {
     bool exists;
     uint8_t approval_sha256[32], ready_sha256[32];
@@ -92,17 +109,22 @@ struct dr_agent_run {
     int64_t started; // unix seconds
     uint32_t attempts;
 };
-// Consumes the open READY `run->ready_sha256` of `target` and notes the run, in one transaction: after this the approval
-// is used up for ever. DR_E_NO_READY when that READY is no longer open (disarmed, consumed), DR_E_AGENT_CONSUMED when the
-// READY or the approval was consumed before, DR_E_AGENT_STATE when it cannot be written: then nothing may run.
-DR_MUST_CHECK enum dr_rc dr_agent_state_consume(struct dr_agent_state *state, const char *target,
-                                                const struct dr_agent_run *run, int64_t task, struct dr_err *err);
-DR_MUST_CHECK enum dr_rc dr_agent_state_run(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
-                                            struct dr_agent_run *out, struct dr_err *err);
+// Consumes the open READY `run->ready_sha256` of `target` and notes the run, in one transaction:
+// after this the approval is used up for ever. DR_E_NO_READY when that READY is no longer open
+// (disarmed, consumed), DR_E_AGENT_CONSUMED when the READY or the approval was consumed before,
+// DR_E_AGENT_STATE when it cannot be written: then nothing may run.
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_consume(struct dr_agent_state *state, const char *target,
+                       const struct dr_agent_run *run, int64_t task, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_run(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
+                   struct dr_agent_run *out, struct dr_err *err);
 // Counts one more attempt of the target's run.
-DR_MUST_CHECK enum dr_rc dr_agent_state_attempt(struct dr_agent_state *state, const char *target, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_attempt(struct dr_agent_state *state, const char *target, struct dr_err *err);
 
-// ------------------------------------------------------------------------------------------------------------ reports
+// ------------------------------------------------------------------------------------------------------------
+// reports
 
 struct dr_agent_outgoing {
     uint8_t sha256[32]; // of the payload
@@ -114,28 +136,31 @@ struct dr_agent_change {
     const char *target;
     const struct dr_agent_outgoing *outgoing;
     size_t n_outgoing;
-    struct dr_attest_state attest;   // after the last of them
-    struct dr_bytes ready;           // payload: becomes the open READY in place of an older one; len 0: none
+    struct dr_attest_state attest; // after the last of them
+    struct dr_bytes ready; // payload: becomes the open READY in place of an older one; len 0: none
     uint8_t ready_sha256[32];
-    struct dr_bytes backup;          // payload: becomes the newest BACKUP; len 0: none
+    struct dr_bytes backup;               // payload: becomes the newest BACKUP; len 0: none
     const struct dr_agent_record *record; // NULL: stays
-    bool drops_ready;                // the state changed: what was signed over it is void
+    bool drops_ready;                     // the state changed: what was signed over it is void
     bool ends_run;
-    int64_t ends_task;               // 0: none
+    int64_t ends_task; // 0: none
 };
-DR_MUST_CHECK enum dr_rc dr_agent_state_commit(struct dr_agent_state *state, const struct dr_agent_change *change,
-                                               struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_commit(struct dr_agent_state *state, const struct dr_agent_change *change,
+                      struct dr_err *err);
 // Where the counter stands; zeros: the next attestation begins an epoch.
-DR_MUST_CHECK enum dr_rc dr_agent_state_attest(struct dr_agent_state *state, struct dr_attest_state *out,
-                                               struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_agent_state_attest(struct dr_agent_state *state,
+                                               struct dr_attest_state *out, struct dr_err *err);
 
-// The first attestation in the outbox behind place `after` (0: the first of all), in the arena. `*out_place` 0: none.
-DR_MUST_CHECK enum dr_rc dr_agent_state_outbox_next(struct dr_agent_state *state, struct dr_arena *arena, int64_t after,
-                                                    int64_t *out_place, struct dr_agent_outgoing *out,
-                                                    struct dr_err *err);
+// The first attestation in the outbox behind place `after` (0: the first of all), in the arena.
+// `*out_place` 0: none.
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_outbox_next(struct dr_agent_state *state, struct dr_arena *arena, int64_t after,
+                           int64_t *out_place, struct dr_agent_outgoing *out, struct dr_err *err);
 // The coordinator has it: it may be forgotten. An unknown digest is no error.
-DR_MUST_CHECK enum dr_rc dr_agent_state_outbox_done(struct dr_agent_state *state, const uint8_t sha256[32],
-                                                    struct dr_err *err);
-DR_MUST_CHECK enum dr_rc dr_agent_state_outbox_count(struct dr_agent_state *state, int64_t *out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_agent_state_outbox_done(struct dr_agent_state *state,
+                                                    const uint8_t sha256[32], struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_outbox_count(struct dr_agent_state *state, int64_t *out, struct dr_err *err);
 
 #endif
