@@ -57,6 +57,8 @@ struct dr_engine_options {
     void *progress_arg;
 };
 
+struct dr_engine_state;
+
 // What is to be done. Everything is borrowed for the call.
 struct dr_engine_job {
     const Drover__V1__Plan *plan;
@@ -69,6 +71,11 @@ struct dr_engine_job {
     bool with_fingerprints;            // fill the result's fingerprints (PROVE always does)
     dr_engine_file_fn file;
     void *file_arg;
+    // Called once, with the locks held, when everything above was checked and before anything is
+    // written: the agent consumes its approval here. Anything but DR_OK ends the run with that error,
+    // nothing ran. NULL: none.
+    enum dr_rc (*begin)(void *arg, const struct dr_engine_state *found, struct dr_err *err);
+    void *begin_arg;
 };
 
 struct dr_engine_head {
