@@ -1,0 +1,83 @@
+// What the files of the PostgreSQL driver share. Nobody else includes this.
+#ifndef DR_ENGINE_DRIVER_PG_H
+#define DR_ENGINE_DRIVER_PG_H
+
+#include "db/pg.h"
+#include "engine/driver.h"
+
+// The first half of both advisory keys: "drvr". The second half is a number of the tenant, and A or B.
+#define DR_PGD_KEY_CLASS 0x64727672
+#define DR_PGD_SHORT_MS  30000 // deadline of our own small statements
+
+struct dr_pgd {
+    struct dr_driver_base base;
+    struct dr_driver_options options; // its strings are our copies
+    char *url, *schema, *tenant, *name;
+    struct dr_pg *work; // runs units, holds key B
+    struct dr_pg *idle; // holds key A, asks about blockers
+    bool has_key_a;
+    struct dr_pg_info info; // of `work`
+    char key_class[16], key_a[16], key_b[16];
+    char search_path[160];
+};
+
+struct dr_pgd *dr_pgd_of(struct dr_driver *driver);
+const struct dr_pgd *dr_pgd_of_const(const struct dr_driver *driver);
+// A wait of `timeout_ms` that the options' cancel_fd may end.
+struct dr_db_wait dr_pgd_wait(const struct dr_pgd *d, uint64_t timeout_ms);
+// Sleeps between two tries; DR_E_INTERRUPTED when cancel_fd becomes readable.
+DR_MUST_CHECK enum dr_rc dr_pgd_pause(const struct dr_pgd *d, uint64_t ms, struct dr_err *err);
+// Connects `*out` anew and checks that it is usable; fills `out_info` (may be NULL).
+DR_MUST_CHECK enum dr_rc dr_pgd_connect(const struct dr_pgd *d, struct dr_pg **out,
+                                        struct dr_pg_info *out_info, struct dr_err *err);
+// Tries an advisory key ('a' on `idle`, 'b' on `work`) until `wait_ms` is over: DR_E_LOCKED names who has it.
+DR_MUST_CHECK enum dr_rc dr_pgd_take_key(struct dr_pgd *d, char which, uint64_t wait_ms,
+                                         struct dr_err *err);
+void dr_pgd_drop_key(struct dr_pgd *d, char which);
+// Ends whatever transaction is open on `work`.
+void dr_pgd_rollback(struct dr_pgd *d);
+
+// driver_pg_ledger.c
+enum dr_rc dr_pgd_ledger_ensure(struct dr_driver *driver, struct dr_err *err);
+enum dr_rc dr_pgd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, bool whole,
+                              struct dr_ledger_view *out, struct dr_err *err);
+enum dr_rc dr_pgd_ledger_own(struct dr_driver *driver, const char *owner, const uint8_t key[32],
+                             struct dr_err *err);
+
+// driver_pg_write.c
+// Adds the statements of a change to the open pipeline; `*out_count` is how many.
+DR_MUST_CHECK enum dr_rc dr_pgd_ledger_add(struct dr_pgd *d, const struct dr_ledger_change *change,
+                                           uint64_t *out_count, struct dr_err *err);
+// Is the row with this head there? Another one in its place, or a missing predecessor: DR_E_NEEDS_REPAIR.
+DR_MUST_CHECK enum dr_rc dr_pgd_ledger_has(struct dr_pgd *d, const struct dr_ledger_row *row,
+                                           bool *out, struct dr_err *err);
+
+// driver_pg_unit.c
+enum dr_rc dr_pgd_unit(struct dr_driver *driver, const struct dr_exec *exec,
+                       struct dr_exec_result *out, struct dr_err *err);
+enum dr_rc dr_pgd_note(struct dr_driver *driver, const struct dr_ledger_change *change,
+                       struct dr_err *err);
+enum dr_rc dr_pgd_flush(struct dr_driver *driver, struct dr_err *err);
+enum dr_rc dr_pgd_outside(struct dr_driver *driver, const struct dr_exec *exec,
+                          struct dr_exec_result *out, struct dr_err *err);
+
+// driver_pg_check.c
+enum dr_rc dr_pgd_check(struct dr_driver *driver, const struct dr_check *check, bool read_only,
+                        struct dr_arena *arena, struct dr_check_result *out, struct dr_err *err);
+// The same inside the open transaction, in a savepoint that is rolled back.
+DR_MUST_CHECK enum dr_rc dr_pgd_check_inside(struct dr_pgd *d, const struct dr_check *check,
+                                             struct dr_arena *arena, struct dr_check_result *out,
+                                             struct dr_err *err);
+
+// driver_pg_probe.c
+enum dr_rc dr_pgd_probe(struct dr_driver *driver, Drover__V1__Probe probe, const char *object,
+                        const struct dr_statement *statement, enum dr_probe_state *out,
+                        struct dr_err *err);
+enum dr_rc dr_pgd_clean(struct dr_driver *driver, Drover__V1__Probe probe, const char *object,
+                        const struct dr_statement *statement, struct dr_err *err);
+
+// driver_pg_recover.c
+enum dr_rc dr_pgd_recover(struct dr_driver *driver, const struct dr_ledger_row *row,
+                          uint64_t transaction, bool *out_committed, struct dr_err *err);
+
+#endif

@@ -1,0 +1,393 @@
+// The ledger in PostgreSQL: its tables, and how it is read. See ledger.h.
+#include "engine/driver_pg.h"
+
+#include "base/str.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PAGE_ROWS 10000u // rows of the ledger read at once
+
+static const char *const tables[] = {
+    "CREATE SCHEMA drover",
+    "CREATE TABLE drover.meta (key text PRIMARY KEY, value text NOT NULL)",
+    "CREATE TABLE drover.ledger (tenant text NOT NULL, position int8 NOT NULL, kind int2 NOT NULL,"
+    " direction int2 NOT NULL, completes bool NOT NULL, revision_id text NOT NULL, revision_digest bytea NOT NULL,"
+    " parents bytea NOT NULL, unit_number int8 NOT NULL, unit_digest bytea NOT NULL, plan_sha256 bytea NOT NULL,"
+    " approval_sha256 bytea NOT NULL, previous bytea NOT NULL, head bytea NOT NULL,"
+    " xid int8 NOT NULL DEFAULT pg_catalog.txid_current(),"
+    " at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), PRIMARY KEY (tenant, position))",
+    "CREATE TABLE drover.revision (tenant text NOT NULL, id text NOT NULL, digest bytea NOT NULL,"
+    " parents bytea NOT NULL, state int2 NOT NULL, since int8 NOT NULL, is_head bool NOT NULL,"
+    " position int8 NOT NULL, PRIMARY KEY (tenant, id))",
+    "CREATE INDEX revision_heads ON drover.revision (tenant) WHERE is_head OR state <> 1",
+    "COMMENT ON SCHEMA drover IS 'history of this database, kept by drover: read it, do not change it'",
+};
+
+#define ROW_COLUMNS                                                                                                    \
+    "l.position, l.kind, l.direction, l.completes, l.revision_id, l.revision_digest, l.parents, l.unit_number,"        \
+    " l.unit_digest, l.plan_sha256, l.approval_sha256, l.previous, l.head,"                                            \
+    " pg_catalog.floor(pg_catalog.date_part('epoch', l.at))::int8"
+
+static enum dr_rc
+newer(struct dr_err *err, uint64_t version)
+{
+    return dr_err_set(err, DR_E_LEDGER_NEWER, "the ledger of this database has version %" PRIu64 ", this drover knows %u",
+                      version, DR_LEDGER_VERSION);
+}
+
+// ----------------------------------------------------------------------------------------- ensure
+
+static enum dr_rc
+read_version(struct dr_pgd *d, uint64_t *out, struct dr_err *err)
+{
+    struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
+    char value[32];
+    struct dr_pg_stmt exists = {.sql = "SELECT pg_catalog.to_regclass('drover.meta') IS NOT NULL", .max_rows = 1};
+    enum dr_rc rc = dr_pg_value(d->work, &exists, &wait, value, sizeof value, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    if (strcmp(value, "t") != 0) {
+        *out = 0;
+        return DR_OK;
+    }
+    struct dr_pg_stmt ask = {.sql = "SELECT value FROM drover.meta WHERE key = 'version'", .max_rows = 1};
+    rc = dr_pg_value(d->work, &ask, &wait, value, sizeof value, err);
+    if (rc != DR_OK && rc != DR_E_NOT_FOUND) {
+        return rc;
+    }
+    if (rc == DR_E_NOT_FOUND || !dr_parse_u64(value, 1, UINT32_MAX, out)) {
+        return dr_err_set(err, DR_E_LEDGER_TAMPERED, "schema 'drover' is there, but it is no ledger");
+    }
+    return DR_OK;
+}
+
+// Two tenants of one database may come at the same time: the tables are made under a key of their own.
+static enum dr_rc
+make_tables(struct dr_pgd *d, struct dr_err *err)
+{
+    struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
+    char version[16];
+    (void)snprintf(version, sizeof version, "%u", DR_LEDGER_VERSION);
+    const char *params[] = {version};
+    struct dr_pg_stmt lock = {.sql = "SELECT pg_catalog.pg_advisory_xact_lock($1::int4, -1)",
+                              .params = (const char *const[]){d->key_class},
+                              .params_count = 1};
+    struct dr_pg_stmt insert = {.sql = "INSERT INTO drover.meta (key, value) VALUES ('version', $1)",
+                                .params = params,
+                                .params_count = 1};
+    uint64_t there = 0;
+    enum dr_rc rc = dr_pg_run(d->work, "BEGIN", &wait, err);
+    if (rc == DR_OK) {
+        rc = dr_pg_exec(d->work, &lock, &wait, NULL, err);
+    }
+    if (rc == DR_OK) {
+        rc = read_version(d, &there, err);
+    }
+    for (size_t i = 0; rc == DR_OK && there == 0 && i < DR_COUNT_OF(tables); i++) {
+        rc = dr_pg_run(d->work, tables[i], &wait, err);
+    }
+    if (rc == DR_OK && there == 0) {
+        rc = dr_pg_exec(d->work, &insert, &wait, NULL, err);
+    }
+    if (rc == DR_OK) {
+        rc = dr_pg_run(d->work, "COMMIT", &wait, err);
+    }
+    if (rc != DR_OK) {
+        dr_pgd_rollback(d);
+        return dr_err_wrap(err, "cannot make the ledger");
+    }
+    return DR_OK;
+}
+
+enum dr_rc
+dr_pgd_ledger_ensure(struct dr_driver *driver, struct dr_err *err)
+{
+    struct dr_pgd *d = dr_pgd_of(driver);
+    uint64_t version = 0;
+    enum dr_rc rc = read_version(d, &version, err);
+    if (rc != DR_OK || version == DR_LEDGER_VERSION) {
+        return rc;
+    }
+    return version > DR_LEDGER_VERSION ? newer(err, version) : make_tables(d, err);
+}
+
+enum dr_rc
+dr_pgd_ledger_own(struct dr_driver *driver, const char *owner, const uint8_t key[32], struct dr_err *err)
+{
+    struct dr_pgd *d = dr_pgd_of(driver);
+    char hex[65];
+    dr_hex(hex, key, 32);
+    const char *params[] = {owner, hex};
+    struct dr_pg_stmt stmt = {
+        .sql = "INSERT INTO drover.meta (key, value) VALUES ('owner', $1), ('owner_key', $2)"
+               " ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value",
+        .params = params,
+        .params_count = 2};
+    struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
+    return dr_pg_exec(d->work, &stmt, &wait, NULL, err);
+}
+
+// ------------------------------------------------------------------------------------------- read
+
+static enum dr_rc
+not_a_ledger(struct dr_err *err)
+{
+    return dr_err_set(err, DR_E_LEDGER_TAMPERED, "the ledger has a value that drover never writes");
+}
+
+// `parents` is a bytea of 32 bytes each, as text: "\x...".
+static bool
+read_parents(struct dr_arena *arena, const char *text, size_t *out_count, const uint8_t (**out)[32])
+{
+    size_t len = text == NULL ? 0 : strlen(text);
+    if (len < 2 || (len - 2) % 64 != 0 || (len - 2) / 64 > DR_LEDGER_PARENTS_MAX) {
+        return false;
+    }
+    size_t count = (len - 2) / 64;
+    uint8_t(*parents)[32] = dr_arena_array(arena, count + 1, 32);
+    if (parents == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        char hex[65];
+        memcpy(hex, text + 2 + 64 * i, 64);
+        hex[64] = '\0';
+        if (!dr_unhex(parents[i], 32, hex)) {
+            return false;
+        }
+    }
+    *out_count = count;
+    *out = (const uint8_t(*)[32])parents;
+    return true;
+}
+
+static enum dr_rc
+read_row(const struct dr_pg_result *res, size_t i, const struct dr_pgd *d, struct dr_arena *arena,
+         struct dr_ledger_row *out, int64_t *out_time, struct dr_err *err)
+{
+    const char *id = dr_pg_text(res, i, 4);
+    *out = (struct dr_ledger_row){
+        .tenant = d->tenant,
+        .position = (uint64_t)dr_pg_int(res, i, 0),
+        .kind = (enum dr_ledger_kind)dr_pg_int(res, i, 1),
+        .direction = (enum dr_ledger_direction)dr_pg_int(res, i, 2),
+        .completes = dr_pg_bool(res, i, 3),
+        .unit_number = (uint32_t)dr_pg_int(res, i, 7),
+    };
+    *out_time = dr_pg_int(res, i, 13);
+    out->revision_id = id == NULL ? NULL : dr_arena_str(arena, id);
+    bool is_good = out->revision_id != NULL && strlen(id) <= DR_LEDGER_ID_MAX &&
+                   dr_pg_bytea(res, i, 5, out->revision_digest, 32) &&
+                   read_parents(arena, dr_pg_text(res, i, 6), &out->parents_count, &out->parents) &&
+                   dr_pg_bytea(res, i, 8, out->unit_digest, 32) && dr_pg_bytea(res, i, 9, out->plan_sha256, 32) &&
+                   dr_pg_bytea(res, i, 10, out->approval_sha256, 32) && dr_pg_bytea(res, i, 11, out->previous, 32) &&
+                   dr_pg_bytea(res, i, 12, out->head, 32);
+    return is_good ? DR_OK : not_a_ledger(err);
+}
+
+struct reading {
+    const struct dr_pgd *d;
+    struct dr_arena *arena;
+    struct dr_ledger_view *view;
+};
+
+static enum dr_rc
+take_meta(struct reading *r, const struct dr_pg_result *res, struct dr_err *err)
+{
+    r->view->exists = true;
+    r->view->owner = "";
+    for (size_t i = 0; i < dr_pg_rows(res); i++) {
+        const char *key = dr_pg_text(res, i, 0), *value = dr_pg_text(res, i, 1);
+        uint64_t number;
+        if (strcmp(key, "version") == 0) {
+            if (!dr_parse_u64(value, 1, UINT32_MAX, &number)) {
+                return not_a_ledger(err);
+            }
+            r->view->version = (uint32_t)number;
+        } else if (strcmp(key, "owner") == 0) {
+            r->view->owner = dr_arena_str(r->arena, value);
+        } else if (strcmp(key, "owner_key") == 0 && !dr_unhex(r->view->owner_key, 32, value)) {
+            return not_a_ledger(err);
+        }
+    }
+    if (r->view->version > DR_LEDGER_VERSION) {
+        return newer(err, r->view->version);
+    }
+    return r->view->owner != NULL ? DR_OK : dr_err_set(err, DR_E_NOMEM, "no memory left");
+}
+
+static enum dr_rc
+take_revisions(struct reading *r, const struct dr_pg_result *res, struct dr_err *err)
+{
+    size_t n = dr_pg_rows(res);
+    struct dr_ledger_revision *list = dr_arena_array(r->arena, n + 1, sizeof *list);
+    if (list == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "no memory left");
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct dr_ledger_revision *v = &list[i];
+        v->id = dr_arena_str(r->arena, dr_pg_text(res, i, 0));
+        v->state = (enum dr_ledger_state)dr_pg_int(res, i, 3);
+        v->since = (uint64_t)dr_pg_int(res, i, 4);
+        v->is_head = dr_pg_bool(res, i, 5);
+        if (v->id == NULL || !dr_pg_bytea(res, i, 1, v->digest, 32) ||
+            !read_parents(r->arena, dr_pg_text(res, i, 2), &v->parents_count, &v->parents)) {
+            return not_a_ledger(err);
+        }
+    }
+    r->view->revisions = list;
+    r->view->revisions_count = n;
+    return dr_ledger_index(r->arena, r->view, err);
+}
+
+static enum dr_rc
+take_last(struct reading *r, const struct dr_pg_result *res, struct dr_err *err)
+{
+    if (dr_pg_rows(res) == 0) {
+        return DR_OK;
+    }
+    struct dr_ledger_row row;
+    int64_t time;
+    enum dr_rc rc = read_row(res, 0, r->d, r->arena, &row, &time, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    struct dr_ledger_row again = row;
+    dr_ledger_seal(&again);
+    if (memcmp(again.head, row.head, 32) != 0) {
+        return dr_err_set(err, DR_E_LEDGER_TAMPERED, "the ledger was changed: row %" PRIu64 " does not match its own hash",
+                          row.position);
+    }
+    r->view->position = row.position;
+    memcpy(r->view->head, row.head, 32);
+    return DR_OK;
+}
+
+static enum dr_rc
+take_units(struct reading *r, const struct dr_pg_result *res, struct dr_err *err)
+{
+    enum dr_rc rc = DR_OK;
+    for (size_t i = 0; rc == DR_OK && i < dr_pg_rows(res); i++) {
+        struct dr_ledger_row row;
+        int64_t time;
+        rc = read_row(res, i, r->d, r->arena, &row, &time, err);
+        if (rc == DR_OK) {
+            rc = dr_ledger_add_unit(r->arena, r->view, &row, time, err);
+        }
+    }
+    return rc;
+}
+
+static enum dr_rc
+take_result(void *ctx, uint64_t index, const struct dr_pg_result *res, struct dr_err *err)
+{
+    switch (index) {
+    case 1:
+        return take_meta(ctx, res, err);
+    case 2:
+        return take_revisions(ctx, res, err);
+    case 3:
+        return take_last(ctx, res, err);
+    case 4:
+        return take_units(ctx, res, err);
+    default:
+        return DR_OK;
+    }
+}
+
+static const char *const read_sql[] = {
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    "SELECT key, value FROM drover.meta",
+    "SELECT id, digest, parents, state, since, is_head FROM drover.revision WHERE tenant = $1 ORDER BY position, id",
+    "SELECT " ROW_COLUMNS " FROM drover.ledger l WHERE l.tenant = $1 ORDER BY l.position DESC LIMIT 1",
+    "SELECT " ROW_COLUMNS " FROM drover.ledger l JOIN drover.revision r ON r.tenant = l.tenant AND"
+    " r.id = l.revision_id WHERE r.tenant = $1 AND (r.is_head OR r.state <> 1) AND r.state <> 1 AND"
+    " l.position >= r.since AND l.direction <> 3 ORDER BY l.position",
+};
+
+static enum dr_rc
+read_pages(struct dr_pgd *d, struct dr_arena *arena, const struct dr_ledger_view *view, struct dr_err *err)
+{
+    struct dr_ledger_replay *replay = dr_ledger_replay_new(arena, d->tenant);
+    if (replay == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "no memory left");
+    }
+    uint64_t after = 0;
+    for (size_t n = PAGE_ROWS; n == PAGE_ROWS;) {
+        char from[24];
+        (void)snprintf(from, sizeof from, "%" PRIu64, after);
+        const char *params[] = {d->tenant, from};
+        struct dr_pg_stmt stmt = {.sql = "SELECT " ROW_COLUMNS " FROM drover.ledger l WHERE l.tenant = $1 AND"
+                                         " l.position > $2 ORDER BY l.position LIMIT 10000",
+                                  .params = params,
+                                  .params_count = 2,
+                                  .max_rows = PAGE_ROWS};
+        struct dr_db_wait wait = dr_pgd_wait(d, 10 * DR_PGD_SHORT_MS);
+        struct dr_pg_result *res = NULL;
+        enum dr_rc rc = dr_pg_exec(d->work, &stmt, &wait, &res, err);
+        n = rc == DR_OK ? dr_pg_rows(res) : 0;
+        for (size_t i = 0; rc == DR_OK && i < n; i++) {
+            struct dr_ledger_row row;
+            int64_t time;
+            rc = read_row(res, i, d, arena, &row, &time, err);
+            if (rc == DR_OK) {
+                rc = dr_ledger_replay_row(replay, &row, time, err);
+                after = row.position;
+            }
+        }
+        dr_pg_result_free(&res);
+        if (rc != DR_OK) {
+            return rc;
+        }
+    }
+    return dr_ledger_replay_compare(replay, view, err);
+}
+
+static enum dr_rc
+read_head(struct dr_pgd *d, struct dr_arena *arena, bool whole, struct dr_ledger_view *view, struct dr_err *err)
+{
+    struct reading r = {.d = d, .arena = arena, .view = view};
+    const char *params[] = {d->tenant};
+    struct dr_db_wait wait = dr_pgd_wait(d, 2 * DR_PGD_SHORT_MS);
+    uint64_t done = 0;
+    enum dr_rc rc = dr_pg_pipeline_begin(d->work, &wait, take_result, &r, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    for (size_t i = 0; rc == DR_OK && i < DR_COUNT_OF(read_sql); i++) {
+        struct dr_pg_stmt stmt = {
+            .sql = read_sql[i], .params = params, .params_count = i >= 2 ? 1 : 0, .max_rows = DR_PG_ROWS_MAX};
+        rc = dr_pg_pipeline_add(d->work, &stmt, err);
+    }
+    if (rc == DR_OK && !whole) {
+        rc = dr_pg_pipeline_add(d->work, &(struct dr_pg_stmt){.sql = "COMMIT"}, err);
+    }
+    return dr_pg_pipeline_end(d->work, &done, err);
+}
+
+enum dr_rc
+dr_pgd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, bool whole, struct dr_ledger_view *out,
+                   struct dr_err *err)
+{
+    struct dr_pgd *d = dr_pgd_of(driver);
+    struct dr_ledger_view view = {.owner = ""};
+    enum dr_rc rc = read_head(d, arena, whole, &view, err);
+    if (rc == DR_OK && whole) {
+        rc = read_pages(d, arena, &view, err);
+    }
+    const char *state = dr_pg_last_error(d->work)->sqlstate;
+    bool is_missing = rc == DR_E_DB_STATEMENT && !view.exists && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0);
+    dr_pgd_rollback(d);
+    if (is_missing) {
+        *out = (struct dr_ledger_view){.owner = ""};
+        *err = (struct dr_err){0};
+        return DR_OK;
+    }
+    if (rc == DR_OK) {
+        *out = view;
+    }
+    return rc;
+}
