@@ -10,29 +10,33 @@
 #include <sys/types.h>
 
 struct dr_cmd {
-    const char *const *argv;   // absolute path or a name found in PATH; ends with NULL
-    const char *const *env;    // NAME=value, ends with NULL; NULL: a minimal environment (PATH, LANG=C.UTF-8, HOME)
-    const void *input;         // written to its standard input
+    const char *const *argv; // absolute path or a name found in PATH; ends with NULL
+    const char *const
+        *env; // NAME=value, ends with NULL; NULL: a minimal environment (PATH, LANG=C.UTF-8, HOME)
+    const void *input; // written to its standard input
     size_t input_len;
-    const char *output_path;   // standard output goes to this new file; NULL: into `output`
-    uint64_t timeout_ms;       // then SIGKILL to the whole group, DR_E_TIMEOUT; 0 is not allowed
-    size_t output_max;         // cap of `output` and of `errors` each; the child is killed beyond it, DR_E_LIMIT
+    const char *output_path; // standard output goes to this new file; NULL: into `output`
+    uint64_t timeout_ms;     // then SIGKILL to the whole group, DR_E_TIMEOUT; 0 is not allowed
+    size_t output_max;       // cap of `output` and of `errors` each; the child is killed beyond it,
+                             // DR_E_LIMIT
     uint64_t memory_max_bytes; // RLIMIT_AS; 0: none
     int cancel_fd;             // readable: kill the group, DR_E_INTERRUPTED; -1 or 0: none
 };
 
 struct dr_cmd_result {
-    int exit_code;       // 0-255; -1 when a signal ended it
-    int signal;          // 0: none
+    int exit_code; // 0-255; -1 when a signal ended it
+    int signal;    // 0: none
     struct dr_buf output, errors;
 };
 
 // Runs it to its end. DR_OK means that it ran, whatever its exit code. Blocks up to timeout_ms.
-DR_MUST_CHECK enum dr_rc dr_cmd_run(const struct dr_cmd *cmd, struct dr_cmd_result *out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_cmd_run(const struct dr_cmd *cmd, struct dr_cmd_result *out, struct dr_err *err);
 void dr_cmd_result_fini(struct dr_cmd_result *result);
 
-// Path of a program that stands beside this one (or in ../libexec/drover); DR_E_NOT_FOUND. `out` has PATH_MAX bytes.
-// The variable DROVER_BINDIR goes first.
-DR_MUST_CHECK enum dr_rc dr_cmd_sibling(const char *name, char *out, size_t out_size, struct dr_err *err);
+// Path of a program that stands beside this one (or in ../libexec/drover); DR_E_NOT_FOUND. `out`
+// has PATH_MAX bytes. The variable DROVER_BINDIR goes first.
+DR_MUST_CHECK enum dr_rc
+dr_cmd_sibling(const char *name, char *out, size_t out_size, struct dr_err *err);
 
 #endif

@@ -1,4 +1,5 @@
-// Errors: a code from err_table.h plus one message, filled where the cause is known and wrapped on the way up.
+// Errors: a code from err_table.h plus one message, filled where the cause is known and wrapped on
+// the way up.
 #ifndef DR_BASE_ERR_H
 #define DR_BASE_ERR_H
 
@@ -17,7 +18,8 @@ enum dr_rc {
 #define DR_ERR_MESSAGE_MAX 1024u
 #define DR_ERR_HINT_MAX    512u
 
-// Plain data; `struct dr_err err = {0};` is ready for use. Messages: lower case, no full stop, values in quotes.
+// Plain data; `struct dr_err err = {0};` is ready for use. Messages: lower case, no full stop,
+// values in quotes.
 struct dr_err {
     enum dr_rc rc;
     char message[DR_ERR_MESSAGE_MAX];
@@ -26,12 +28,14 @@ struct dr_err {
     uint32_t line, column;      // 1-based; 0: none
 };
 
-// Sets `err` (may be NULL) to `rc` with the formatted message, clearing what stood there. Returns `rc`, so that a
-// failing function ends with `return dr_err_set(err, DR_E_X, "...")`. Never fails; a long message is cut with "...".
+// Sets `err` (may be NULL) to `rc` with the formatted message, clearing what stood there. Returns
+// `rc`, so that a failing function ends with `return dr_err_set(err, DR_E_X, "...")`. Never fails;
+// a long message is cut with "...".
 enum dr_rc dr_err_set(struct dr_err *err, enum dr_rc rc, const char *fmt, ...) DR_PRINTF(3, 4);
 
 // The same from errno: appends ": <strerror>".
-enum dr_rc dr_err_errno(struct dr_err *err, enum dr_rc rc, int errnum, const char *fmt, ...) DR_PRINTF(4, 5);
+enum dr_rc
+dr_err_errno(struct dr_err *err, enum dr_rc rc, int errnum, const char *fmt, ...) DR_PRINTF(4, 5);
 
 // Puts "<context>: " before the message that is there. Returns err->rc.
 enum dr_rc dr_err_wrap(struct dr_err *err, const char *fmt, ...) DR_PRINTF(2, 3);

@@ -1,10 +1,13 @@
-// Every error of drover: one row each. Numbers are never reused; a new error is a new row in its module's range.
-// DR_ERR(name, number, exit code, RPC status, hint)
-//   exit code: 1 failed, 2 usage, 3 difference found, 4 authentication, signature or permission, 5 unreachable,
-//              6 failed and rolled back, 7 target needs repair, 8 waiting for a gate or approval, 124 time-out, 130 interrupted
+// Every error of drover: one row each. Numbers are never reused; a new error is a new row in its
+// module's range. DR_ERR(name, number, exit code, RPC status, hint)
+//   exit code: 1 failed, 2 usage, 3 difference found, 4 authentication, signature or permission, 5
+//   unreachable,
+//              6 failed and rolled back, 7 target needs repair, 8 waiting for a gate or approval,
+//              124 time-out, 130 interrupted
 //   RPC status: the canonical codes of gRPC, by number (0 OK .. 16 UNAUTHENTICATED)
 //   hint: what to do next when the place of the error knows nothing better; "" for none
-// Ranges: base 1-99, trust 100-199, db 200-249, sql 250-299, revision 300-349, rpc 350-399, engine 400-499,
+// Ranges: base 1-99, trust 100-199, db 200-249, sql 250-299, revision 300-349, rpc 350-399, engine
+// 400-499,
 //         core 500-549, cli 550-599, agent 600-649.
 
 // base
@@ -25,29 +28,41 @@ DR_ERR(DIFFERENCE, 14, 3, 9, "")
 DR_ERR(WAITING, 15, 8, 9, "")
 
 // db
-DR_ERR(DB_URL, 200, 2, 3, "write postgresql://USER@HOST:PORT/DATABASE, postgresql:///DATABASE, or sqlite:FILE")
-DR_ERR(DB_UNREACHABLE, 201, 5, 14, "check that the server runs and that host and port of the URL are right: pg_isready -h HOST -p PORT")
-DR_ERR(DB_AUTH, 202, 4, 7, "check user and password (URL, PGPASSWORD or password file) and the server's pg_hba.conf")
-DR_ERR(DB_TLS, 203, 4, 7, "check sslmode and sslrootcert of the URL, and that the server has ssl = on")
-DR_ERR(DB_NO_DATABASE, 204, 1, 5, "check the database's name in the URL, or create it: createdb NAME")
-DR_ERR(DB_POOLER, 205, 1, 9, "connect to the PostgreSQL server itself: locks and sessions do not survive a pooler")
+DR_ERR(DB_URL, 200, 2, 3,
+       "write postgresql://USER@HOST:PORT/DATABASE, postgresql:///DATABASE, or sqlite:FILE")
+DR_ERR(DB_UNREACHABLE, 201, 5, 14,
+       "check that the server runs and that host and port of the URL are right: pg_isready -h HOST "
+       "-p PORT")
+DR_ERR(DB_AUTH, 202, 4, 7,
+       "check user and password (URL, PGPASSWORD or password file) and the server's pg_hba.conf")
+DR_ERR(DB_TLS, 203, 4, 7,
+       "check sslmode and sslrootcert of the URL, and that the server has ssl = on")
+DR_ERR(DB_NO_DATABASE, 204, 1, 5,
+       "check the database's name in the URL, or create it: createdb NAME")
+DR_ERR(DB_POOLER, 205, 1, 9,
+       "connect to the PostgreSQL server itself: locks and sessions do not survive a pooler")
 DR_ERR(DB_STANDBY, 206, 1, 9, "connect to the primary server: this one is a read-only standby")
 DR_ERR(DB_VERSION, 207, 1, 9, "use PostgreSQL 12 or newer")
 DR_ERR(DB_IDENTITY, 208, 1, 9, "check the URL: this is not the database that the target names")
 DR_ERR(DB_STATEMENT, 209, 6, 9, "")
-DR_ERR(DB_LOCK_TIMEOUT, 210, 6, 10, "another session holds the lock: try again later, or end it (pg_stat_activity)")
+DR_ERR(DB_LOCK_TIMEOUT, 210, 6, 10,
+       "another session holds the lock: try again later, or end it (pg_stat_activity)")
 DR_ERR(DB_STATEMENT_TIMEOUT, 211, 6, 4, "raise the statement's timeout, or make its work smaller")
-DR_ERR(DB_CANCELLED, 212, 6, 1, "somebody cancelled the statement or ended its session: run it again")
+DR_ERR(DB_CANCELLED, 212, 6, 1,
+       "somebody cancelled the statement or ended its session: run it again")
 DR_ERR(DB_DEADLOCK, 213, 6, 10, "another session was in the way: run it again")
 DR_ERR(DB_PRIVILEGE, 214, 4, 7, "grant the role what the message names")
 DR_ERR(DB_FULL, 215, 6, 8, "make space on the database's disk, then run it again")
 DR_ERR(DB_COPY, 216, 6, 9, "COPY to or from the client cannot run in a revision: use INSERT")
 DR_ERR(DB_MULTI, 217, 6, 3, "send one statement at a time")
-DR_ERR(DB_LOST, 218, 5, 14, "whether the statement took effect is unknown until the database is asked again: run drover again, it looks first")
+DR_ERR(DB_LOST, 218, 5, 14,
+       "whether the statement took effect is unknown until the database is asked again: run drover "
+       "again, it looks first")
 DR_ERR(DB_SQLITE, 219, 1, 13, "")
 DR_ERR(DB_BUSY, 220, 1, 10, "another program uses the SQLite file: stop it, or try again later")
 DR_ERR(DB_CORRUPT, 221, 7, 15, "restore the file from a backup, or try: sqlite3 FILE .recover")
-DR_ERR(DB_FILE, 222, 1, 9, "name the database file itself: no link, no folder, readable and writable by this user")
+DR_ERR(DB_FILE, 222, 1, 9,
+       "name the database file itself: no link, no folder, readable and writable by this user")
 DR_ERR(DB_DENIED, 223, 6, 7, "a revision may not do this")
 DR_ERR(DB_LOCKED, 224, 1, 10, "another drover works on this file: wait until it has ended")
 
@@ -57,7 +72,8 @@ DR_ERR(SQL_RESERVED, 251, 1, 3, "write the word in double quotes")
 DR_ERR(SQL_TOO_COMPLEX, 252, 1, 3, "split the statement into smaller ones")
 DR_ERR(SQL_CHECK_DIED, 253, 1, 3, "split the statement into smaller ones")
 DR_ERR(SQL_FORBIDDEN, 254, 1, 3, "")
-DR_ERR(SQL_TRANSACTION, 255, 1, 3, "give the statement a section of its own: -- drover:up transaction=off")
+DR_ERR(SQL_TRANSACTION, 255, 1, 3,
+       "give the statement a section of its own: -- drover:up transaction=off")
 DR_ERR(SQL_PROBE, 256, 1, 3, "remove transaction=off, so that the statement runs in a transaction")
 DR_ERR(SQL_CONCURRENT, 257, 1, 3, "")
 DR_ERR(SQL_DUPLICATE, 258, 1, 3, "")
@@ -70,7 +86,8 @@ DR_ERR(REVISION_BYTES, 301, 1, 3, "")
 DR_ERR(REVISION_HEADER, 302, 1, 3, "")
 DR_ERR(REVISION_ID, 303, 1, 3, "")
 DR_ERR(REVISION_DIRECTIVE, 304, 1, 3, "")
-DR_ERR(REVISION_DOWN, 305, 1, 3, "write the way back under '-- drover:down', or '-- drover:down none reason=\"...\"'")
+DR_ERR(REVISION_DOWN, 305, 1, 3,
+       "write the way back under '-- drover:down', or '-- drover:down none reason=\"...\"'")
 DR_ERR(REVISION_EMPTY, 306, 1, 3, "")
 DR_ERR(REVISION_STATEMENTS, 307, 1, 3, "")
 DR_ERR(REVISION_DUPLICATE, 308, 1, 6, "")
@@ -86,26 +103,40 @@ DR_ERR(REVISION_ENGINE, 317, 1, 9, "")
 DR_ERR(PLAN_MISMATCH, 318, 4, 9, "")
 
 // engine
-DR_ERR(ENGINE_FAILED, 400, 6, 9, "nothing of the failed unit is there: mend the revision, then run it again")
-DR_ERR(NEEDS_REPAIR, 401, 7, 9, "look at the target with: drover current --verbose; nothing runs on it until its state is clear")
-DR_ERR(LEDGER_OWNED, 402, 4, 7, "an agent owns this database: use a rollout (drover upgrade head), not --url")
+DR_ERR(ENGINE_FAILED, 400, 6, 9,
+       "nothing of the failed unit is there: mend the revision, then run it again")
+DR_ERR(NEEDS_REPAIR, 401, 7, 9,
+       "look at the target with: drover current --verbose; nothing runs on it until its state is "
+       "clear")
+DR_ERR(LEDGER_OWNED, 402, 4, 7,
+       "an agent owns this database: use a rollout (drover upgrade head), not --url")
 DR_ERR(LEDGER_NEWER, 403, 1, 9, "a newer drover wrote this ledger: install that version")
-DR_ERR(LEDGER_TAMPERED, 404, 7, 15, "somebody changed the ledger by hand: compare it with the coordinator's log (drover log)")
-DR_ERR(LOCKED, 405, 1, 10, "another drover works on this database: wait for it, or give --lock-wait")
-DR_ERR(PREFLIGHT_FAILED, 406, 1, 9, "nothing was changed: mend what the preflight names, then run it again")
+DR_ERR(LEDGER_TAMPERED, 404, 7, 15,
+       "somebody changed the ledger by hand: compare it with the coordinator's log (drover log)")
+DR_ERR(LOCKED, 405, 1, 10,
+       "another drover works on this database: wait for it, or give --lock-wait")
+DR_ERR(PREFLIGHT_FAILED, 406, 1, 9,
+       "nothing was changed: mend what the preflight names, then run it again")
 DR_ERR(VERIFY_FAILED, 407, 6, 9, "")
 DR_ERR(FORBIDDEN_STATEMENT, 408, 1, 3, "")
-DR_ERR(STATE_CHANGED, 413, 1, 9, "the target changed since it was looked at: a new READY and approval are needed")
+DR_ERR(STATE_CHANGED, 413, 1, 9,
+       "the target changed since it was looked at: a new READY and approval are needed")
 DR_ERR(NOT_CONTIGUOUS, 414, 1, 9, "compile a plan from where the target is: drover plan")
-DR_ERR(REVISION_CHANGED, 415, 4, 9, "what was applied is not what the chain holds: put the file back, or add a new revision")
+DR_ERR(REVISION_CHANGED, 415, 4, 9,
+       "what was applied is not what the chain holds: put the file back, or add a new revision")
 DR_ERR(NO_DOWN, 416, 1, 9, "this revision says that it has no way back")
 DR_ERR(FILE_DIGEST, 417, 4, 15, "the revision file is not the one that the plan names")
-DR_ERR(LOCK_TIMEOUT, 418, 6, 10, "end or wait for the sessions named above, then run it again; or raise lock_timeout in the section")
+DR_ERR(LOCK_TIMEOUT, 418, 6, 10,
+       "end or wait for the sessions named above, then run it again; or raise lock_timeout in the "
+       "section")
 DR_ERR(COMMIT_UNKNOWN, 419, 7, 2, "")
 DR_ERR(BACKUP_FAILED, 480, 1, 9, "")
-DR_ERR(BACKUP_TOOL, 481, 1, 9, "install a pg_dump of the server's major version or newer, e.g. apt install postgresql-client-15")
+DR_ERR(BACKUP_TOOL, 481, 1, 9,
+       "install a pg_dump of the server's major version or newer, e.g. apt install "
+       "postgresql-client-15")
 DR_ERR(BACKUP_SPACE, 482, 1, 8, "make space in the backup folder, or name another one")
-DR_ERR(BACKUP_EMPTY, 483, 1, 9, "the backup holds nothing: check the database and the role's rights")
+DR_ERR(BACKUP_EMPTY, 483, 1, 9,
+       "the backup holds nothing: check the database and the role's rights")
 DR_ERR(BACKUP_CHANGED, 484, 1, 15, "the backup file is not what was recorded: take a new one")
 
 // trust
@@ -115,7 +146,8 @@ DR_ERR(BAD_DOCUMENT, 102, 4, 3, "")
 DR_ERR(BAD_SIGNATURE, 103, 4, 7, "")
 DR_ERR(QUORUM, 104, 4, 9, "more of the people named in root have to sign")
 DR_ERR(FOREIGN_CLUSTER, 105, 4, 7, "")
-DR_ERR(NOT_PINNED, 106, 4, 7, "compare the root file's SHA-256 with the pinned one in the configuration")
+DR_ERR(NOT_PINNED, 106, 4, 7,
+       "compare the root file's SHA-256 with the pinned one in the configuration")
 DR_ERR(BAD_ROOT, 107, 4, 3, "")
 DR_ERR(BAD_FLEET, 108, 4, 3, "")
 DR_ERR(BAD_CHAIN, 109, 4, 3, "")
@@ -161,7 +193,8 @@ DR_ERR(ON_STANDBY, 148, 4, 9, "connect to the primary")
 DR_ERR(NOT_LOCKED, 149, 4, 9, "")
 DR_ERR(LEDGER_CHANGED, 150, 4, 9, "")
 DR_ERR(SCHEMA_CHANGED, 151, 4, 9, "")
-DR_ERR(CHECK_SKIPPED, 152, 4, 13, "this is a defect of drover; please report it with the message above")
+DR_ERR(CHECK_SKIPPED, 152, 4, 13,
+       "this is a defect of drover; please report it with the message above")
 DR_ERR(RESUME_WINDOW, 153, 8, 9, "")
 DR_ERR(COUNTER_GAP, 154, 4, 9, "")
 DR_ERR(COUNTER_REUSED, 155, 4, 9, "")
@@ -173,25 +206,39 @@ DR_ERR(PASSPHRASE, 160, 4, 16, "")
 DR_ERR(BUNDLE_SIZE, 161, 4, 8, "")
 
 // rpc
-DR_ERR(UNREACHABLE, 350, 5, 14, "is droverd running, and is the coordinator's address right? look with: systemctl status droverd")
-DR_ERR(UNAUTHENTICATED, 351, 4, 16, "the coordinator does not know this key: a person's goes into the root, an agent's into the fleet (drover agent add)")
-DR_ERR(WRONG_SERVER_KEY, 352, 4, 16, "compare the coordinator's public key in the configuration with what droverd prints at its start")
+DR_ERR(UNREACHABLE, 350, 5, 14,
+       "is droverd running, and is the coordinator's address right? look with: systemctl status "
+       "droverd")
+DR_ERR(UNAUTHENTICATED, 351, 4, 16,
+       "the coordinator does not know this key: a person's goes into the root, an agent's into the "
+       "fleet (drover agent add)")
+DR_ERR(WRONG_SERVER_KEY, 352, 4, 16,
+       "compare the coordinator's public key in the configuration with what droverd prints at its "
+       "start")
+DR_ERR(WRONG_CLUSTER, 353, 4, 9,
+       "the address leads to the coordinator of another cluster: check it in the configuration")
 DR_ERR(RPC_PROTOCOL, 354, 1, 13, "do both sides run the same version of drover?")
 DR_ERR(RPC_LIMIT, 355, 1, 8, "")
-DR_ERR(RPC_UNIMPLEMENTED, 356, 1, 12, "the coordinator is older than this program: update droverd first")
+DR_ERR(RPC_UNIMPLEMENTED, 356, 1, 12,
+       "the coordinator is older than this program: update droverd first")
 DR_ERR(RPC_REMOTE, 357, 1, 2, "")
 DR_ERR(LISTEN, 358, 1, 9, "does another program use the port? look with: ss -ltnp")
 DR_ERR(RPC_BUSY, 359, 5, 14, "the same request is still being worked on: ask again")
 
 // agent
-DR_ERR(AGENT_STATE, 600, 1, 8, "nothing runs on a target while the agent's state cannot be written: make space, or mend the state folder")
+DR_ERR(AGENT_STATE, 600, 1, 8,
+       "nothing runs on a target while the agent's state cannot be written: make space, or mend "
+       "the state folder")
 DR_ERR(AGENT_STATE_NEWER, 601, 1, 9, "a newer drover-agent wrote this state: install that version")
 DR_ERR(AGENT_PIPE, 602, 1, 13, "")
 DR_ERR(AGENT_WORKER_DIED, 603, 1, 10, "the agent looks at the target again by itself")
 DR_ERR(AGENT_NO_BLOB, 604, 1, 5, "drover submit, then drover upgrade again")
-DR_ERR(AGENT_CONSUMED, 605, 4, 9, "an approval is used once: let the target prepare again and approve its new READY")
-DR_ERR(AGENT_RUN_TIMEOUT, 606, 124, 4, "raise run_timeout in the agent's configuration, or make the plan smaller")
-DR_ERR(AGENT_INTERRUPTED, 607, 7, 1, "look at the target's state, then let it prepare again: drover rollout order R-1 retry")
+DR_ERR(AGENT_CONSUMED, 605, 4, 9,
+       "an approval is used once: let the target prepare again and approve its new READY")
+DR_ERR(AGENT_RUN_TIMEOUT, 606, 124, 4,
+       "raise run_timeout in the agent's configuration, or make the plan smaller")
+DR_ERR(AGENT_INTERRUPTED, 607, 7, 1,
+       "look at the target's state, then let it prepare again: drover rollout order R-1 retry")
 DR_ERR(AGENT_NO_TARGET, 608, 1, 5, "drover-agent check --config FILE lists the targets")
 DR_ERR(AGENT_CHECK, 609, 1, 9, "mend what is marked FAIL, then run it again")
 DR_ERR(AGENT_NO_TRUST, 610, 8, 9, "drover agent add, signed by the fleet role, has to arrive first")
@@ -210,4 +257,6 @@ DR_ERR(ROLLOUT_EMPTY, 509, 1, 9, "drover status")
 DR_ERR(ROLLOUT_ENDED, 510, 1, 9, "drover rollout list")
 DR_ERR(CHAIN_MISSING, 511, 8, 9, "drover approve chain")
 DR_ERR(NO_FLEET, 512, 1, 9, "sign and send one: drover agent add ..., drover sign")
-DR_ERR(BAD_LOG, 162, 4, 15, "the log was changed after it was written: compare with another copy (drover log --output json)")
+DR_ERR(BAD_LOG, 162, 4, 15,
+       "the log was changed after it was written: compare with another copy (drover log --output "
+       "json)")

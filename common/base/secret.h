@@ -16,8 +16,10 @@ void dr_secret_free(struct dr_secret **secret); // wipes; NULL accepted
 uint8_t *dr_secret_bytes(struct dr_secret *secret);
 size_t dr_secret_len(const struct dr_secret *secret);
 
-// A passphrase from, in this order: descriptor `fd` if >= 0 (first line), else the terminal without echo, asking
-// `prompt` on /dev/tty. At most 1024 bytes. DR_E_INVALID when there is neither ("use --passphrase-fd").
-DR_MUST_CHECK enum dr_rc dr_secret_ask(const char *prompt, int fd, struct dr_secret **out, struct dr_err *err);
+// A passphrase from, in this order: descriptor `fd` if >= 0 (first line), else the terminal without
+// echo, asking `prompt` on /dev/tty. At most 1024 bytes. DR_E_INVALID when there is neither ("use
+// --passphrase-fd").
+DR_MUST_CHECK enum dr_rc
+dr_secret_ask(const char *prompt, int fd, struct dr_secret **out, struct dr_err *err);
 
 #endif
