@@ -41,10 +41,10 @@ struct dr_gate_input {
 struct dr_gate_result {
     const Drover__V1__Gate *gate;
     bool is_open;
-    bool is_after;        // asked for afterwards: does not hold the start
-    const char *missing;  // what is missing, or "" when open; in the arena
-    const char *shown_by; // what opened it, for people: "2 targets of staging, soaked 1h"; ""
-    const uint8_t (*evidence)[32]; // payload digests that opened it: an approval lists these
+    bool is_after;           // asked for afterwards: does not hold the start
+    const char *missing;     // what is missing, or "" when open; in the arena
+    const char *shown_by;    // what opened it, for people: "2 targets of staging, soaked 1h"; ""
+    uint8_t (*evidence)[32]; // payload digests that opened it: an approval lists these
     size_t n_evidence;
 };
 

@@ -49,8 +49,9 @@ dr_trust_store_export(const struct dr_trust_store *store, struct dr_arena *arena
 // DR_E_CLOCK_BACK when `now` is more than 300 s before the latest time seen.
 DR_MUST_CHECK enum dr_rc
 dr_trust_check_clock(const struct dr_trust *trust, int64_t now, struct dr_err *err);
-// Raises and persists the clock's high water (at most once a minute).
+// Raises and persists the latest time seen: `seen` is the time in a document that was verified,
+// never this host's clock. At most one write a minute.
 DR_MUST_CHECK enum dr_rc
-dr_trust_store_tick(struct dr_trust_store *store, int64_t now, struct dr_err *err);
+dr_trust_store_tick(struct dr_trust_store *store, int64_t seen, struct dr_err *err);
 
 #endif

@@ -1,0 +1,192 @@
+// Reading the trusted store back: everything is verified again from the first root on.
+#include "trust/store_inner.h"
+
+#include "base/file.h"
+#include "trust/strict.h"
+#include "trust/try.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROOTS_MAX  10000u
+#define CLOCK_TEXT 24u
+
+static struct dr_bytes
+bytes_of(ProtobufCBinaryData data)
+{
+    return (struct dr_bytes){data.data, data.len};
+}
+
+const char *
+dr_store_path(const struct dr_trust_store *store, struct dr_arena *arena, const char *name)
+{
+    const char *path = dr_arena_printf(arena, "%s/%s", store->folder, name);
+    return path ? path : "";
+}
+
+const char *
+dr_store_root_path(const struct dr_trust_store *store, struct dr_arena *arena, uint64_t version)
+{
+    const char *name = dr_arena_printf(arena, "root-%" PRIu64, version);
+    return dr_store_path(store, arena, name ? name : "");
+}
+
+enum dr_rc
+dr_store_read(struct dr_arena *arena, const char *path, size_t max, struct dr_bytes *out,
+              struct dr_err *err)
+{
+    char *content = NULL;
+    *out = (struct dr_bytes){0};
+    if (!dr_path_exists(path)) {
+        return DR_OK;
+    }
+    DR_TRY(dr_file_read(path, max, &content, &out->len, err));
+    out->data = dr_arena_copy(arena, content, out->len);
+    free(content);
+    return out->data ? DR_OK : dr_err_set(err, DR_E_LIMIT, "no room for '%s'", path);
+}
+
+// --------------------------------------------------------------------------- what is held
+
+static enum dr_rc
+load_roots(struct dr_trust_store *store, struct dr_err *err)
+{
+    struct dr_root root, next;
+    struct dr_bytes wire;
+    DR_TRY(dr_root_first(store->arena, store->first_root, store->pinned, &root, err));
+    store->root_names = dr_arena_array(store->arena, ROOTS_MAX, 32);
+    store->n_roots = 0;
+    if (!store->root_names) {
+        return dr_err_set(err, DR_E_LIMIT, "no room for the roots");
+    }
+    for (;;) {
+        memcpy(store->root_names[store->n_roots++], root.sha256, 32);
+        const char *path = dr_store_root_path(store, store->arena, root.msg->version + 1);
+        DR_TRY(dr_store_read(store->arena, path, DR_ENVELOPE_MAX, &wire, err));
+        if (wire.len == 0 || store->n_roots == ROOTS_MAX) {
+            break;
+        }
+        DR_TRY(dr_root_next(store->arena, &root, wire, &next, err));
+        root = next;
+    }
+    store->trust.root = root;
+    return DR_OK;
+}
+
+enum dr_rc
+dr_store_entries(struct dr_arena *arena, const struct dr_fleet *fleet,
+                 Drover__V1__ProvenEntry *const *proven, size_t n, struct dr_fleet_entry **out,
+                 bool *out_whole, struct dr_err *err)
+{
+    bool is_whole = n == fleet->msg->entries_count;
+    for (size_t i = 0; i < n; i++) {
+        is_whole = is_whole && proven[i]->n_path == 0;
+    }
+    struct dr_fleet_entry *entries = dr_arena_array(arena, n, sizeof(*entries));
+    struct dr_bytes *leaves = dr_arena_array(arena, n, sizeof(*leaves));
+    if (!entries || !leaves) {
+        return dr_err_set(err, DR_E_LIMIT, "no room for %zu fleet entries", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        leaves[i] = bytes_of(proven[i]->leaf);
+        if (!is_whole) {
+            DR_TRY(dr_fleet_entry_prove(arena, fleet, proven[i], &entries[i], err));
+        }
+    }
+    if (is_whole) {
+        DR_TRY(dr_fleet_entries_check(arena, fleet, leaves, n, &entries, err));
+    }
+    *out = entries;
+    *out_whole = is_whole;
+    return DR_OK;
+}
+
+// A fleet whose signers the newest root no longer names is held for its version, nothing more.
+static enum dr_rc
+load_fleet(struct dr_trust_store *store, struct dr_err *err)
+{
+    struct dr_trust *trust = &store->trust;
+    struct dr_envelope envelope;
+    struct dr_fleet_entry *entries = NULL;
+    ProtobufCMessage *message = NULL;
+    const char *path = dr_store_path(store, store->arena, "fleet");
+    DR_TRY(dr_store_read(store->arena, path, DR_UPDATE_MAX, &store->fleet_file, err));
+    if (store->fleet_file.len == 0) {
+        return DR_OK;
+    }
+    Drover__V1__TrustUpdate *file = drover__v1__trust_update__unpack(
+        dr_arena_protobuf(store->arena), store->fleet_file.len, store->fleet_file.data);
+    if (!file) {
+        return dr_err_set(err, DR_E_BAD_FLEET, "'%s' is damaged", path);
+    }
+    DR_TRY(dr_envelope_copy(store->arena, bytes_of(file->fleet), DR_TYPE_FLEET, &envelope, err));
+    DR_TRY(dr_strict_decode(store->arena, &drover__v1__fleet__descriptor, envelope.payload,
+                            &message, err));
+    store->held_fleet.msg = (const Drover__V1__Fleet *)message;
+    memcpy(store->held_fleet.sha256, envelope.sha256, 32);
+    enum dr_rc rc =
+        dr_fleet_load(store->arena, &trust->root, bytes_of(file->fleet), &trust->fleet, err);
+    if (rc != DR_OK) {
+        return rc == DR_E_QUORUM ? DR_OK : rc;
+    }
+    DR_TRY(dr_store_entries(store->arena, &trust->fleet, file->entries, file->n_entries, &entries,
+                            &trust->is_fleet_whole, err));
+    trust->entries = entries;
+    trust->n_entries = file->n_entries;
+    return DR_OK;
+}
+
+static enum dr_rc
+load_chain(struct dr_trust_store *store, struct dr_err *err)
+{
+    struct dr_envelope envelope;
+    struct dr_bytes wire;
+    const char *path = dr_store_path(store, store->arena, "chain");
+    DR_TRY(dr_store_read(store->arena, path, DR_ENVELOPE_MAX, &wire, err));
+    if (wire.len == 0) {
+        return DR_OK;
+    }
+    DR_TRY(dr_envelope_copy(store->arena, wire, DR_TYPE_CHAIN, &envelope, err));
+    DR_TRY(dr_chain_decode(store->arena, envelope.payload, &store->held_chain, err));
+    enum dr_rc rc = dr_chain_load(store->arena, &store->trust.root, wire, &store->trust.chain, err);
+    return rc == DR_E_QUORUM ? DR_OK : rc;
+}
+
+static enum dr_rc
+load_clock(struct dr_trust_store *store, struct dr_err *err)
+{
+    struct dr_bytes file;
+    uint64_t seen = 0;
+    const char *path = dr_store_path(store, store->arena, "clock");
+    DR_TRY(dr_store_read(store->arena, path, CLOCK_TEXT, &file, err));
+    char *text = dr_arena_strn(store->arena, file.len ? (const char *)file.data : "0",
+                               file.len ? file.len : 1);
+    if (!text || !dr_parse_u64(text, 0, INT64_MAX, &seen)) {
+        return dr_err_set(err, DR_E_IO, "'%s' is damaged", path);
+    }
+    store->trust.clock_high = (int64_t)seen;
+    return DR_OK;
+}
+
+enum dr_rc
+dr_store_load(struct dr_trust_store *store, struct dr_err *err)
+{
+    struct dr_trust_store fresh = *store;
+    fresh.trust = (struct dr_trust){0};
+    fresh.held_fleet = (struct dr_fleet){0};
+    fresh.held_chain = (struct dr_chain){0};
+    fresh.arena = dr_arena_new(DR_STORE_ARENA_CAP);
+    enum dr_rc rc = fresh.arena ? load_roots(&fresh, err)
+                                : dr_err_set(err, DR_E_NOMEM, "no memory for the trusted store");
+    rc = rc == DR_OK ? load_fleet(&fresh, err) : rc;
+    rc = rc == DR_OK ? load_chain(&fresh, err) : rc;
+    rc = rc == DR_OK ? load_clock(&fresh, err) : rc;
+    if (rc != DR_OK) {
+        dr_arena_free(&fresh.arena);
+        return dr_err_wrap(err, "trusted store '%s'", store->folder);
+    }
+    dr_arena_free(&store->arena);
+    *store = fresh;
+    return DR_OK;
+}
