@@ -1,0 +1,46 @@
+// Inside the worker's files only: the job under way and its result.
+#ifndef DR_AGENT_WORKER_INTERNAL_H
+#define DR_AGENT_WORKER_INTERNAL_H
+
+#include "agent/pipe.h"
+#include "agent/worker.h"
+#include "base/arena.h"
+#include "engine/run.h"
+#include "proto/pipe.pb-c.h"
+
+struct dr_worker {
+    struct dr_pipe pipe;
+    struct dr_arena *arena;
+    const char *url;
+    const Drover__V1__WorkerRun *run;
+    Drover__V1__WorkerResult result;
+    struct dr_engine *engine;
+    Drover__V1__Plan *plan;
+    int64_t last_progress_ms;
+};
+
+// Opens the target and compares its identity with the one that fleet pins. DR_E_IDENTITY and
+// dr_engine_open's.
+DR_MUST_CHECK enum dr_rc dr_worker_open(struct dr_worker *worker, struct dr_err *err);
+// Reads and checks the plan from the blob folder. DR_E_PLAN_DIGEST, DR_E_BAD_PLAN, DR_E_NOT_FOUND.
+DR_MUST_CHECK enum dr_rc dr_worker_load_plan(struct dr_worker *worker, struct dr_err *err);
+// Reads a file from the blob folder (dr_engine_file_fn); `arg` is the worker.
+enum dr_rc dr_worker_file(void *arg, const uint8_t sha256[32], const char **out_bytes,
+                          size_t *out_len, struct dr_err *err);
+// Reads the target's state into the result.
+DR_MUST_CHECK enum dr_rc dr_worker_look(struct dr_worker *worker, struct dr_err *err);
+// Copies what was found into the result. DR_E_NOMEM, DR_E_LIMIT.
+DR_MUST_CHECK enum dr_rc
+dr_worker_fill_state(struct dr_worker *worker, const struct dr_engine_state *state,
+                     Drover__V1__WorkerResult *out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_worker_fill_heads(struct dr_arena *arena, const struct dr_engine_head *heads, size_t count,
+                     Drover__V1__Head ***out, size_t *out_n, struct dr_err *err);
+// A digest in the arena; empty when memory is out.
+ProtobufCBinaryData dr_worker_data(struct dr_arena *arena, const uint8_t *bytes, size_t len);
+
+// The jobs. Each fills the result as far as it came.
+DR_MUST_CHECK enum dr_rc dr_worker_prepare(struct dr_worker *worker, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_worker_run(struct dr_worker *worker, struct dr_err *err);
+
+#endif

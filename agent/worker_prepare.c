@@ -1,0 +1,97 @@
+// Worker, JOB_PREPARE: backup, preflights in READ ONLY transactions, and a look before and after,
+// so that the backup is of the state that READY names. Nothing is written to the database.
+#include "agent/worker_internal.h"
+
+#include "base/clock.h"
+#include "engine/backup.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static enum dr_rc
+take_backup(struct dr_worker *worker, struct dr_err *err)
+{
+    const Drover__V1__WorkerRun *run = worker->run;
+    char name[160];
+    char path[4096];
+    struct dr_backup backup = {0};
+    (void)snprintf(name, sizeof name, "%s", run->target);
+    for (char *at = name; *at != '\0'; at++) {
+        *at = *at == '/' ? '-' : *at;
+    }
+    const struct dr_backup_options options = {
+        .folder = run->backup_folder,
+        .target = name,
+        .pg_bindir = run->pg_bindir[0] == '\0' ? NULL : run->pg_bindir,
+        .cancel_fd = worker->pipe.fd,
+    };
+    enum dr_rc rc = DR_OK;
+    if (run->engine == DROVER__V1__ENGINE__SQLITE) {
+        rc = dr_db_sqlite_path(worker->url, path, sizeof path, err);
+        rc = rc != DR_OK ? rc : dr_backup_sqlite(path, &options, &backup, err);
+    } else {
+        rc = dr_backup_pg(worker->url, &options, &backup, err);
+    }
+    if (rc != DR_OK) {
+        return rc;
+    }
+    Drover__V1__BackupRecord *record = dr_backup_record(&backup, worker->arena);
+    if (record == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    record->keep_until = record->finished + (int64_t)run->keep_s;
+    worker->result.backup = record;
+    return DR_OK;
+}
+
+static enum dr_rc
+run_preflights(struct dr_worker *worker, struct dr_err *err)
+{
+    struct dr_check_result *checks = NULL;
+    size_t count = 0;
+    struct dr_engine_job job = {
+        .plan = worker->plan,
+        .mode = worker->run->mode,
+        .file = dr_worker_file,
+        .file_arg = worker,
+        .remedy = worker->run->remedy,
+    };
+    memcpy(job.plan_sha256, worker->run->plan_sha256.data, 32);
+    return dr_engine_preflight(worker->engine, &job, worker->arena, &checks, &count, err);
+}
+
+static bool
+same(ProtobufCBinaryData a, ProtobufCBinaryData b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+enum dr_rc
+dr_worker_prepare(struct dr_worker *worker, struct dr_err *err)
+{
+    enum dr_rc rc = dr_worker_load_plan(worker, err);
+    rc = rc != DR_OK ? rc : dr_worker_open(worker, err);
+    rc = rc != DR_OK ? rc : dr_worker_look(worker, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    ProtobufCBinaryData head = worker->result.ledger_head;
+    ProtobufCBinaryData fingerprint = worker->result.fingerprint;
+    if (worker->run->with_backup) {
+        rc = take_backup(worker, err);
+    }
+    rc = rc != DR_OK ? rc : run_preflights(worker, err);
+    rc = rc != DR_OK ? rc : dr_worker_look(worker, err);
+    if (rc == DR_OK && (!same(head, worker->result.ledger_head) ||
+                        !same(fingerprint, worker->result.fingerprint))) {
+        return dr_err_set(err, DR_E_STATE_CHANGED,
+                          "somebody changed the target '%s' while it was prepared",
+                          worker->run->target);
+    }
+    if (rc == DR_OK && worker->result.backup != NULL) {
+        worker->result.backup->n_heads = worker->result.n_heads;
+        worker->result.backup->heads = worker->result.heads;
+        worker->result.backup->fingerprint = worker->result.fingerprint;
+    }
+    return rc;
+}
