@@ -27,6 +27,11 @@ struct dr_noise_cipher {
     uint32_t rekey_every;
 };
 
+// A static key pair, X25519. Plain data: wipe it after use.
+struct dr_noise_pair {
+    uint8_t secret[DR_NOISE_KEY], public[DR_NOISE_KEY];
+};
+
 // A handshake under way: plain data, holds secrets; end it with dr_noise_fini.
 struct dr_noise {
     bool is_initiator;
@@ -34,24 +39,25 @@ struct dr_noise {
     uint8_t h[DR_NOISE_HASH], ck[DR_NOISE_HASH];
     struct dr_noise_cipher cipher;
     bool has_key;
-    uint8_t s[DR_NOISE_KEY], s_public[DR_NOISE_KEY]; // own static
-    uint8_t e[DR_NOISE_KEY], e_public[DR_NOISE_KEY]; // own ephemeral
-    uint8_t rs[DR_NOISE_KEY], re[DR_NOISE_KEY];      // the peer's
+    struct dr_noise_pair s, e;                  // own static and ephemeral
+    uint8_t rs[DR_NOISE_KEY], re[DR_NOISE_KEY]; // the peer's
 };
 
-// Public from secret; a new pair; random bytes (libsodium's generator); SHA-256 of two runs of
-// bytes.
-void dr_noise_public(uint8_t out_public[DR_NOISE_KEY], const uint8_t secret[DR_NOISE_KEY]);
-void dr_noise_keypair(uint8_t out_public[DR_NOISE_KEY], uint8_t out_secret[DR_NOISE_KEY]);
+// Fills pair->public from pair->secret.
+void dr_noise_public(struct dr_noise_pair *pair);
+void dr_noise_pair_new(struct dr_noise_pair *out);
+void dr_noise_wipe(void *bytes, size_t len);
+// Random bytes, and a number below `bound`, of libsodium's generator.
 void dr_noise_random(void *out, size_t len);
 uint32_t dr_noise_random_below(uint32_t bound);
+// SHA-256 of two runs of bytes, one after the other.
 void dr_noise_sha256(uint8_t out[DR_NOISE_HASH], const void *a, size_t a_len, const void *b,
                      size_t b_len);
 
-// Starts a handshake. The initiator gives the responder's public key, the responder NULL.
-// `ephemeral` fixes the ephemeral secret (test vectors only); NULL: random.
+// Starts a handshake with the own static pair. The initiator gives the responder's public key, the
+// responder NULL. `ephemeral` fixes the ephemeral secret (test vectors only); NULL: random.
 void dr_noise_init(struct dr_noise *noise, bool is_initiator, const void *prologue,
-                   size_t prologue_len, const uint8_t secret[DR_NOISE_KEY],
+                   size_t prologue_len, const struct dr_noise_pair *self,
                    const uint8_t *peer_public, const uint8_t *ephemeral);
 // Wipes it.
 void dr_noise_fini(struct dr_noise *noise);
