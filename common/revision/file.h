@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DR_REVISION_FILE_MAX     (32u * 1024 * 1024)
+#define DR_REVISION_FILE_MAX     (32u << 20)
 #define DR_REVISION_HEADER_MAX   (16u * 1024) // bytes
 #define DR_REVISION_SECTIONS_MAX 10000u
 #define DR_REVISION_LIST_MAX     64u // parents, labels, dependencies

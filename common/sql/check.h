@@ -27,6 +27,8 @@ enum dr_sql_flag {
     DR_SQL_READ_ONLY = 64, // a query without INTO or locking
 };
 
+struct dr_sql_problem;
+
 struct dr_sql_stmt {
     size_t offset, length; // in the text
     uint32_t line, column; // in the text, from 1
@@ -35,14 +37,17 @@ struct dr_sql_stmt {
     Drover__V1__Probe probe;
     const char *what;   // for messages: "CREATE INDEX CONCURRENTLY"; never NULL
     const char *object; // for the probe, see revision/plan.h; "" if none
-    const char
-        *creates; // "table monthly_reviews", "type testing_type"; "" if nothing that has one name
-    const char *drops; // same form, several separated by '\n'; "" if none
+    // What it makes: "relation monthly_reviews", "type testing_type", with a second line for the
+    // relation that it belongs to;
+    // "" if nothing that has one name. What it drops, one per line, also "schema x", "parts-of x"
+    // (indexes of x), "anything".
+    const char *creates, *drops;
+    const struct dr_sql_problem *problem; // NULL: none; else class, probe and names are not known
 };
 
-// What is wrong with a text: at most one per text, the parser's first.
+// What is wrong with a statement, or with a text as a whole (a string that is not closed).
 struct dr_sql_problem {
-    enum dr_rc rc;       // DR_OK: none. SQL_SYNTAX, SQL_RESERVED, SQL_TOO_COMPLEX, SQL_CHECK_DIED
+    enum dr_rc rc;       // SQL_SYNTAX, SQL_RESERVED, SQL_FORBIDDEN, SQL_TOO_COMPLEX, SQL_CHECK_DIED
     size_t offset;       // in the text
     size_t length;       // of the token; 1 if not known
     const char *message; // `syntax error at or near "order"`
@@ -55,9 +60,9 @@ struct dr_sql_text {
 };
 
 struct dr_sql_result {
-    struct dr_sql_stmt *stmts; // up to the problem, if there is one
+    struct dr_sql_stmt *stmts;
     size_t count;
-    struct dr_sql_problem problem;
+    struct dr_sql_problem problem; // the text's first; rc DR_OK: none
 };
 
 // Checks `count` texts; `*out` is an array of `count` results in `arena`, which must outlive them
@@ -67,5 +72,11 @@ struct dr_sql_result {
 DR_MUST_CHECK enum dr_rc
 dr_sql_check(enum dr_sql_dialect dialect, const struct dr_sql_text *texts, size_t count,
              struct dr_arena *arena, struct dr_sql_result **out, struct dr_err *err);
+
+// Splits by the lexer alone: class by the first words, no flags but DR_SQL_FORBIDDEN. For a grammar
+// newer than the parser's. DR_E_NOMEM only; a text that the lexer refuses is a problem.
+DR_MUST_CHECK enum dr_rc
+dr_sql_split(enum dr_sql_dialect dialect, const struct dr_sql_text *text, struct dr_arena *arena,
+             struct dr_sql_result *out, struct dr_err *err);
 
 #endif

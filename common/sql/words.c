@@ -102,10 +102,10 @@ begins_with_words(const char *text, const char *words)
     return strncmp(text, words, n) == 0 && (text[n] == ' ' || text[n] == '\0');
 }
 
-// COPY whose source or goal is the client: STDIN or STDOUT as a bare word anywhere outside of
+// What a COPY is called: with the client as its other end it would also break the protocol.
 // quotes and parentheses.
 static const char *
-copy_with_client(const char *text, size_t len)
+copy_name(const char *text, size_t len)
 {
     char word[32], before[32] = "";
     for (size_t pos = 0; pos < len;) {
@@ -128,7 +128,7 @@ copy_with_client(const char *text, size_t len)
             memcpy(before, word, sizeof before);
         }
     }
-    return NULL;
+    return "COPY";
 }
 
 const char *
@@ -142,7 +142,6 @@ dr_sql_forbidden(enum dr_sql_dialect dialect, const char *text, size_t len)
             return forbidden[i].what;
         }
     }
-    return dialect == DR_SQL_POSTGRESQL && begins_with_words(words, "COPY")
-               ? copy_with_client(text, len)
-               : NULL;
+    bool is_copy = dialect == DR_SQL_POSTGRESQL && begins_with_words(words, "COPY");
+    return is_copy ? copy_name(text, len) : NULL;
 }
