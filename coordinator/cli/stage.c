@@ -1,0 +1,289 @@
+// Loads one environment of a rollout and verifies it under this person's trust.
+
+#include "coordinator/cli/stage.h"
+#include "coordinator/cli/print.h"
+#include "coordinator/cli/project.h"
+
+#include "base/clock.h"
+#include "trust/plandoc.h"
+#include "trust/strict.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static enum dr_rc
+find_stage(struct dr_stage *s, const char *environment, struct dr_err *err)
+{
+    for (size_t i = 0; i < s->rollout->n_stages; i++) {
+        const Drover__V1__StageStatus *stage = s->rollout->stages[i];
+        bool is_last = i + 1 == s->rollout->n_stages;
+        if (environment == NULL || environment[0] == '\0'
+                ? is_last
+                : dr_str_eq(stage->environment, environment)) {
+            s->said = stage;
+        }
+    }
+    if (s->said == NULL) {
+        dr_err_set(err, DR_E_NOT_FOUND, "rollout '%s' does not go to '%s'", s->rollout->id,
+                   environment ? environment : "");
+        return dr_err_hint(err, "drover rollout show %s", s->rollout->id);
+    }
+    s->policy = dr_fleet_environment(s->remote->trust->entries, s->remote->trust->n_entries,
+                                     s->said->environment);
+    if (s->policy == NULL) {
+        return dr_err_set(err, DR_E_NOT_FOUND, "the fleet has no environment '%s'",
+                          dr_print_safe(s->remote->cli, s->said->environment));
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+load_plans(struct dr_stage *s, struct dr_err *err)
+{
+    struct dr_arena *arena = s->remote->cli->arena;
+    s->plans = dr_arena_array(arena, s->rollout->n_plans + 1, sizeof(*s->plans));
+    if (s->plans == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < s->rollout->n_plans; i++) {
+        const Drover__V1__EnginePlan *named = s->rollout->plans[i];
+        struct dr_stage_plan *p = &s->plans[s->n_plans];
+        if (named->plan_sha256.len != 32) {
+            return dr_err_set(err, DR_E_INVALID, "the coordinator names a plan without digest");
+        }
+        p->named = named;
+        enum dr_rc rc =
+            dr_remote_get_blob(s->remote, named->plan_sha256.data, DR_PLANDOC_MAX, &p->packed, err);
+        rc = rc == DR_OK
+                 ? dr_plandoc_decode(arena, p->packed, named->plan_sha256.data, &p->plan, err)
+                 : rc;
+        if (rc != DR_OK) {
+            return rc;
+        }
+        s->n_plans++;
+    }
+    return DR_OK;
+}
+
+// Envelopes of a kind as protobuf data, for the loaders of common/trust.
+static enum dr_rc
+fetch(struct dr_stage *s, const char *kind, ProtobufCBinaryData **out, size_t *out_n,
+      struct dr_err *err)
+{
+    Drover__V1__ListDocumentsRequest request = DROVER__V1__LIST_DOCUMENTS_REQUEST__INIT;
+    Drover__V1__Document **documents = NULL;
+    request.kind = dr_arena_str(s->remote->cli->arena, kind);
+    enum dr_rc rc = dr_remote_list(s->remote, request, &documents, out_n, err);
+    *out = dr_arena_array(s->remote->cli->arena, *out_n + 1, sizeof(**out));
+    if (rc == DR_OK && *out == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; rc == DR_OK && i < *out_n; i++) {
+        (*out)[i] = documents[i]->envelope;
+    }
+    return rc;
+}
+
+static enum dr_rc
+load_evidence(struct dr_stage *s, struct dr_err *err)
+{
+    const struct dr_trust *trust = s->remote->trust;
+    struct dr_arena *arena = s->remote->cli->arena;
+    ProtobufCBinaryData *wires = NULL;
+    size_t n = 0;
+    enum dr_rc rc = fetch(s, DR_TYPE_ATTESTATION, &wires, &n, err);
+    rc = rc == DR_OK ? dr_gate_load_evidence(arena, &trust->fleet, trust->entries, trust->n_entries,
+                                             wires, n, true, &s->evidence, &s->n_evidence, err)
+                     : rc;
+    rc = rc == DR_OK ? fetch(s, DR_TYPE_SIGNOFF, &wires, &n, err) : rc;
+    return rc == DR_OK ? dr_gate_load_signoffs(arena, &trust->root, s->said->environment, wires, n,
+                                               true, &s->signoffs, &s->n_signoffs, err)
+                       : rc;
+}
+
+// The READY that the coordinator names, among the verified attestations.
+static void
+find_ready(struct dr_stage *s, struct dr_stage_target *target)
+{
+    for (size_t i = 0; target->said->ready_sha256.len == 32 && i < s->n_evidence; i++) {
+        const struct dr_attestation *a = &s->evidence[i];
+        if (dr_data_is(target->said->ready_sha256, a->sha256) &&
+            a->msg->kind == DROVER__V1__ATTESTATION_KIND__READY &&
+            dr_str_eq(a->msg->target, target->said->target)) {
+            target->ready = *a;
+        }
+    }
+}
+
+Drover__V1__Mode
+dr_stage_mode(const struct dr_stage *s)
+{
+    bool proves = s->policy->msg->environment->prove && s->rollout->mode == DROVER__V1__MODE__UP;
+    return proves ? DROVER__V1__MODE__PROVE : s->rollout->mode;
+}
+
+const struct dr_stage_plan *
+dr_stage_plan_of(const struct dr_stage *s, const struct dr_stage_target *target)
+{
+    for (size_t i = 0; i < s->n_plans; i++) {
+        if (s->plans[i].named == target->plan) {
+            return &s->plans[i];
+        }
+    }
+    return NULL;
+}
+
+static enum dr_rc
+evaluate(struct dr_stage *s, struct dr_stage_target *target, struct dr_err *err)
+{
+    const struct dr_stage_plan *plan = dr_stage_plan_of(s, target);
+    struct dr_gate_input input = {
+        .policy = s->policy,
+        .chain = &s->remote->trust->chain,
+        .plan = plan->plan,
+        .plan_sha256 = plan->named->plan_sha256.data,
+        .mode = dr_stage_mode(s),
+        .ready = target->ready.msg,
+        .target = target->said->target,
+        .evidence = s->evidence,
+        .n_evidence = s->n_evidence,
+        .signoffs = s->signoffs,
+        .n_signoffs = s->n_signoffs,
+        .now = dr_now_unix_s(),
+    };
+    enum dr_rc rc =
+        dr_gate_evaluate(s->remote->cli->arena, &input, &target->gates, &target->n_gates, err);
+    target->is_open = rc == DR_OK;
+    for (size_t i = 0; rc == DR_OK && i < target->n_gates; i++) {
+        target->is_open =
+            target->is_open && (target->gates[i].is_open || target->gates[i].is_after);
+    }
+    return rc;
+}
+
+static enum dr_rc
+load_target(struct dr_stage *s, const Drover__V1__TargetStatus *said, struct dr_stage_target *out,
+            struct dr_err *err)
+{
+    const struct dr_trust *trust = s->remote->trust;
+    *out = (struct dr_stage_target){.said = said};
+    out->entry = dr_fleet_target(trust->entries, trust->n_entries, said->target);
+    if (out->entry == NULL ||
+        !dr_str_eq(out->entry->msg->target->environment, s->said->environment)) {
+        return dr_err_set(err, DR_E_NOT_FOUND, "the signed fleet has no target '%s' in '%s'",
+                          dr_print_safe(s->remote->cli, said->target),
+                          dr_print_safe(s->remote->cli, s->said->environment));
+    }
+    for (size_t i = 0; i < s->n_plans; i++) {
+        if (s->plans[i].plan->engine == out->entry->msg->target->engine) {
+            out->plan = s->plans[i].named;
+        }
+    }
+    if (out->plan == NULL) {
+        return dr_err_set(err, DR_E_NOT_FOUND, "the rollout has no plan for the engine of '%s'",
+                          dr_print_safe(s->remote->cli, said->target));
+    }
+    find_ready(s, out);
+    return evaluate(s, out, err);
+}
+
+enum dr_rc
+dr_stage_load(struct dr_remote *remote, const char *rollout, const char *environment,
+              struct dr_stage *out, struct dr_err *err)
+{
+    Drover__V1__RolloutId id = DROVER__V1__ROLLOUT_ID__INIT;
+    Drover__V1__Rollout *reply = NULL;
+    *out = (struct dr_stage){.remote = remote};
+    id.id = dr_arena_str(remote->cli->arena, rollout);
+    enum dr_rc rc = dr_remote_call(remote, DR_METHOD_OPERATOR_GET_ROLLOUT, &id.base, &reply, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    out->rollout = reply;
+    if (remote->trust->chain.msg == NULL || remote->trust->fleet.msg == NULL) {
+        return dr_err_set(err, DR_E_NOT_FOUND, "no approved chain or no fleet is known yet");
+    }
+    rc = find_stage(out, environment, err);
+    rc = rc == DR_OK ? load_plans(out, err) : rc;
+    rc = rc == DR_OK ? load_evidence(out, err) : rc;
+    out->targets = rc == DR_OK ? dr_arena_array(remote->cli->arena, out->said->n_targets + 1,
+                                                sizeof(*out->targets))
+                               : NULL;
+    if (rc == DR_OK && out->targets == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; rc == DR_OK && i < out->said->n_targets; i++) {
+        rc = load_target(out, out->said->targets[i], &out->targets[out->n_targets++], err);
+    }
+    return rc;
+}
+
+static const char *
+next_command(const struct dr_stage *s, const Drover__V1__Gate *gate)
+{
+    struct dr_arena *arena = s->remote->cli->arena;
+    const char *text = "";
+    if (gate->kind == DROVER__V1__GATE_KIND__GATE_SIGNOFF) {
+        text = dr_arena_printf(arena, "drover checklist %s sign %s", s->rollout->id, gate->item);
+    } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_STAGED ||
+               gate->kind == DROVER__V1__GATE_KIND__GATE_ROLLBACK_PROVED) {
+        text = dr_arena_printf(arena, "drover approve %s -e %s", s->rollout->id,
+                               gate->from_environment);
+    } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP) {
+        text = dr_arena_printf(arena, "drover rollout watch %s", s->rollout->id);
+    }
+    return text ? text : "";
+}
+
+enum dr_rc
+dr_stage_gates(const struct dr_stage *s, struct dr_stage_gate **out, size_t *out_n,
+               struct dr_err *err)
+{
+    const Drover__V1__Environment *policy = s->policy->msg->environment;
+    struct dr_stage_gate *rows =
+        dr_arena_array(s->remote->cli->arena, policy->n_gates + 1, sizeof(*rows));
+    if (rows == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t g = 0; g < policy->n_gates; g++) {
+        rows[g] = (struct dr_stage_gate){
+            .gate = policy->gates[g], .is_open = s->n_targets > 0, .text = "", .next = ""};
+        rows[g].is_after = policy->gates[g]->after;
+        for (size_t t = 0; t < s->n_targets; t++) {
+            const struct dr_stage_target *target = &s->targets[t];
+            if (g >= target->n_gates) {
+                continue;
+            }
+            const struct dr_gate_result *r = &target->gates[g];
+            if (!r->is_open && rows[g].is_open) {
+                rows[g].is_open = false;
+                rows[g].text = dr_arena_printf(s->remote->cli->arena, "%s: %s",
+                                               target->said->target, r->missing);
+                rows[g].next = next_command(s, r->gate);
+            } else if (rows[g].is_open && rows[g].text[0] == '\0') {
+                rows[g].text = r->shown_by;
+            }
+        }
+    }
+    *out = rows;
+    *out_n = policy->n_gates;
+    return DR_OK;
+}
+
+size_t
+dr_stage_print_gates(const struct dr_stage *s, const struct dr_stage_gate *gates, size_t n)
+{
+    const struct dr_cli *cli = s->remote->cli;
+    size_t closed = 0;
+    for (size_t i = 0; i < n; i++) {
+        enum dr_tone tone = gates[i].is_open    ? DR_TONE_GOOD
+                            : gates[i].is_after ? DR_TONE_DIM
+                                                : DR_TONE_WAIT;
+        closed += !gates[i].is_open && !gates[i].is_after ? 1 : 0;
+        printf("  %s[%s]%s %-20s %s%s\n", dr_tone_begin(cli, tone), gates[i].is_open ? "x" : " ",
+               dr_tone_end(cli, tone), dr_gate_name(gates[i].gate),
+               dr_print_safe(cli, gates[i].text ? gates[i].text : ""),
+               gates[i].is_after ? " (asked for afterwards)" : "");
+    }
+    return closed;
+}
