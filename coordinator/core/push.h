@@ -1,0 +1,35 @@
+// Push: what is put into an agent's mailbox, and the stream that empties it. A push is kept until
+// it is acknowledged; a newer one about the same thing takes the place of an older.
+#ifndef DR_CORE_PUSH_H
+#define DR_CORE_PUSH_H
+
+#include "coordinator/core/core.h"
+
+// Within the caller's transaction.
+DR_MUST_CHECK enum dr_rc dr_push_trust(struct dr_core *core, const char *agent, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_push_trust_all(struct dr_core *core, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_push_prepare(struct dr_core *core, const struct dr_rollout *rollout,
+                const struct dr_rollout_stage *stage, const struct dr_rollout_target *target,
+                struct dr_err *err);
+// The approval of `target` with roots, fleet, chain, leaves, evidence, sign-offs. DR_E_NOT_FOUND
+// when something that the approval names is not here.
+DR_MUST_CHECK enum dr_rc dr_push_bundle(struct dr_core *core, const struct dr_rollout *rollout,
+                                        const struct dr_rollout_target *target, struct dr_err *err);
+// "state" or "cancel". A cancel takes back what was not yet fetched.
+DR_MUST_CHECK enum dr_rc
+dr_push_order(struct dr_core *core, const char *rollout, const struct dr_rollout_target *target,
+              const char *order, struct dr_err *err);
+// A sign-off's envelope, to every agent of an environment ("": all).
+DR_MUST_CHECK enum dr_rc
+dr_push_signoff(struct dr_core *core, const char *environment, const uint8_t sha256[32],
+                struct dr_bytes envelope, struct dr_err *err);
+
+// What an agent has to know: all roots, the fleet with its own entries, the chain. In `arena`.
+DR_MUST_CHECK enum dr_rc
+dr_push_trust_update(struct dr_core *core, const char *agent, struct dr_arena *arena,
+                     Drover__V1__TrustUpdate **out, struct dr_err *err);
+// Sends pushes while the stream has room.
+void dr_push_pump(struct dr_core *core, struct dr_agent *agent);
+
+#endif

@@ -1,0 +1,387 @@
+// Rollout: states that follow from targets, and the stored form (the Rollout message).
+#include "coordinator/core/rollout.h"
+
+#include "trust/try.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum dr_rollout_state
+dr_stage_state(const struct dr_rollout_stage *stage)
+{
+    size_t counts[DR_TARGET_STATES] = {0}, failures = 0, successes = 0, active = 0;
+
+    for (size_t i = 0; i < stage->n_targets; i++) {
+        enum dr_target_state state = stage->targets[i].state;
+
+        counts[state]++;
+        successes += dr_target_is_success(state, stage->mode);
+        failures += dr_target_is_failure(state, stage->mode);
+        active += dr_target_is_active(state);
+    }
+    if (active > 0) {
+        return DR_ROLLOUT_RUNNING;
+    }
+    if (counts[DR_TARGET_CANCELLED] > 0 && failures == counts[DR_TARGET_CANCELLED]) {
+        return DR_ROLLOUT_ABORTED;
+    }
+    if (failures > 0) {
+        return DR_ROLLOUT_FAILED;
+    }
+    if (successes == stage->n_targets) {
+        return DR_ROLLOUT_DONE;
+    }
+    if (counts[DR_TARGET_READY] + counts[DR_TARGET_APPROVED] > 0) {
+        return DR_ROLLOUT_WAITING;
+    }
+    return counts[DR_TARGET_PREPARING] > 0 ? DR_ROLLOUT_PREPARING : DR_ROLLOUT_PENDING;
+}
+
+const struct dr_rollout_stage *
+dr_rollout_current(const struct dr_rollout *rollout)
+{
+    for (size_t i = 0; i < rollout->n_stages; i++) {
+        if (dr_stage_state(&rollout->stages[i]) != DR_ROLLOUT_DONE) {
+            return &rollout->stages[i];
+        }
+    }
+    return &rollout->stages[rollout->n_stages - 1];
+}
+
+enum dr_rollout_state
+dr_rollout_state(const struct dr_rollout *rollout)
+{
+    enum dr_rollout_state current = dr_stage_state(dr_rollout_current(rollout));
+
+    if (current == DR_ROLLOUT_DONE) {
+        return DR_ROLLOUT_DONE;
+    }
+    if (rollout->is_aborted) {
+        for (size_t i = 0; i < rollout->n_stages; i++) {
+            if (dr_stage_state(&rollout->stages[i]) == DR_ROLLOUT_RUNNING) {
+                return DR_ROLLOUT_RUNNING;
+            }
+        }
+        return DR_ROLLOUT_ABORTED;
+    }
+    return rollout->is_paused && current != DR_ROLLOUT_FAILED ? DR_ROLLOUT_PAUSED : current;
+}
+
+const char *
+dr_rollout_state_name(enum dr_rollout_state state, Drover__V1__Mode mode)
+{
+    static const char *const names[] = {"pending", "preparing", "waiting", "running",
+                                        "failed",  "paused",    "applied", "aborted"};
+
+    if (state == DR_ROLLOUT_DONE && mode == DROVER__V1__MODE__DOWN) {
+        return "reverted";
+    }
+    return names[state];
+}
+
+bool
+dr_rollout_is_open(const struct dr_rollout *rollout)
+{
+    enum dr_rollout_state state = dr_rollout_state(rollout);
+
+    return state != DR_ROLLOUT_DONE && state != DR_ROLLOUT_ABORTED;
+}
+
+bool
+dr_stage_wave_may_go(const struct dr_rollout_stage *stage, const struct dr_rollout_target *target)
+{
+    for (size_t i = 0; i < stage->n_targets; i++) {
+        const struct dr_rollout_target *other = &stage->targets[i];
+
+        if (other->has_approval && other->wave < target->wave &&
+            memcmp(other->approval, target->approval, 32) == 0 &&
+            !dr_target_is_success(other->state, stage->mode)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+const struct dr_rollout_plan *
+dr_rollout_plan(const struct dr_rollout *rollout, Drover__V1__Engine engine)
+{
+    for (size_t i = 0; i < rollout->n_plans; i++) {
+        if (rollout->plans[i].engine == engine) {
+            return &rollout->plans[i];
+        }
+    }
+    return NULL;
+}
+
+struct dr_rollout_target *
+dr_rollout_find(struct dr_rollout *rollout, const char *target, struct dr_rollout_stage **out_stage)
+{
+    for (size_t s = 0; s < rollout->n_stages; s++) {
+        struct dr_rollout_stage *stage = &rollout->stages[s];
+
+        for (size_t t = 0; t < stage->n_targets; t++) {
+            if (strcmp(stage->targets[t].name, target) == 0) {
+                *out_stage = stage;
+                return &stage->targets[t];
+            }
+        }
+    }
+    return NULL;
+}
+
+struct dr_rollout *
+dr_rollout_new(size_t n_stages)
+{
+    struct dr_rollout *rollout = calloc(1, sizeof *rollout);
+
+    if (rollout == NULL || n_stages > DR_ROLLOUT_STAGES_MAX) {
+        free(rollout);
+        return NULL;
+    }
+    rollout->stages = calloc(n_stages + 1, sizeof *rollout->stages);
+    rollout->n_stages = n_stages;
+    if (rollout->stages == NULL) {
+        free(rollout);
+        return NULL;
+    }
+    return rollout;
+}
+
+bool
+dr_stage_reserve(struct dr_rollout_stage *stage, size_t n_targets)
+{
+    if (n_targets > DR_ROLLOUT_TARGETS_MAX) {
+        return false;
+    }
+    stage->targets = calloc(n_targets + 1, sizeof *stage->targets);
+    stage->n_targets = stage->targets != NULL ? n_targets : 0;
+    return stage->targets != NULL;
+}
+
+void
+dr_rollout_free(struct dr_rollout **rollout)
+{
+    if (rollout == NULL || *rollout == NULL) {
+        return;
+    }
+    for (size_t s = 0; s < (*rollout)->n_stages; s++) {
+        struct dr_rollout_stage *stage = &(*rollout)->stages[s];
+
+        for (size_t t = 0; t < stage->n_targets; t++) {
+            if (stage->targets[t].progress != NULL) {
+                drover__v1__progress__free_unpacked(stage->targets[t].progress, NULL);
+            }
+        }
+        free(stage->targets);
+    }
+    free((*rollout)->stages);
+    free(*rollout);
+    *rollout = NULL;
+}
+
+// -------------------------------------------------------------------------------------------------------
+// stored form
+
+static ProtobufCBinaryData
+digest(struct dr_arena *arena, bool is_there, const uint8_t bytes[32])
+{
+    uint8_t *copy = is_there ? dr_arena_copy(arena, bytes, 32) : NULL;
+
+    return (ProtobufCBinaryData){copy != NULL ? 32 : 0, copy};
+}
+
+static Drover__V1__TargetStatus *
+target_message(const struct dr_rollout_stage *stage, const struct dr_rollout_target *target,
+               struct dr_arena *arena)
+{
+    Drover__V1__TargetStatus *out = dr_arena_alloc(arena, sizeof *out);
+
+    if (out == NULL) {
+        return NULL;
+    }
+    drover__v1__target_status__init(out);
+    out->target = dr_arena_str(arena, target->name);
+    out->environment = dr_arena_str(arena, stage->environment);
+    out->engine = target->engine;
+    out->agent = dr_arena_str(arena, target->agent);
+    out->state = dr_arena_str(arena, dr_target_state_name(target->state));
+    out->reason = dr_arena_str(arena, target->reason);
+    out->since = target->since;
+    out->wave = target->wave;
+    out->state_asked = target->state_asked;
+    out->ready_sha256 = digest(arena, target->has_ready, target->ready);
+    out->approval_sha256 = digest(arena, target->has_approval, target->approval);
+    out->last_attestation = digest(arena, target->has_last, target->last);
+    out->backup_sha256 = digest(arena, target->has_backup, target->backup);
+    out->progress = target->has_progress ? target->progress : NULL;
+    return out;
+}
+
+static Drover__V1__StageStatus *
+stage_message(const struct dr_rollout_stage *stage, struct dr_arena *arena)
+{
+    Drover__V1__StageStatus *out = dr_arena_alloc(arena, sizeof *out);
+
+    if (out == NULL) {
+        return NULL;
+    }
+    drover__v1__stage_status__init(out);
+    out->environment = dr_arena_str(arena, stage->environment);
+    out->state = dr_arena_str(arena, dr_rollout_state_name(dr_stage_state(stage), stage->mode));
+    out->mode = stage->mode;
+    out->n_targets = stage->n_targets;
+    out->targets = dr_arena_array(arena, stage->n_targets + 1, sizeof *out->targets);
+    if (out->targets == NULL || out->environment == NULL || out->state == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < stage->n_targets; i++) {
+        out->targets[i] = target_message(stage, &stage->targets[i], arena);
+        if (out->targets[i] == NULL) {
+            return NULL;
+        }
+        out->since = stage->targets[i].since > out->since ? stage->targets[i].since : out->since;
+    }
+    return out;
+}
+
+enum dr_rc
+dr_rollout_message(const struct dr_rollout *rollout, struct dr_arena *arena,
+                   Drover__V1__Rollout **out, struct dr_err *err)
+{
+    Drover__V1__Rollout *message = dr_arena_alloc(arena, sizeof *message);
+    Drover__V1__EnginePlan *plans = dr_arena_array(arena, DR_ROLLOUT_PLANS_MAX, sizeof *plans);
+    const enum dr_rollout_state state = dr_rollout_state(rollout);
+
+    if (message == NULL || plans == NULL) {
+        return dr_err_set(err, DR_E_LIMIT, "rollout '%s' is too large for this request",
+                          rollout->id);
+    }
+    drover__v1__rollout__init(message);
+    message->id = dr_arena_str(arena, rollout->id);
+    message->state = dr_arena_str(arena, dr_rollout_state_name(state, rollout->mode));
+    message->mode = rollout->mode;
+    message->on_failure = rollout->on_failure;
+    message->from = dr_arena_str(arena, rollout->from);
+    message->to = dr_arena_str(arena, rollout->to);
+    message->created = rollout->created;
+    message->created_by = dr_arena_str(arena, rollout->created_by);
+    message->message = dr_arena_str(arena, rollout->message);
+    message->log_index = rollout->log_index;
+    message->is_paused = rollout->is_paused;
+    message->is_aborted = rollout->is_aborted;
+    message->n_plans = rollout->n_plans;
+    message->plans = dr_arena_array(arena, DR_ROLLOUT_PLANS_MAX, sizeof *message->plans);
+    message->n_stages = rollout->n_stages;
+    message->stages = dr_arena_array(arena, rollout->n_stages + 1, sizeof *message->stages);
+    if (message->plans == NULL || message->stages == NULL || message->message == NULL) {
+        return dr_err_set(err, DR_E_LIMIT, "rollout '%s' is too large for this request",
+                          rollout->id);
+    }
+    for (size_t i = 0; i < rollout->n_plans; i++) {
+        drover__v1__engine_plan__init(&plans[i]);
+        plans[i].engine = rollout->plans[i].engine;
+        plans[i].plan_sha256 = digest(arena, true, rollout->plans[i].sha256);
+        message->plans[i] = &plans[i];
+    }
+    for (size_t i = 0; i < rollout->n_stages; i++) {
+        message->stages[i] = stage_message(&rollout->stages[i], arena);
+        if (message->stages[i] == NULL) {
+            return dr_err_set(err, DR_E_LIMIT, "rollout '%s' is too large for this request",
+                              rollout->id);
+        }
+    }
+    *out = message;
+    return DR_OK;
+}
+
+static void
+read_digest(ProtobufCBinaryData data, uint8_t out[32], bool *out_is_there)
+{
+    *out_is_there = data.len == 32;
+    if (data.len == 32) {
+        memcpy(out, data.data, 32);
+    }
+}
+
+static bool
+read_target(const Drover__V1__TargetStatus *from, struct dr_rollout_target *to)
+{
+    (void)snprintf(to->name, sizeof to->name, "%s", from->target);
+    (void)snprintf(to->agent, sizeof to->agent, "%s", from->agent);
+    (void)snprintf(to->reason, sizeof to->reason, "%s", from->reason);
+    to->engine = from->engine;
+    to->since = from->since;
+    to->wave = from->wave;
+    to->state_asked = from->state_asked;
+    read_digest(from->ready_sha256, to->ready, &to->has_ready);
+    read_digest(from->approval_sha256, to->approval, &to->has_approval);
+    read_digest(from->last_attestation, to->last, &to->has_last);
+    read_digest(from->backup_sha256, to->backup, &to->has_backup);
+    return dr_target_state_parse(from->state, &to->state);
+}
+
+static bool
+read_stage(const Drover__V1__StageStatus *from, struct dr_rollout_stage *to)
+{
+    (void)snprintf(to->environment, sizeof to->environment, "%s", from->environment);
+    to->mode = from->mode;
+    if (!dr_stage_reserve(to, from->n_targets)) {
+        return false;
+    }
+    for (size_t i = 0; i < from->n_targets; i++) {
+        if (!read_target(from->targets[i], &to->targets[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+read_rollout(const Drover__V1__Rollout *from, struct dr_rollout *to)
+{
+    (void)snprintf(to->id, sizeof to->id, "%s", from->id);
+    (void)snprintf(to->from, sizeof to->from, "%s", from->from);
+    (void)snprintf(to->to, sizeof to->to, "%s", from->to);
+    (void)snprintf(to->created_by, sizeof to->created_by, "%s", from->created_by);
+    (void)snprintf(to->message, sizeof to->message, "%s", from->message);
+    to->mode = from->mode;
+    to->on_failure = from->on_failure;
+    to->created = from->created;
+    to->log_index = from->log_index;
+    to->is_paused = from->is_paused;
+    to->is_aborted = from->is_aborted;
+    for (size_t i = 0; i < from->n_plans && i < DR_ROLLOUT_PLANS_MAX; i++) {
+        bool is_there;
+
+        to->plans[i].engine = from->plans[i]->engine;
+        read_digest(from->plans[i]->plan_sha256, to->plans[i].sha256, &is_there);
+        to->n_plans += is_there;
+    }
+    for (size_t i = 0; i < from->n_stages; i++) {
+        if (!read_stage(from->stages[i], &to->stages[i])) {
+            return false;
+        }
+    }
+    return dr_parse_u64(to->id[0] != '\0' ? to->id + 2 : "", 1, UINT64_MAX, &to->number);
+}
+
+enum dr_rc
+dr_rollout_unpack(struct dr_bytes bytes, struct dr_rollout **out, struct dr_err *err)
+{
+    Drover__V1__Rollout *message = drover__v1__rollout__unpack(NULL, bytes.len, bytes.data);
+    struct dr_rollout *rollout =
+        message != NULL && message->n_stages > 0 ? dr_rollout_new(message->n_stages) : NULL;
+    bool is_read = rollout != NULL && read_rollout(message, rollout);
+
+    if (message != NULL) {
+        drover__v1__rollout__free_unpacked(message, NULL);
+    }
+    if (!is_read) {
+        dr_rollout_free(&rollout);
+        return dr_err_set(err, DR_E_STORE, "a rollout in the store cannot be read");
+    }
+    *out = rollout;
+    return DR_OK;
+}

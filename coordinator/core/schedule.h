@@ -1,0 +1,40 @@
+// Schedule: takes events to the rollout table, carries out its actions, and moves stages and waves
+// on.
+#ifndef DR_CORE_SCHEDULE_H
+#define DR_CORE_SCHEDULE_H
+
+#include "coordinator/core/core.h"
+#include "trust/approval.h"
+#include "trust/attest.h"
+
+// One event for one target: steps, acts, notes it in the log. DR_E_ROLLOUT_EVENT when the table has
+// no row. `detail` (may be NULL) is put behind the reason. Within the caller's transaction, as all
+// here.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_event(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+                  struct dr_rollout_target *target, enum dr_target_event event, bool is_partial,
+                  const char *detail, struct dr_err *err);
+// Begins stages and sends waves that may go.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_advance(struct dr_core *core, struct dr_rollout *rollout, struct dr_err *err);
+// A verified attestation that is new here.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attestation,
+                        struct dr_err *err);
+// An approval whose signatures are complete.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_approval(struct dr_core *core, struct dr_rollout *rollout,
+                     const struct dr_approval *approval, Drover__V1__ApprovalLeaf *const *leaves,
+                     size_t n_leaves, struct dr_err *err);
+// pause, resume, abort, retry, prepare; `target` "" is all. DR_E_INVALID for another word,
+// DR_E_ROLLOUT_EVENT.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_order(struct dr_core *core, struct dr_rollout *rollout, const char *order,
+                  const char *target, const char *actor, const char *note, struct dr_err *err);
+// Once a second: agents that went away, STATEs that are due. Has its own transactions.
+void dr_schedule_tick(struct dr_core *core);
+// An agent has connected.
+DR_MUST_CHECK enum dr_rc dr_schedule_agent_back(struct dr_core *core, const char *agent,
+                                                bool lost_state, struct dr_err *err);
+
+#endif

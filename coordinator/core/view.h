@@ -1,0 +1,26 @@
+// View: replies for people, built from the state: gates with what is missing, signatures, and the
+// next command to type.
+#ifndef DR_CORE_VIEW_H
+#define DR_CORE_VIEW_H
+
+#include "coordinator/core/core.h"
+
+// Everything is in `arena`. DR_E_LIMIT.
+DR_MUST_CHECK enum dr_rc
+dr_view_rollout(struct dr_core *core, const struct dr_rollout *rollout, struct dr_arena *arena,
+                Drover__V1__Rollout **out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_view_status(struct dr_core *core, const Drover__V1__StatusRequest *request,
+               struct dr_arena *arena, Drover__V1__StatusReply **out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_view_agents(struct dr_core *core, struct dr_arena *arena,
+                                        Drover__V1__AgentList **out, struct dr_err *err);
+// A stored document as it travels; `with_parts` false leaves the leaves out.
+DR_MUST_CHECK enum dr_rc
+dr_view_document(const struct dr_store_document *row, bool with_parts, struct dr_arena *arena,
+                 Drover__V1__Document **out, struct dr_err *err);
+// Entries of the log. `word` as in the store.
+DR_MUST_CHECK enum dr_rc
+dr_view_log(struct dr_core *core, uint64_t after, uint32_t limit, const char *word,
+            struct dr_arena *arena, Drover__V1__LogEntry ***out, size_t *out_n, struct dr_err *err);
+
+#endif
