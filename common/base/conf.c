@@ -52,6 +52,71 @@ free_opts(cfg_opt_t *opts)
     free(opts);
 }
 
+static bool
+parse_bool(const char *text, bool *out)
+{
+    *out = dr_str_eq(text, "true") || dr_str_eq(text, "yes") || dr_str_eq(text, "on");
+    return *out || dr_str_eq(text, "false") || dr_str_eq(text, "no") || dr_str_eq(text, "off");
+}
+
+static bool
+parse_int(const char *text, int64_t *out)
+{
+    char *end = NULL;
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    return errno == 0 && end != text && *end == '\0';
+}
+
+// Called by libconfuse when a value was read, while it still knows the line.
+static int
+refuse(cfg_t *cfg, cfg_opt_t *opt, const char *wanted)
+{
+    cfg_error(cfg, "'%s' is %s, not '%s'", cfg_opt_name(opt), wanted, cfg_opt_getstr(opt));
+    return -1;
+}
+
+static int
+check_bool(cfg_t *cfg, cfg_opt_t *opt)
+{
+    bool truth;
+    return parse_bool(cfg_opt_getstr(opt), &truth) ? 0 : refuse(cfg, opt, "true or false");
+}
+
+static int
+check_int(cfg_t *cfg, cfg_opt_t *opt)
+{
+    int64_t number;
+    return parse_int(cfg_opt_getstr(opt), &number) ? 0 : refuse(cfg, opt, "a whole number");
+}
+
+static int
+check_duration(cfg_t *cfg, cfg_opt_t *opt)
+{
+    uint64_t ms;
+    return dr_parse_duration_ms(cfg_opt_getstr(opt), DURATION_MAX_MS, &ms)
+               ? 0
+               : refuse(cfg, opt, "a time such as 500ms, 30s, 10min, 4h or 30d");
+}
+
+static cfg_validate_callback_t
+checker_of(enum dr_conf_type type)
+{
+    switch (type) {
+    case DR_CONF_BOOL:
+        return check_bool;
+    case DR_CONF_INT:
+        return check_int;
+    case DR_CONF_DURATION:
+        return check_duration;
+    case DR_CONF_STR:
+    case DR_CONF_LIST:
+    case DR_CONF_SECTION:
+        break;
+    }
+    return NULL;
+}
+
 // One libconfuse row per key; every scalar is a string or number without default, ours are applied
 // on reading.
 static cfg_opt_t *
@@ -68,6 +133,7 @@ make_opts(const struct dr_conf_key *keys)
         cfg_opt_t list = CFG_STR_LIST(keys[i].name, NULL, CFGF_NODEFAULT);
         cfg_opt_t sec = CFG_SEC(keys[i].name, NULL, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
         opts[i] = keys[i].type == DR_CONF_LIST ? list : keys[i].type == DR_CONF_SECTION ? sec : str;
+        opts[i].validcb = checker_of(keys[i].type);
         if (keys[i].type == DR_CONF_SECTION) {
             opts[i].subopts = make_opts(keys[i].section);
         }
@@ -95,49 +161,16 @@ value_of(const struct dr_conf *conf, const char *key)
     return value != NULL ? value : row->fallback;
 }
 
-static bool
-parse_bool(const char *text, bool *out)
-{
-    *out = dr_str_eq(text, "true") || dr_str_eq(text, "yes") || dr_str_eq(text, "on");
-    return *out || dr_str_eq(text, "false") || dr_str_eq(text, "no") || dr_str_eq(text, "off");
-}
-
-static bool
-parse_int(const char *text, int64_t *out)
-{
-    char *end = NULL;
-    errno = 0;
-    *out = strtoll(text, &end, 10);
-    return errno == 0 && end != text && *end == '\0';
-}
-
+// A required key has a value, a list at least one, a section stands at least once.
 static enum dr_rc
-check_value(const struct dr_conf *conf, const struct dr_conf_key *key, struct dr_err *err)
+check_present(const struct dr_conf *conf, const struct dr_conf_key *key, struct dr_err *err)
 {
-    const char *text = value_of(conf, key->name);
-    bool truth;
-    int64_t number;
-    uint64_t ms;
-    const char *wanted = NULL;
-    if (text == NULL && key->is_required) {
-        dr_err_set(err, DR_E_CONFIG, "'%s' is missing: %s", key->name, key->help);
-        return dr_err_at(err, conf->root->path,
-                         (uint32_t)(conf->cfg->line > 0 ? conf->cfg->line : 1), 1);
-    }
-    if (text == NULL) {
+    if (!key->is_required || cfg_size(conf->cfg, key->name) > 0 || key->fallback != NULL) {
         return DR_OK;
     }
-    if (key->type == DR_CONF_BOOL && !parse_bool(text, &truth)) {
-        wanted = "true or false";
-    } else if (key->type == DR_CONF_INT && !parse_int(text, &number)) {
-        wanted = "a whole number";
-    } else if (key->type == DR_CONF_DURATION && !dr_parse_duration_ms(text, DURATION_MAX_MS, &ms)) {
-        wanted = "a time such as 500ms, 30s, 10min, 4h or 30d";
-    }
-    if (wanted == NULL) {
-        return DR_OK;
-    }
-    dr_err_set(err, DR_E_CONFIG, "'%s' is %s, not '%s'", key->name, wanted, text);
+    const char *help = key->help == NULL ? "" : key->help;
+    (void)dr_err_set(err, DR_E_CONFIG, "'%s' is missing%s%s", key->name,
+                     help[0] == '\0' ? "" : ": ", help);
     return dr_err_at(err, conf->root->path, (uint32_t)(conf->cfg->line > 0 ? conf->cfg->line : 1),
                      1);
 }
@@ -160,29 +193,20 @@ add_section(struct dr_conf *root, cfg_t *cfg, const struct dr_conf_key *keys)
     return section;
 }
 
-// Checks all values and makes an object for each section.
+// Looks for what is missing and makes an object for each section.
 static enum dr_rc
 check_all(struct dr_conf *conf, struct dr_err *err)
 {
     for (const struct dr_conf_key *k = conf->keys; k->name != NULL; k++) {
-        if (k->type == DR_CONF_LIST) {
-            continue;
-        }
-        if (k->type != DR_CONF_SECTION) {
-            enum dr_rc rc = check_value(conf, k, err);
-            if (rc != DR_OK) {
-                return rc;
-            }
-            continue;
-        }
-        for (unsigned i = 0; i < cfg_size(conf->cfg, k->name); i++) {
+        enum dr_rc rc = check_present(conf, k, err);
+        unsigned sections = k->type == DR_CONF_SECTION ? cfg_size(conf->cfg, k->name) : 0;
+        for (unsigned i = 0; rc == DR_OK && i < sections; i++) {
             struct dr_conf *section =
                 add_section(conf->root, cfg_getnsec(conf->cfg, k->name, i), k->section);
-            enum dr_rc rc =
-                section ? check_all(section, err) : dr_err_set(err, DR_E_NOMEM, "out of memory");
-            if (rc != DR_OK) {
-                return rc;
-            }
+            rc = section ? check_all(section, err) : dr_err_set(err, DR_E_NOMEM, "out of memory");
+        }
+        if (rc != DR_OK) {
+            return rc;
         }
     }
     return DR_OK;

@@ -24,7 +24,7 @@ enum dr_conf_type {
 struct dr_conf_key {
     const char *name;
     enum dr_conf_type type;
-    const char *fallback; // default as text; NULL: none (required if `is_required`)
+    const char *fallback; // default as text, not for lists; NULL: none (required if `is_required`)
     bool is_required;
     const struct dr_conf_key *section; // keys of a SECTION
     const char *help;                  // one line, for `--help` and the man page

@@ -76,20 +76,28 @@ open_section(struct scan *s, struct dr_err *err)
     return DR_OK;
 }
 
+// True for a byte that ends an unquoted word of libconfuse's. Note that '/' does not: a URL is one
+// word, and a comment begins only where a word could.
+static bool
+ends_word(char c)
+{
+    return strchr(" \t\r\n\v={}()+,\"'#*", c) != NULL;
+}
+
 // A word; when '=' follows it is a key, which may stand once in its section.
 static enum dr_rc
 take_word(struct scan *s, struct dr_err *err)
 {
     const char *name = s->p;
-    while (s->p < s->end && (isalnum((unsigned char)*s->p) || strchr("_-.", *s->p) != NULL)) {
+    while (s->p < s->end && !ends_word(*s->p)) {
         s->p++;
     }
     size_t len = (size_t)(s->p - name);
     const char *next = s->p;
-    while (next < s->end && (*next == ' ' || *next == '\t')) {
+    while (next < s->end && isspace((unsigned char)*next)) {
         next++;
     }
-    if (next >= s->end || *next != '=' || s->depth >= DEPTH_MAX) {
+    if (next >= s->end || *next != '=') {
         return DR_OK;
     }
     for (size_t i = 0; i < s->n_keys; i++) {
@@ -123,7 +131,7 @@ take_one(struct scan *s, struct dr_err *err)
         s->p++;
         return skip_to(s, c == '"' ? "\"" : "'", true, err, "this string is never closed");
     }
-    if (isalpha((unsigned char)c) || c == '_') {
+    if (!ends_word(c)) {
         return take_word(s, err);
     }
     s->p++;
@@ -153,8 +161,8 @@ dr_conf_scan(const char *path, const char *text, size_t len, struct dr_err *err)
         }
     }
     if (s.depth > 0) {
-        fail(&s, s.open_line[s.depth], err, "this section is never closed");
-        return dr_err_hint(err, "a '}' at its end");
+        (void)fail(&s, s.open_line[s.depth], err, "this section is never closed");
+        return dr_err_hint(err, "add a '}' at its end");
     }
     return DR_OK;
 }

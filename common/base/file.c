@@ -249,13 +249,16 @@ dr_file_check_private(const char *path, struct dr_err *err)
         return open_error(err, path);
     }
     if ((st.st_mode & 077) != 0) {
-        dr_err_set(err, DR_E_PERMISSION, "'%s' may be read by others (mode %04o)", path,
-                   (unsigned)(st.st_mode & 07777));
-        return dr_err_hint(err, "chmod 600 %s", path);
+        (void)dr_err_set(err, DR_E_PERMISSION, "'%s' may be read by others (mode %04o)", path,
+                         (unsigned)(st.st_mode & 07777));
+        (void)dr_err_hint(err, "chmod 600 '%s'", path);
+        return DR_E_PERMISSION;
     }
-    if (st.st_uid != geteuid() && geteuid() != 0) {
-        dr_err_set(err, DR_E_PERMISSION, "'%s' belongs to another user", path);
-        return dr_err_hint(err, "chown %u %s", (unsigned)geteuid(), path);
+    if (st.st_uid != geteuid()) {
+        (void)dr_err_set(err, DR_E_PERMISSION, "'%s' belongs to another user (uid %u)", path,
+                         (unsigned)st.st_uid);
+        (void)dr_err_hint(err, "chown %u '%s'", (unsigned)geteuid(), path);
+        return DR_E_PERMISSION;
     }
     return DR_OK;
 }

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/str.h"
 
 #include <stdarg.h>
@@ -13,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define VALUE_MAX      4096u
+#define LINE_MAX_BYTES ((size_t)1024 * 1024)
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
@@ -37,23 +41,33 @@ dr_log_init(const char *component, enum dr_log_level level, enum dr_log_format f
     atomic_store(&settings.level, level);
 }
 
+// `text`, cut to a sane length, with everything visible that a terminal would act on.
 static void
-add_json_string(struct dr_buf *out, const char *text)
+show(struct dr_buf *out, const char *text, bool keep_lines)
 {
-    size_t len = strlen(text);
-    bool valid = dr_utf8_valid(text, len, NULL);
+    size_t len = strnlen(text, VALUE_MAX + 1);
+    dr_show(out, text, len > VALUE_MAX ? VALUE_MAX : len, keep_lines);
+    dr_buf_str(out, len > VALUE_MAX ? "..." : "");
+}
+
+// `text` between double quotes: JSON's rules, which serve the text form too.
+static void
+add_quoted(struct dr_buf *out, const char *text)
+{
+    struct dr_buf shown = {.max = LINE_MAX_BYTES};
+    show(&shown, text, true);
     dr_buf_str(out, "\"");
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\') {
-            dr_buf_printf(out, "\\%c", c);
-        } else if (c < 0x20 || c == 0x7f || (c >= 0x80 && !valid)) {
-            dr_buf_printf(out, "\\u%04x", c);
+    for (size_t i = 0; i < shown.len; i++) {
+        char c = shown.data[i];
+        if (c == '\n' || c == '\t') {
+            dr_buf_str(out, c == '\n' ? "\\n" : "\\t");
         } else {
-            dr_buf_add(out, &text[i], 1);
+            dr_buf_str(out, c == '"' || c == '\\' ? "\\" : "");
+            dr_buf_add(out, &c, 1);
         }
     }
     dr_buf_str(out, "\"");
+    dr_buf_fini(&shown);
 }
 
 static void
@@ -65,13 +79,13 @@ begin_line(struct dr_buf *out, enum dr_log_level level, const char *message)
     if (settings.is_json) {
         dr_buf_printf(out, "{\"ts\":\"%.19s.%03dZ\",\"level\":\"%s\",\"component\":", time,
                       (int)(now % 1000), level_names[level]);
-        add_json_string(out, settings.component);
+        add_quoted(out, settings.component);
         dr_buf_str(out, ",\"msg\":");
-        add_json_string(out, message);
+        add_quoted(out, message);
         return;
     }
     dr_buf_printf(out, "%.19s %-5s %s: ", time, level_names[level], settings.component);
-    dr_show(out, message, strlen(message), false);
+    show(out, message, false);
 }
 
 static void
@@ -79,16 +93,17 @@ add_field(struct dr_buf *out, const char *key, const char *value)
 {
     if (settings.is_json) {
         dr_buf_str(out, ",");
-        add_json_string(out, key);
+        add_quoted(out, key);
         dr_buf_str(out, ":");
-        add_json_string(out, value);
+        add_quoted(out, value);
         return;
     }
     dr_buf_printf(out, " %s=", key);
-    bool plain = value[0] != '\0' && strpbrk(value, " \"\t\n") == NULL;
-    dr_buf_str(out, plain ? "" : "\"");
-    dr_show(out, value, strlen(value), false);
-    dr_buf_str(out, plain ? "" : "\"");
+    if (value[0] != '\0' && strpbrk(value, " \"\\=\t\n") == NULL) {
+        show(out, value, false);
+    } else {
+        add_quoted(out, value);
+    }
 }
 
 static void
@@ -96,8 +111,9 @@ end_line(struct dr_buf *out)
 {
     dr_buf_str(out, settings.is_json ? "}\n" : "\n");
     if (!out->failed) {
-        ssize_t ignored = write(STDERR_FILENO, out->data, out->len);
-        (void)ignored;
+        // Nobody can be told that the log cannot be written.
+        bool is_written = dr_fd_write_all(STDERR_FILENO, out->data, out->len);
+        (void)is_written;
     }
     dr_buf_fini(out);
 }
@@ -109,7 +125,7 @@ dr_log(enum dr_log_level level, const char *message, ...)
     if ((int)level < atomic_load(&settings.level)) {
         return;
     }
-    struct dr_buf line = {.max = 65536};
+    struct dr_buf line = {.max = LINE_MAX_BYTES};
     begin_line(&line, level, message);
     va_start(args, message);
     for (const char *key; (key = va_arg(args, const char *)) != NULL;) {
@@ -126,7 +142,7 @@ dr_log_err(enum dr_log_level level, const char *message, const struct dr_err *er
     if ((int)level < atomic_load(&settings.level)) {
         return;
     }
-    struct dr_buf line = {.max = 65536};
+    struct dr_buf line = {.max = LINE_MAX_BYTES};
     begin_line(&line, level, message);
     add_field(&line, "error", err->message);
     add_field(&line, "code", dr_rc_name(err->rc));
