@@ -71,7 +71,8 @@ struct dr_statement {
     size_t len;
     uint32_t line; // in the revision's file, for errors
     Drover__V1__StatementClass class;
-    bool is_marker; // not sent: it only says how the unit is to be run (SQLite: PRAGMA foreign_keys)
+    bool
+        is_marker; // not sent: it only says how the unit is to be run (SQLite: PRAGMA foreign_keys)
 };
 
 // A preflight or verify section.

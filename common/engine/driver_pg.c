@@ -1,9 +1,11 @@
-// The PostgreSQL driver: connections, the two advisory keys, and the table of its operations. See driver.h.
+// The PostgreSQL driver: connections, the two advisory keys, and the table of its operations. See
+// driver.h.
 //
-// Key A lies on an idle second connection and keeps other runners out. Key B lies on the connection that works: as long
-// as an old backend of a runner that died is still committing, B is not to be had, so whoever holds both may believe what
-// the ledger says. Keys are taken by trying again and again, never by a waiting statement: that would hold a snapshot, and
-// CREATE INDEX CONCURRENTLY would wait for it for ever.
+// Key A lies on an idle second connection and keeps other runners out. Key B lies on the connection
+// that works: as long as an old backend of a runner that died is still committing, B is not to be
+// had, so whoever holds both may believe what the ledger says. Keys are taken by trying again and
+// again, never by a waiting statement: that would hold a snapshot, and CREATE INDEX CONCURRENTLY
+// would wait for it for ever.
 #include "engine/driver_pg.h"
 
 #include "base/clock.h"
@@ -41,7 +43,8 @@ dr_pgd_wait(const struct dr_pgd *d, uint64_t timeout_ms)
 enum dr_rc
 dr_pgd_pause(const struct dr_pgd *d, uint64_t ms, struct dr_err *err)
 {
-    struct pollfd p = {.fd = d->options.cancel_fd > 0 ? d->options.cancel_fd : -1, .events = POLLIN};
+    struct pollfd p = {.fd = d->options.cancel_fd > 0 ? d->options.cancel_fd : -1,
+                       .events = POLLIN};
     int n = poll(&p, 1, (int)ms);
     if (n > 0) {
         return dr_err_set(err, DR_E_INTERRUPTED, "interrupted");
@@ -56,14 +59,16 @@ dr_pgd_rollback(struct dr_pgd *d)
     struct dr_db_wait wait = dr_db_wait_ms(DR_PGD_SHORT_MS);
     if (d->work != NULL && dr_pg_is_alive(d->work) && dr_pg_tx_status(d->work) != DR_PG_TX_IDLE &&
         dr_pg_run(d->work, "ROLLBACK", &wait, &ignored) != DR_OK) {
-        dr_pg_close(&d->work); // a connection that cannot roll back is given up: the server does it then
+        dr_pg_close(
+            &d->work); // a connection that cannot roll back is given up: the server does it then
     }
 }
 
 // ---------------------------------------------------------------------------------------- connect
 
 enum dr_rc
-dr_pgd_connect(const struct dr_pgd *d, struct dr_pg **out, struct dr_pg_info *out_info, struct dr_err *err)
+dr_pgd_connect(const struct dr_pgd *d, struct dr_pg **out, struct dr_pg_info *out_info,
+               struct dr_err *err)
 {
     struct dr_pg *pg = NULL;
     struct dr_pg_info info = {0};
@@ -142,7 +147,9 @@ fill(struct dr_pgd *d, const struct dr_driver_options *options, struct dr_err *e
     }
     uint8_t hash[32];
     dr_digest_sha256(hash, d->tenant, strlen(d->tenant));
-    uint32_t number = ((uint32_t)hash[0] << 22 | (uint32_t)hash[1] << 14 | (uint32_t)hash[2] << 6 | hash[3] >> 2) << 1;
+    uint32_t number =
+        ((uint32_t)hash[0] << 22 | (uint32_t)hash[1] << 14 | (uint32_t)hash[2] << 6 | hash[3] >> 2)
+        << 1;
     (void)snprintf(d->key_class, sizeof d->key_class, "%d", DR_PGD_KEY_CLASS);
     (void)snprintf(d->key_a, sizeof d->key_a, "%u", number);
     (void)snprintf(d->key_b, sizeof d->key_b, "%u", number + 1);
@@ -173,10 +180,12 @@ pg_identity(const struct dr_driver *driver, struct dr_identity *out)
 {
     const struct dr_pgd *d = dr_pgd_of_const(driver);
     *out = (struct dr_identity){.server_number = (uint32_t)d->info.server_version};
-    (void)snprintf(out->system_identifier, sizeof out->system_identifier, "%s", d->info.system_identifier);
+    (void)snprintf(out->system_identifier, sizeof out->system_identifier, "%s",
+                   d->info.system_identifier);
     (void)snprintf(out->database, sizeof out->database, "%s", d->info.database);
     (void)snprintf(out->schema, sizeof out->schema, "%s", d->schema);
-    (void)snprintf(out->server_version, sizeof out->server_version, "%s", d->info.server_version_text);
+    (void)snprintf(out->server_version, sizeof out->server_version, "%s",
+                   d->info.server_version_text);
 }
 
 // ------------------------------------------------------------------------------------------- keys
@@ -203,10 +212,12 @@ locked_by(struct dr_pg *pg, const struct dr_pgd *d, const char *key, struct dr_e
 {
     const char *params[] = {d->key_class, key};
     struct dr_pg_stmt stmt = {
-        .sql = "SELECT 'pid ' || a.pid || ', ' || a.application_name || ', since ' || a.backend_start::timestamptz(0)"
+        .sql = "SELECT 'pid ' || a.pid || ', ' || a.application_name || ', since ' || "
+               "a.backend_start::timestamptz(0)"
                " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)"
                " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2"
-               " AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+               " AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = "
+               "current_database())"
                " AND l.classid = $1::int8::oid AND l.objid = $2::int8::oid LIMIT 1",
         .params = params,
         .params_count = 2,
@@ -293,8 +304,8 @@ pg_unlock(struct dr_driver *driver)
 // ------------------------------------------------------------------------------------ fingerprint
 
 static enum dr_rc
-pg_fingerprint(struct dr_driver *driver, struct dr_arena *arena, uint8_t out[32], const char **out_text,
-               struct dr_err *err)
+pg_fingerprint(struct dr_driver *driver, struct dr_arena *arena, uint8_t out[32],
+               const char **out_text, struct dr_err *err)
 {
     struct dr_pgd *d = dr_pgd_of(driver);
     struct dr_fingerprint_options options = {.schema = d->schema};

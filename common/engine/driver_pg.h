@@ -5,7 +5,8 @@
 #include "db/pg.h"
 #include "engine/driver.h"
 
-// The first half of both advisory keys: "drvr". The second half is a number of the tenant, and A or B.
+// The first half of both advisory keys: "drvr". The second half is a number of the tenant, and A or
+// B.
 #define DR_PGD_KEY_CLASS 0x64727672
 #define DR_PGD_SHORT_MS  30000 // deadline of our own small statements
 
@@ -30,9 +31,10 @@ DR_MUST_CHECK enum dr_rc dr_pgd_pause(const struct dr_pgd *d, uint64_t ms, struc
 // Connects `*out` anew and checks that it is usable; fills `out_info` (may be NULL).
 DR_MUST_CHECK enum dr_rc dr_pgd_connect(const struct dr_pgd *d, struct dr_pg **out,
                                         struct dr_pg_info *out_info, struct dr_err *err);
-// Tries an advisory key ('a' on `idle`, 'b' on `work`) until `wait_ms` is over: DR_E_LOCKED names who has it.
-DR_MUST_CHECK enum dr_rc dr_pgd_take_key(struct dr_pgd *d, char which, uint64_t wait_ms,
-                                         struct dr_err *err);
+// Tries an advisory key ('a' on `idle`, 'b' on `work`) until `wait_ms` is over: DR_E_LOCKED names
+// who has it.
+DR_MUST_CHECK enum dr_rc
+dr_pgd_take_key(struct dr_pgd *d, char which, uint64_t wait_ms, struct dr_err *err);
 void dr_pgd_drop_key(struct dr_pgd *d, char which);
 // Ends whatever transaction is open on `work`.
 void dr_pgd_rollback(struct dr_pgd *d);
@@ -48,31 +50,65 @@ enum dr_rc dr_pgd_ledger_own(struct dr_driver *driver, const char *owner, const 
 // Adds the statements of a change to the open pipeline; `*out_count` is how many.
 DR_MUST_CHECK enum dr_rc dr_pgd_ledger_add(struct dr_pgd *d, const struct dr_ledger_change *change,
                                            uint64_t *out_count, struct dr_err *err);
-// Is the row with this head there? Another one in its place, or a missing predecessor: DR_E_NEEDS_REPAIR.
-DR_MUST_CHECK enum dr_rc dr_pgd_ledger_has(struct dr_pgd *d, const struct dr_ledger_row *row,
-                                           bool *out, struct dr_err *err);
+// Is the row with this head there? Another one in its place, or a missing predecessor:
+// DR_E_NEEDS_REPAIR.
+DR_MUST_CHECK enum dr_rc
+dr_pgd_ledger_has(struct dr_pgd *d, const struct dr_ledger_row *row, bool *out, struct dr_err *err);
+
+// driver_pg_wait.c
+enum {
+    DR_PGD_AT_BEGIN = 0,
+    DR_PGD_AT_SETTINGS = 2,
+    DR_PGD_AT_STATEMENTS = 3
+}; // places in the pipeline
+
+struct dr_pgd_running {
+    struct dr_pgd *d;
+    const struct dr_exec *exec;
+    struct dr_exec_result *out;
+    uint64_t at_ledger, at_commit; // places in the pipeline; UINT64_MAX: not yet known
+    uint64_t finished;             // statements that ended well
+    int64_t started_ms, last_ms;
+    bool said_commit, said_rollback;
+};
+
+// A wait for the whole unit, with ticks that look for blockers.
+struct dr_db_wait dr_pgd_unit_wait(struct dr_pgd_running *r);
+enum dr_rc
+dr_pgd_on_result(void *ctx, uint64_t index, const struct dr_pg_result *result, struct dr_err *err);
+// Fills place, SQLSTATE and words of a failure that the server reported for the statement at
+// `index` of the pipeline.
+void dr_pgd_describe(struct dr_pgd_running *r, uint64_t index, struct dr_err *err);
+bool dr_pgd_is_lost(const struct dr_pgd *d);
+// Makes DR_E_COMMIT_UNKNOWN of `err`.
+enum dr_rc dr_pgd_unknown(struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_pgd_reconnect(struct dr_pgd *d, struct dr_err *err);
+
+// driver_pg_outside.c
+// Tells (out->leaks) and removes the session state that a committed unit left.
+void dr_pgd_tidy(struct dr_pgd *d, struct dr_exec_result *out);
+enum dr_rc dr_pgd_flush(struct dr_driver *driver, struct dr_err *err);
+enum dr_rc dr_pgd_outside(struct dr_driver *driver, const struct dr_exec *exec,
+                          struct dr_exec_result *out, struct dr_err *err);
 
 // driver_pg_unit.c
 enum dr_rc dr_pgd_unit(struct dr_driver *driver, const struct dr_exec *exec,
                        struct dr_exec_result *out, struct dr_err *err);
-enum dr_rc dr_pgd_note(struct dr_driver *driver, const struct dr_ledger_change *change,
-                       struct dr_err *err);
-enum dr_rc dr_pgd_flush(struct dr_driver *driver, struct dr_err *err);
-enum dr_rc dr_pgd_outside(struct dr_driver *driver, const struct dr_exec *exec,
-                          struct dr_exec_result *out, struct dr_err *err);
+enum dr_rc
+dr_pgd_note(struct dr_driver *driver, const struct dr_ledger_change *change, struct dr_err *err);
 
 // driver_pg_check.c
 enum dr_rc dr_pgd_check(struct dr_driver *driver, const struct dr_check *check, bool read_only,
                         struct dr_arena *arena, struct dr_check_result *out, struct dr_err *err);
 // The same inside the open transaction, in a savepoint that is rolled back.
-DR_MUST_CHECK enum dr_rc dr_pgd_check_inside(struct dr_pgd *d, const struct dr_check *check,
-                                             struct dr_arena *arena, struct dr_check_result *out,
-                                             struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_pgd_check_inside(struct dr_pgd *d, const struct dr_check *check, struct dr_arena *arena,
+                    struct dr_check_result *out, struct dr_err *err);
 
 // driver_pg_probe.c
-enum dr_rc dr_pgd_probe(struct dr_driver *driver, Drover__V1__Probe probe, const char *object,
-                        const struct dr_statement *statement, enum dr_probe_state *out,
-                        struct dr_err *err);
+enum dr_rc
+dr_pgd_probe(struct dr_driver *driver, Drover__V1__Probe probe, const char *object,
+             const struct dr_statement *statement, enum dr_probe_state *out, struct dr_err *err);
 enum dr_rc dr_pgd_clean(struct dr_driver *driver, Drover__V1__Probe probe, const char *object,
                         const struct dr_statement *statement, struct dr_err *err);
 

@@ -37,7 +37,8 @@ keep_sample(const struct dr_pg_result *res, const struct dr_check *check, struct
     }
     for (size_t i = 0; i < rows * columns; i++) {
         const char *text = dr_pg_text(res, i / columns, i % columns);
-        cells[i] = text == NULL ? NULL : dr_arena_strn(arena, text, strnlen(text, DR_SAMPLE_CELL_MAX));
+        cells[i] =
+            text == NULL ? NULL : dr_arena_strn(arena, text, strnlen(text, DR_SAMPLE_CELL_MAX));
         if (text != NULL && cells[i] == NULL) {
             return dr_err_set(err, DR_E_NOMEM, "no memory left");
         }
@@ -75,7 +76,8 @@ fault_of(const struct dr_pg_result *res, bool expect_empty)
 
 // What a statement that the server refused means for the check; other failures end the run.
 static enum dr_rc
-refused(struct dr_pgd *d, enum dr_rc rc, struct dr_arena *arena, struct dr_check_result *out, struct dr_err *err)
+refused(struct dr_pgd *d, enum dr_rc rc, struct dr_arena *arena, struct dr_check_result *out,
+        struct dr_err *err)
 {
     const struct dr_pg_error *e = dr_pg_last_error(d->work);
     if (!dr_pg_is_alive(d->work) || rc == DR_E_INTERRUPTED || rc == DR_E_NOMEM) {
@@ -83,7 +85,7 @@ refused(struct dr_pgd *d, enum dr_rc rc, struct dr_arena *arena, struct dr_check
     }
     (void)snprintf(out->sqlstate, sizeof out->sqlstate, "%s", e->sqlstate);
     out->verdict = names_missing_object(e->sqlstate) ? DR_CHECK_DEFERRED : DR_CHECK_ERROR;
-    out->reason = dr_arena_str(arena, rc == DR_E_LIMIT          ? "it gave too many rows"
+    out->reason = dr_arena_str(arena, rc == DR_E_LIMIT             ? "it gave too many rows"
                                       : e->message_safe[0] != '\0' ? e->message_safe
                                                                    : err->message);
     *err = (struct dr_err){0};
@@ -91,10 +93,11 @@ refused(struct dr_pgd *d, enum dr_rc rc, struct dr_arena *arena, struct dr_check
 }
 
 static enum dr_rc
-run_one(struct dr_pgd *d, const struct dr_check *check, const struct dr_statement *s, struct dr_arena *arena,
-        struct dr_check_result *out, struct dr_err *err)
+run_one(struct dr_pgd *d, const struct dr_check *check, const struct dr_statement *s,
+        struct dr_arena *arena, struct dr_check_result *out, struct dr_err *err)
 {
-    uint64_t timeout = check->statement_timeout_ms == 0 ? CHECK_TIMEOUT_MS : check->statement_timeout_ms;
+    uint64_t timeout =
+        check->statement_timeout_ms == 0 ? CHECK_TIMEOUT_MS : check->statement_timeout_ms;
     struct dr_db_wait wait = dr_pgd_wait(d, timeout + DR_PGD_SHORT_MS);
     struct dr_pg_result *res = NULL;
     char *text = strndup(s->text, s->len);
@@ -109,7 +112,8 @@ run_one(struct dr_pgd *d, const struct dr_check *check, const struct dr_statemen
     }
     const char *fault = fault_of(res, check->expect_empty);
     if (dr_pg_tx_status(d->work) != DR_PG_TX_OPEN) {
-        rc = dr_err_set(err, DR_E_NEEDS_REPAIR, "check '%s' ended its own transaction", check->name);
+        rc =
+            dr_err_set(err, DR_E_NEEDS_REPAIR, "check '%s' ended its own transaction", check->name);
     } else if (fault != NULL) {
         out->verdict = DR_CHECK_FAILED;
         out->reason = fault;
@@ -120,8 +124,8 @@ run_one(struct dr_pgd *d, const struct dr_check *check, const struct dr_statemen
 }
 
 static enum dr_rc
-run_all(struct dr_pgd *d, const struct dr_check *check, struct dr_arena *arena, struct dr_check_result *out,
-        struct dr_err *err)
+run_all(struct dr_pgd *d, const struct dr_check *check, struct dr_arena *arena,
+        struct dr_check_result *out, struct dr_err *err)
 {
     int64_t start = dr_monotonic_ms();
     *out = (struct dr_check_result){.name = check->name, .verdict = DR_CHECK_PASSED, .reason = ""};
@@ -130,7 +134,8 @@ run_all(struct dr_pgd *d, const struct dr_check *check, struct dr_arena *arena, 
         rc = run_one(d, check, &check->statements[i], arena, out, err);
     }
     out->duration_ms = (uint64_t)(dr_monotonic_ms() - start);
-    if (rc == DR_OK && out->verdict == DR_CHECK_PASSED && check->max_ms > 0 && out->duration_ms > check->max_ms) {
+    if (rc == DR_OK && out->verdict == DR_CHECK_PASSED && check->max_ms > 0 &&
+        out->duration_ms > check->max_ms) {
         out->verdict = DR_CHECK_FAILED;
         out->reason = dr_arena_printf(arena, "it took %llu ms, at most %u ms are allowed",
                                       (unsigned long long)out->duration_ms, check->max_ms);
@@ -142,7 +147,8 @@ run_all(struct dr_pgd *d, const struct dr_check *check, struct dr_arena *arena, 
 static enum dr_rc
 set_timeouts(struct dr_pgd *d, const struct dr_check *check, struct dr_err *err)
 {
-    uint64_t timeout = check->statement_timeout_ms == 0 ? CHECK_TIMEOUT_MS : check->statement_timeout_ms;
+    uint64_t timeout =
+        check->statement_timeout_ms == 0 ? CHECK_TIMEOUT_MS : check->statement_timeout_ms;
     char statement_ms[24];
     (void)snprintf(statement_ms, sizeof statement_ms, "%llu", (unsigned long long)timeout);
     const char *params[] = {d->search_path, statement_ms};
@@ -174,12 +180,13 @@ dr_pgd_check_inside(struct dr_pgd *d, const struct dr_check *check, struct dr_ar
 }
 
 enum dr_rc
-dr_pgd_check(struct dr_driver *driver, const struct dr_check *check, bool read_only, struct dr_arena *arena,
-             struct dr_check_result *out, struct dr_err *err)
+dr_pgd_check(struct dr_driver *driver, const struct dr_check *check, bool read_only,
+             struct dr_arena *arena, struct dr_check_result *out, struct dr_err *err)
 {
     struct dr_pgd *d = dr_pgd_of(driver);
     struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
-    enum dr_rc rc = dr_pg_run(d->work, read_only ? "BEGIN READ ONLY" : "BEGIN READ WRITE", &wait, err);
+    enum dr_rc rc =
+        dr_pg_run(d->work, read_only ? "BEGIN READ ONLY" : "BEGIN READ WRITE", &wait, err);
     if (rc == DR_OK) {
         rc = set_timeouts(d, check, err);
     }

@@ -13,27 +13,33 @@ static const char *const tables[] = {
     "CREATE SCHEMA drover",
     "CREATE TABLE drover.meta (key text PRIMARY KEY, value text NOT NULL)",
     "CREATE TABLE drover.ledger (tenant text NOT NULL, position int8 NOT NULL, kind int2 NOT NULL,"
-    " direction int2 NOT NULL, completes bool NOT NULL, revision_id text NOT NULL, revision_digest bytea NOT NULL,"
-    " parents bytea NOT NULL, unit_number int8 NOT NULL, unit_digest bytea NOT NULL, plan_sha256 bytea NOT NULL,"
+    " direction int2 NOT NULL, completes bool NOT NULL, revision_id text NOT NULL, revision_digest "
+    "bytea NOT NULL,"
+    " parents bytea NOT NULL, unit_number int8 NOT NULL, unit_digest bytea NOT NULL, plan_sha256 "
+    "bytea NOT NULL,"
     " approval_sha256 bytea NOT NULL, previous bytea NOT NULL, head bytea NOT NULL,"
     " xid int8 NOT NULL DEFAULT pg_catalog.txid_current(),"
-    " at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), PRIMARY KEY (tenant, position))",
+    " at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), PRIMARY KEY (tenant, "
+    "position))",
     "CREATE TABLE drover.revision (tenant text NOT NULL, id text NOT NULL, digest bytea NOT NULL,"
     " parents bytea NOT NULL, state int2 NOT NULL, since int8 NOT NULL, is_head bool NOT NULL,"
     " position int8 NOT NULL, PRIMARY KEY (tenant, id))",
     "CREATE INDEX revision_heads ON drover.revision (tenant) WHERE is_head OR state <> 1",
-    "COMMENT ON SCHEMA drover IS 'history of this database, kept by drover: read it, do not change it'",
+    "COMMENT ON SCHEMA drover IS 'history of this database, kept by drover: read it, do not change "
+    "it'",
 };
 
-#define ROW_COLUMNS                                                                                                    \
-    "l.position, l.kind, l.direction, l.completes, l.revision_id, l.revision_digest, l.parents, l.unit_number,"        \
-    " l.unit_digest, l.plan_sha256, l.approval_sha256, l.previous, l.head,"                                            \
+#define ROW_COLUMNS                                                                                \
+    "l.position, l.kind, l.direction, l.completes, l.revision_id, l.revision_digest, l.parents, "  \
+    "l.unit_number,"                                                                               \
+    " l.unit_digest, l.plan_sha256, l.approval_sha256, l.previous, l.head,"                        \
     " pg_catalog.floor(pg_catalog.date_part('epoch', l.at))::int8"
 
 static enum dr_rc
 newer(struct dr_err *err, uint64_t version)
 {
-    return dr_err_set(err, DR_E_LEDGER_NEWER, "the ledger of this database has version %" PRIu64 ", this drover knows %u",
+    return dr_err_set(err, DR_E_LEDGER_NEWER,
+                      "the ledger of this database has version %" PRIu64 ", this drover knows %u",
                       version, DR_LEDGER_VERSION);
 }
 
@@ -44,7 +50,8 @@ read_version(struct dr_pgd *d, uint64_t *out, struct dr_err *err)
 {
     struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
     char value[32];
-    struct dr_pg_stmt exists = {.sql = "SELECT pg_catalog.to_regclass('drover.meta') IS NOT NULL", .max_rows = 1};
+    struct dr_pg_stmt exists = {.sql = "SELECT pg_catalog.to_regclass('drover.meta') IS NOT NULL",
+                                .max_rows = 1};
     enum dr_rc rc = dr_pg_value(d->work, &exists, &wait, value, sizeof value, err);
     if (rc != DR_OK) {
         return rc;
@@ -53,18 +60,21 @@ read_version(struct dr_pgd *d, uint64_t *out, struct dr_err *err)
         *out = 0;
         return DR_OK;
     }
-    struct dr_pg_stmt ask = {.sql = "SELECT value FROM drover.meta WHERE key = 'version'", .max_rows = 1};
+    struct dr_pg_stmt ask = {.sql = "SELECT value FROM drover.meta WHERE key = 'version'",
+                             .max_rows = 1};
     rc = dr_pg_value(d->work, &ask, &wait, value, sizeof value, err);
     if (rc != DR_OK && rc != DR_E_NOT_FOUND) {
         return rc;
     }
     if (rc == DR_E_NOT_FOUND || !dr_parse_u64(value, 1, UINT32_MAX, out)) {
-        return dr_err_set(err, DR_E_LEDGER_TAMPERED, "schema 'drover' is there, but it is no ledger");
+        return dr_err_set(err, DR_E_LEDGER_TAMPERED,
+                          "schema 'drover' is there, but it is no ledger");
     }
     return DR_OK;
 }
 
-// Two tenants of one database may come at the same time: the tables are made under a key of their own.
+// Two tenants of one database may come at the same time: the tables are made under a key of their
+// own.
 static enum dr_rc
 make_tables(struct dr_pgd *d, struct dr_err *err)
 {
@@ -75,7 +85,8 @@ make_tables(struct dr_pgd *d, struct dr_err *err)
     struct dr_pg_stmt lock = {.sql = "SELECT pg_catalog.pg_advisory_xact_lock($1::int4, -1)",
                               .params = (const char *const[]){d->key_class},
                               .params_count = 1};
-    struct dr_pg_stmt insert = {.sql = "INSERT INTO drover.meta (key, value) VALUES ('version', $1)",
+    struct dr_pg_stmt insert = {.sql =
+                                    "INSERT INTO drover.meta (key, value) VALUES ('version', $1)",
                                 .params = params,
                                 .params_count = 1};
     uint64_t there = 0;
@@ -115,7 +126,8 @@ dr_pgd_ledger_ensure(struct dr_driver *driver, struct dr_err *err)
 }
 
 enum dr_rc
-dr_pgd_ledger_own(struct dr_driver *driver, const char *owner, const uint8_t key[32], struct dr_err *err)
+dr_pgd_ledger_own(struct dr_driver *driver, const char *owner, const uint8_t key[32],
+                  struct dr_err *err)
 {
     struct dr_pgd *d = dr_pgd_of(driver);
     char hex[65];
@@ -182,8 +194,10 @@ read_row(const struct dr_pg_result *res, size_t i, const struct dr_pgd *d, struc
     bool is_good = out->revision_id != NULL && strlen(id) <= DR_LEDGER_ID_MAX &&
                    dr_pg_bytea(res, i, 5, out->revision_digest, 32) &&
                    read_parents(arena, dr_pg_text(res, i, 6), &out->parents_count, &out->parents) &&
-                   dr_pg_bytea(res, i, 8, out->unit_digest, 32) && dr_pg_bytea(res, i, 9, out->plan_sha256, 32) &&
-                   dr_pg_bytea(res, i, 10, out->approval_sha256, 32) && dr_pg_bytea(res, i, 11, out->previous, 32) &&
+                   dr_pg_bytea(res, i, 8, out->unit_digest, 32) &&
+                   dr_pg_bytea(res, i, 9, out->plan_sha256, 32) &&
+                   dr_pg_bytea(res, i, 10, out->approval_sha256, 32) &&
+                   dr_pg_bytea(res, i, 11, out->previous, 32) &&
                    dr_pg_bytea(res, i, 12, out->head, 32);
     return is_good ? DR_OK : not_a_ledger(err);
 }
@@ -258,7 +272,8 @@ take_last(struct reading *r, const struct dr_pg_result *res, struct dr_err *err)
     struct dr_ledger_row again = row;
     dr_ledger_seal(&again);
     if (memcmp(again.head, row.head, 32) != 0) {
-        return dr_err_set(err, DR_E_LEDGER_TAMPERED, "the ledger was changed: row %" PRIu64 " does not match its own hash",
+        return dr_err_set(err, DR_E_LEDGER_TAMPERED,
+                          "the ledger was changed: row %" PRIu64 " does not match its own hash",
                           row.position);
     }
     r->view->position = row.position;
@@ -301,15 +316,18 @@ take_result(void *ctx, uint64_t index, const struct dr_pg_result *res, struct dr
 static const char *const read_sql[] = {
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     "SELECT key, value FROM drover.meta",
-    "SELECT id, digest, parents, state, since, is_head FROM drover.revision WHERE tenant = $1 ORDER BY position, id",
-    "SELECT " ROW_COLUMNS " FROM drover.ledger l WHERE l.tenant = $1 ORDER BY l.position DESC LIMIT 1",
+    "SELECT id, digest, parents, state, since, is_head FROM drover.revision WHERE tenant = $1 "
+    "ORDER BY position, id",
+    "SELECT " ROW_COLUMNS
+    " FROM drover.ledger l WHERE l.tenant = $1 ORDER BY l.position DESC LIMIT 1",
     "SELECT " ROW_COLUMNS " FROM drover.ledger l JOIN drover.revision r ON r.tenant = l.tenant AND"
     " r.id = l.revision_id WHERE r.tenant = $1 AND (r.is_head OR r.state <> 1) AND r.state <> 1 AND"
     " l.position >= r.since AND l.direction <> 3 ORDER BY l.position",
 };
 
 static enum dr_rc
-read_pages(struct dr_pgd *d, struct dr_arena *arena, const struct dr_ledger_view *view, struct dr_err *err)
+read_pages(struct dr_pgd *d, struct dr_arena *arena, const struct dr_ledger_view *view,
+           struct dr_err *err)
 {
     struct dr_ledger_replay *replay = dr_ledger_replay_new(arena, d->tenant);
     if (replay == NULL) {
@@ -320,7 +338,8 @@ read_pages(struct dr_pgd *d, struct dr_arena *arena, const struct dr_ledger_view
         char from[24];
         (void)snprintf(from, sizeof from, "%" PRIu64, after);
         const char *params[] = {d->tenant, from};
-        struct dr_pg_stmt stmt = {.sql = "SELECT " ROW_COLUMNS " FROM drover.ledger l WHERE l.tenant = $1 AND"
+        struct dr_pg_stmt stmt = {.sql = "SELECT " ROW_COLUMNS
+                                         " FROM drover.ledger l WHERE l.tenant = $1 AND"
                                          " l.position > $2 ORDER BY l.position LIMIT 10000",
                                   .params = params,
                                   .params_count = 2,
@@ -347,7 +366,8 @@ read_pages(struct dr_pgd *d, struct dr_arena *arena, const struct dr_ledger_view
 }
 
 static enum dr_rc
-read_head(struct dr_pgd *d, struct dr_arena *arena, bool whole, struct dr_ledger_view *view, struct dr_err *err)
+read_head(struct dr_pgd *d, struct dr_arena *arena, bool whole, struct dr_ledger_view *view,
+          struct dr_err *err)
 {
     struct reading r = {.d = d, .arena = arena, .view = view};
     const char *params[] = {d->tenant};
@@ -358,8 +378,10 @@ read_head(struct dr_pgd *d, struct dr_arena *arena, bool whole, struct dr_ledger
         return rc;
     }
     for (size_t i = 0; rc == DR_OK && i < DR_COUNT_OF(read_sql); i++) {
-        struct dr_pg_stmt stmt = {
-            .sql = read_sql[i], .params = params, .params_count = i >= 2 ? 1 : 0, .max_rows = DR_PG_ROWS_MAX};
+        struct dr_pg_stmt stmt = {.sql = read_sql[i],
+                                  .params = params,
+                                  .params_count = i >= 2 ? 1 : 0,
+                                  .max_rows = DR_PG_ROWS_MAX};
         rc = dr_pg_pipeline_add(d->work, &stmt, err);
     }
     if (rc == DR_OK && !whole) {
@@ -369,8 +391,8 @@ read_head(struct dr_pgd *d, struct dr_arena *arena, bool whole, struct dr_ledger
 }
 
 enum dr_rc
-dr_pgd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, bool whole, struct dr_ledger_view *out,
-                   struct dr_err *err)
+dr_pgd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, bool whole,
+                   struct dr_ledger_view *out, struct dr_err *err)
 {
     struct dr_pgd *d = dr_pgd_of(driver);
     struct dr_ledger_view view = {.owner = ""};
@@ -379,7 +401,8 @@ dr_pgd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, bool whole,
         rc = read_pages(d, arena, &view, err);
     }
     const char *state = dr_pg_last_error(d->work)->sqlstate;
-    bool is_missing = rc == DR_E_DB_STATEMENT && !view.exists && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0);
+    bool is_missing = rc == DR_E_DB_STATEMENT && !view.exists &&
+                      (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0);
     dr_pgd_rollback(d);
     if (is_missing) {
         *out = (struct dr_ledger_view){.owner = ""};

@@ -1,6 +1,7 @@
-// Probes on PostgreSQL: is the effect of a statement there that ran outside of a transaction? And the removal of what such
-// a statement leaves when it is cut off. Objects come as written in the revision; names that go into SQL are printed by the
-// server itself (regclass), so that they are quoted as it wants. See driver.h.
+// Probes on PostgreSQL: is the effect of a statement there that ran outside of a transaction? And
+// the removal of what such a statement leaves when it is cut off. Objects come as written in the
+// revision; names that go into SQL are printed by the server itself (regclass), so that they are
+// quoted as it wants. See driver.h.
 #include "engine/driver_pg.h"
 
 #include <stdio.h>
@@ -16,29 +17,38 @@ static const struct {
     const char *clean_sql; // gives the statement that removes debris; NULL: there is none
 } probes[] = {
     {DROVER__V1__PROBE__PROBE_INDEX_CREATED,
-     "SELECT CASE WHEN pg_catalog.to_regclass($1) IS NULL THEN 'absent' WHEN (SELECT indisvalid AND indisready FROM"
-     " pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass($1)) THEN 'done' ELSE 'debris' END, $2",
+     "SELECT CASE WHEN pg_catalog.to_regclass($1) IS NULL THEN 'absent' WHEN (SELECT indisvalid "
+     "AND indisready FROM"
+     " pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass($1)) THEN 'done' ELSE "
+     "'debris' END, $2",
      "SELECT 'DROP INDEX CONCURRENTLY IF EXISTS ' || pg_catalog.to_regclass($1)::text, $2"},
     {DROVER__V1__PROBE__PROBE_INDEX_DROPPED,
      "SELECT CASE WHEN pg_catalog.to_regclass($1) IS NULL THEN 'done' ELSE 'absent' END, $2", NULL},
     {DROVER__V1__PROBE__PROBE_ENUM_VALUE,
-     "SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_enum WHERE enumtypid = pg_catalog.to_regtype($1) AND"
+     "SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_enum WHERE enumtypid = "
+     "pg_catalog.to_regtype($1) AND"
      " enumlabel = $2) THEN 'done' ELSE 'absent' END",
      NULL},
     {DROVER__V1__PROBE__PROBE_CONSTRAINT_VALID,
-     "SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conrelid = pg_catalog.to_regclass($1) AND"
+     "SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conrelid = "
+     "pg_catalog.to_regclass($1) AND"
      " conname = $2 AND convalidated) THEN 'done' ELSE 'absent' END",
      NULL},
     {DROVER__V1__PROBE__PROBE_IDEMPOTENT, "SELECT 'absent', $1, $2", NULL},
     {DROVER__V1__PROBE__PROBE_REINDEX,
-     "SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
-     " WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$') THEN 'debris' ELSE 'absent' END, $1, $2",
-     "SELECT 'DROP INDEX CONCURRENTLY IF EXISTS ' || i.indexrelid::regclass::text, $1, $2 FROM pg_catalog.pg_index i"
+     "SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON "
+     "c.oid = i.indexrelid"
+     " WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$') THEN 'debris' ELSE 'absent' "
+     "END, $1, $2",
+     "SELECT 'DROP INDEX CONCURRENTLY IF EXISTS ' || i.indexrelid::regclass::text, $1, $2 FROM "
+     "pg_catalog.pg_index i"
      " JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE NOT i.indisvalid AND c.relname ~"
      " '_cc(new|old)[0-9]*$' LIMIT 1"},
     {DROVER__V1__PROBE__PROBE_DETACHED,
-     "SELECT coalesce((SELECT CASE WHEN inhdetachpending THEN 'debris' ELSE 'absent' END FROM pg_catalog.pg_inherits"
-     " WHERE inhparent = pg_catalog.to_regclass($1) AND inhrelid = pg_catalog.to_regclass($2)), 'done')",
+     "SELECT coalesce((SELECT CASE WHEN inhdetachpending THEN 'debris' ELSE 'absent' END FROM "
+     "pg_catalog.pg_inherits"
+     " WHERE inhparent = pg_catalog.to_regclass($1) AND inhrelid = pg_catalog.to_regclass($2)), "
+     "'done')",
      "SELECT 'ALTER TABLE ' || pg_catalog.to_regclass($1)::text || ' DETACH PARTITION ' ||"
      " pg_catalog.to_regclass($2)::text || ' FINALIZE'"},
 };
@@ -60,7 +70,9 @@ static bool
 plain_word(const char *word, bool is_name, char *out, size_t size)
 {
     size_t len = strlen(word), n = 0;
-    char quote = len >= 2 && (word[0] == '\'' || word[0] == '"') && word[len - 1] == word[0] ? word[0] : '\0';
+    char quote = len >= 2 && (word[0] == '\'' || word[0] == '"') && word[len - 1] == word[0]
+                     ? word[0]
+                     : '\0';
     for (size_t i = quote != '\0' ? 1 : 0; i < len - (quote != '\0' ? 1 : 0); i++) {
         if (n + 1 >= size) {
             return false;
@@ -89,17 +101,20 @@ split(Drover__V1__Probe probe, const char *object, char first[OBJECT_MAX], char 
         memcpy(second, rest, strlen(rest) + 1);
         return true;
     }
-    return rest[0] == '\0' || plain_word(rest, probe == DROVER__V1__PROBE__PROBE_CONSTRAINT_VALID, second, OBJECT_MAX);
+    return rest[0] == '\0' ||
+           plain_word(rest, probe == DROVER__V1__PROBE__PROBE_CONSTRAINT_VALID, second, OBJECT_MAX);
 }
 
 // Asks one of the table's queries in a transaction that has the tenant's search_path.
 static enum dr_rc
-ask(struct dr_pgd *d, const char *sql, const char *first, const char *second, char *out, size_t size,
-    struct dr_err *err)
+ask(struct dr_pgd *d, const char *sql, const char *first, const char *second, char *out,
+    size_t size, struct dr_err *err)
 {
     const char *params[] = {first, second};
     const char *path[] = {d->search_path};
-    struct dr_pg_stmt set = {.sql = "SELECT pg_catalog.set_config('search_path', $1, true)", .params = path, .params_count = 1};
+    struct dr_pg_stmt set = {.sql = "SELECT pg_catalog.set_config('search_path', $1, true)",
+                             .params = path,
+                             .params_count = 1};
     struct dr_pg_stmt stmt = {.sql = sql, .params = params, .params_count = 2, .max_rows = 1};
     struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
     if (d->work == NULL || !dr_pg_is_alive(d->work)) {
@@ -133,7 +148,8 @@ dr_pgd_probe(struct dr_driver *driver, Drover__V1__Probe probe, const char *obje
         if (!split(probe, object, first, second)) {
             break;
         }
-        enum dr_rc rc = ask(dr_pgd_of(driver), probes[i].sql, first, second, answer, sizeof answer, err);
+        enum dr_rc rc =
+            ask(dr_pgd_of(driver), probes[i].sql, first, second, answer, sizeof answer, err);
         if (rc != DR_OK) {
             return dr_err_wrap(err, "cannot look for '%s'", object);
         }
@@ -154,7 +170,8 @@ dr_pgd_clean(struct dr_driver *driver, Drover__V1__Probe probe, const char *obje
     char first[OBJECT_MAX], second[OBJECT_MAX], sql[2 * OBJECT_MAX];
     (void)statement;
     for (size_t i = 0; i < DR_COUNT_OF(probes); i++) {
-        if (probes[i].probe != probe || probes[i].clean_sql == NULL || !split(probe, object, first, second)) {
+        if (probes[i].probe != probe || probes[i].clean_sql == NULL ||
+            !split(probe, object, first, second)) {
             continue;
         }
         // Without the tenant's search_path the server prints every name with its schema.
@@ -168,7 +185,9 @@ dr_pgd_clean(struct dr_driver *driver, Drover__V1__Probe probe, const char *obje
         if (rc == DR_OK) {
             rc = dr_pg_run(d->work, sql, &wait, err);
         }
-        return rc == DR_OK ? dr_pg_run(d->work, "RESET ALL", &wait, err) : dr_err_wrap(err, "cannot clean up '%s'", object);
+        return rc == DR_OK ? dr_pg_run(d->work, "RESET ALL", &wait, err)
+                           : dr_err_wrap(err, "cannot clean up '%s'", object);
     }
-    return dr_err_set(err, DR_E_NEEDS_REPAIR, "'%s' is half there, and nothing is known to clean it up", object);
+    return dr_err_set(err, DR_E_NEEDS_REPAIR,
+                      "'%s' is half there, and nothing is known to clean it up", object);
 }

@@ -1,8 +1,9 @@
-// After an unknown COMMIT on PostgreSQL: connect again, take both keys, and only then read the ledger. See driver.h.
+// After an unknown COMMIT on PostgreSQL: connect again, take both keys, and only then read the
+// ledger. See driver.h.
 //
-// Key A alone is not enough: the old backend may still wait in its COMMIT (for a standby, say), its row invisible, and
-// become visible later. It holds key B until then. When it does not let go in time, it is told to end, after a look that
-// it is really that backend.
+// Key A alone is not enough: the old backend may still wait in its COMMIT (for a standby, say), its
+// row invisible, and become visible later. It holds key B until then. When it does not let go in
+// time, it is told to end, after a look that it is really that backend.
 #include "engine/driver_pg.h"
 
 #include "base/clock.h"
@@ -18,7 +19,8 @@ same_database(const struct dr_pg_info *before, const struct dr_pg_info *now, str
 {
     enum dr_rc rc = dr_pg_check_identity(now, before->system_identifier, before->database, err);
     if (rc == DR_OK && before->database_oid != now->database_oid) {
-        return dr_err_set(err, DR_E_DB_IDENTITY, "database '%s' is not the one that was there before", now->database);
+        return dr_err_set(err, DR_E_DB_IDENTITY,
+                          "database '%s' is not the one that was there before", now->database);
     }
     return rc;
 }
@@ -37,7 +39,8 @@ connect_again(struct dr_pgd *d, int64_t deadline, struct dr_err *err)
             }
             return rc;
         }
-        bool may_pass = rc == DR_E_DB_UNREACHABLE || rc == DR_E_DB_LOST || rc == DR_E_DB_STANDBY || rc == DR_E_TIMEOUT;
+        bool may_pass = rc == DR_E_DB_UNREACHABLE || rc == DR_E_DB_LOST || rc == DR_E_DB_STANDBY ||
+                        rc == DR_E_TIMEOUT;
         if (!may_pass || dr_monotonic_ms() >= deadline) {
             return dr_err_wrap(err, "cannot look whether the unit was committed");
         }
@@ -54,10 +57,11 @@ end_old_backend(struct dr_pgd *d, const struct dr_pg_info *old)
     char pid[16];
     (void)snprintf(pid, sizeof pid, "%d", old->backend_pid);
     const char *params[] = {pid, old->backend_start};
-    struct dr_pg_stmt stmt = {.sql = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE"
-                                     " pid = $1::int4 AND backend_start = $2::timestamptz AND usename = current_user",
-                              .params = params,
-                              .params_count = 2};
+    struct dr_pg_stmt stmt = {
+        .sql = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE"
+               " pid = $1::int4 AND backend_start = $2::timestamptz AND usename = current_user",
+        .params = params,
+        .params_count = 2};
     struct dr_db_wait wait = dr_db_wait_ms(DR_PGD_SHORT_MS);
     struct dr_err ignored = {0};
     if (dr_pg_exec(d->work, &stmt, &wait, NULL, &ignored) != DR_OK && !dr_pg_is_alive(d->work)) {
@@ -89,23 +93,30 @@ check_status(struct dr_pgd *d, uint64_t transaction, struct dr_err *err)
     }
     (void)snprintf(xid, sizeof xid, "%" PRIu64, transaction);
     const char *params[] = {xid};
-    struct dr_pg_stmt stmt = {.sql = "SELECT pg_catalog.txid_status($1::int8)", .params = params, .params_count = 1, .max_rows = 1};
+    struct dr_pg_stmt stmt = {.sql = "SELECT pg_catalog.txid_status($1::int8)",
+                              .params = params,
+                              .params_count = 1,
+                              .max_rows = 1};
     struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
     enum dr_rc rc = dr_pg_value(d->work, &stmt, &wait, answer, sizeof answer, err);
     if (rc != DR_OK) {
-        // A number from the future: another server took over that never saw it. The ledger row alone decides.
+        // A number from the future: another server took over that never saw it. The ledger row
+        // alone decides.
         *err = (struct dr_err){0};
-        return dr_pg_is_alive(d->work) ? DR_OK : dr_err_set(err, DR_E_DB_LOST, "the connection was lost again");
+        return dr_pg_is_alive(d->work)
+                   ? DR_OK
+                   : dr_err_set(err, DR_E_DB_LOST, "the connection was lost again");
     }
     if (strcmp(answer, "committed") == 0 || strcmp(answer, "in progress") == 0) {
-        return dr_err_set(err, DR_E_NEEDS_REPAIR, "transaction %s is %s, but its ledger row is missing", xid, answer);
+        return dr_err_set(err, DR_E_NEEDS_REPAIR,
+                          "transaction %s is %s, but its ledger row is missing", xid, answer);
     }
     return DR_OK;
 }
 
 enum dr_rc
-dr_pgd_recover(struct dr_driver *driver, const struct dr_ledger_row *row, uint64_t transaction, bool *out_committed,
-               struct dr_err *err)
+dr_pgd_recover(struct dr_driver *driver, const struct dr_ledger_row *row, uint64_t transaction,
+               bool *out_committed, struct dr_err *err)
 {
     struct dr_pgd *d = dr_pgd_of(driver);
     const struct dr_pg_info old = d->info;

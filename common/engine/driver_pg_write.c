@@ -13,14 +13,16 @@ array_param(struct dr_buf *out, const char *const *ids, size_t count)
     dr_buf_reset(out);
     dr_buf_str(out, "{");
     for (size_t i = 0; i < count; i++) {
-        dr_buf_printf(out, "%s\"%s\"", i == 0 ? "" : ",", ids[i]); // ids have no quotes: run.c checks them
+        dr_buf_printf(out, "%s\"%s\"", i == 0 ? "" : ",",
+                      ids[i]); // ids have no quotes: run.c checks them
     }
     dr_buf_str(out, "}");
     return !out->failed;
 }
 
 static enum dr_rc
-add_heads(struct dr_pgd *d, const char *sql, const char *const *ids, size_t count, uint64_t *sent, struct dr_err *err)
+add_heads(struct dr_pgd *d, const char *sql, const char *const *ids, size_t count, uint64_t *sent,
+          struct dr_err *err)
 {
     if (count == 0) {
         return DR_OK;
@@ -40,41 +42,51 @@ add_heads(struct dr_pgd *d, const char *sql, const char *const *ids, size_t coun
 }
 
 static enum dr_rc
-add_revision(struct dr_pgd *d, const struct dr_ledger_change *c, const char *digest, const char *parents,
-             const char *position, struct dr_err *err)
+add_revision(struct dr_pgd *d, const struct dr_ledger_change *c, const char *digest,
+             const char *parents, const char *position, struct dr_err *err)
 {
     char state[8], since[24];
     (void)snprintf(state, sizeof state, "%d", (int)c->state);
     (void)snprintf(since, sizeof since, "%" PRIu64, c->since);
-    const char *params[] = {d->tenant, c->row->revision_id, digest, parents, state, since, c->is_head ? "t" : "f", position};
+    const char *params[] = {d->tenant, c->row->revision_id,    digest,  parents, state,
+                            since,     c->is_head ? "t" : "f", position};
     struct dr_pg_stmt remove = {.sql = "DELETE FROM drover.revision WHERE tenant = $1 AND id = $2",
                                 .params = params,
                                 .params_count = 2};
-    struct dr_pg_stmt upsert = {
-        .sql = "INSERT INTO drover.revision AS r (tenant, id, digest, parents, state, since, is_head, position)"
-               " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant, id) DO UPDATE SET digest ="
-               " EXCLUDED.digest, parents = EXCLUDED.parents, state = EXCLUDED.state, since = EXCLUDED.since,"
-               " is_head = EXCLUDED.is_head, position = CASE EXCLUDED.state WHEN 3 THEN r.position ELSE"
-               " EXCLUDED.position END",
-        .params = params,
-        .params_count = 8};
+    struct dr_pg_stmt upsert = {.sql = "INSERT INTO drover.revision AS r (tenant, id, digest, "
+                                       "parents, state, since, is_head, position)"
+                                       " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT "
+                                       "(tenant, id) DO UPDATE SET digest ="
+                                       " EXCLUDED.digest, parents = EXCLUDED.parents, state = "
+                                       "EXCLUDED.state, since = EXCLUDED.since,"
+                                       " is_head = EXCLUDED.is_head, position = CASE "
+                                       "EXCLUDED.state WHEN 3 THEN r.position ELSE"
+                                       " EXCLUDED.position END",
+                                .params = params,
+                                .params_count = 8};
     return dr_pg_pipeline_add(d->work, c->removes ? &remove : &upsert, err);
 }
 
-// $14 is the row's head: the first statement of the unit has put it into a setting that ends with the transaction, so the
-// row cannot be written when a statement of the unit has ended that transaction.
-static const char insert_sql[] =
-    "INSERT INTO drover.ledger (tenant, position, kind, direction, completes, revision_id, revision_digest, parents,"
-    " unit_number, unit_digest, plan_sha256, approval_sha256, previous, head) VALUES ($1, (CASE WHEN"
-    " pg_catalog.current_setting('drover.unit', true) = pg_catalog.encode($14::bytea, 'hex') THEN $2 ELSE"
-    " 'the transaction ended inside the unit' END)::int8, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::bytea)"
-    " RETURNING xid";
+// $14 is the row's head: the first statement of the unit has put it into a setting that ends with
+// the transaction, so the row cannot be written when a statement of the unit has ended that
+// transaction.
+static const char insert_sql[] = "INSERT INTO drover.ledger (tenant, position, kind, direction, "
+                                 "completes, revision_id, revision_digest, parents,"
+                                 " unit_number, unit_digest, plan_sha256, approval_sha256, "
+                                 "previous, head) VALUES ($1, (CASE WHEN"
+                                 " pg_catalog.current_setting('drover.unit', true) = "
+                                 "pg_catalog.encode($14::bytea, 'hex') THEN $2 ELSE"
+                                 " 'the transaction ended inside the unit' END)::int8, $3, $4, $5, "
+                                 "$6, $7, $8, $9, $10, $11, $12, $13, $14::bytea)"
+                                 " RETURNING xid";
 
 enum dr_rc
-dr_pgd_ledger_add(struct dr_pgd *d, const struct dr_ledger_change *c, uint64_t *out_count, struct dr_err *err)
+dr_pgd_ledger_add(struct dr_pgd *d, const struct dr_ledger_change *c, uint64_t *out_count,
+                  struct dr_err *err)
 {
     const struct dr_ledger_row *row = c->row;
-    char position[24], kind[8], direction[8], unit[16], bytes[6][68], parents[64 * DR_LEDGER_PARENTS_MAX + 4];
+    char position[24], kind[8], direction[8], unit[16], bytes[6][68],
+        parents[64 * DR_LEDGER_PARENTS_MAX + 4];
     const uint8_t *const digests[6] = {row->revision_digest, row->unit_digest, row->plan_sha256,
                                        row->approval_sha256, row->previous,    row->head};
     (void)snprintf(position, sizeof position, "%" PRIu64, row->position);
@@ -84,11 +96,14 @@ dr_pgd_ledger_add(struct dr_pgd *d, const struct dr_ledger_change *c, uint64_t *
     for (size_t i = 0; i < 6; i++) {
         dr_pg_bytea_param(bytes[i], digests[i], 32);
     }
-    dr_pg_bytea_param(parents, row->parents_count > 0 ? row->parents[0] : (const uint8_t *)"", 32 * row->parents_count);
-    const char *params[] = {d->tenant, position, kind,     direction, row->completes ? "t" : "f", row->revision_id,
-                            bytes[0],  parents,  unit,     bytes[1],  bytes[2],                   bytes[3],
-                            bytes[4],  bytes[5]};
-    struct dr_pg_stmt insert = {.sql = insert_sql, .params = params, .params_count = 14, .max_rows = 1};
+    dr_pg_bytea_param(parents, row->parents_count > 0 ? row->parents[0] : (const uint8_t *)"",
+                      32 * row->parents_count);
+    const char *params[] = {
+        d->tenant,        position, kind,     direction, row->completes ? "t" : "f",
+        row->revision_id, bytes[0], parents,  unit,      bytes[1],
+        bytes[2],         bytes[3], bytes[4], bytes[5]};
+    struct dr_pg_stmt insert = {
+        .sql = insert_sql, .params = params, .params_count = 14, .max_rows = 1};
     uint64_t sent = 1;
     enum dr_rc rc = dr_pg_pipeline_add(d->work, &insert, err);
     if (rc == DR_OK && c->touches) {
@@ -96,12 +111,16 @@ dr_pgd_ledger_add(struct dr_pgd *d, const struct dr_ledger_change *c, uint64_t *
         rc = add_revision(d, c, bytes[0], parents, position, err);
     }
     if (rc == DR_OK) {
-        rc = add_heads(d, "UPDATE drover.revision SET is_head = false WHERE tenant = $1 AND id = ANY ($2::text[])",
+        rc = add_heads(d,
+                       "UPDATE drover.revision SET is_head = false WHERE tenant = $1 AND id = ANY "
+                       "($2::text[])",
                        c->demoted, c->demoted_count, &sent, err);
     }
     if (rc == DR_OK) {
-        rc = add_heads(d, "UPDATE drover.revision SET is_head = true WHERE tenant = $1 AND id = ANY ($2::text[])",
-                       c->promoted, c->promoted_count, &sent, err);
+        rc = add_heads(
+            d,
+            "UPDATE drover.revision SET is_head = true WHERE tenant = $1 AND id = ANY ($2::text[])",
+            c->promoted, c->promoted_count, &sent, err);
     }
     *out_count = sent;
     return rc;
@@ -114,11 +133,11 @@ dr_pgd_ledger_has(struct dr_pgd *d, const struct dr_ledger_row *row, bool *out, 
     dr_hex(head, row->head, 32);
     (void)snprintf(position, sizeof position, "%" PRIu64, row->position);
     const char *params[] = {d->tenant, position};
-    struct dr_pg_stmt stmt = {
-        .sql = "SELECT pg_catalog.encode(head, 'hex') FROM drover.ledger WHERE tenant = $1 AND position = $2",
-        .params = params,
-        .params_count = 2,
-        .max_rows = 1};
+    struct dr_pg_stmt stmt = {.sql = "SELECT pg_catalog.encode(head, 'hex') FROM drover.ledger "
+                                     "WHERE tenant = $1 AND position = $2",
+                              .params = params,
+                              .params_count = 2,
+                              .max_rows = 1};
     struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
     enum dr_rc rc = dr_pg_value(d->work, &stmt, &wait, answer, sizeof answer, err);
     if (rc == DR_E_NOT_FOUND) {
@@ -126,7 +145,8 @@ dr_pgd_ledger_has(struct dr_pgd *d, const struct dr_ledger_row *row, bool *out, 
         return DR_OK;
     }
     if (rc == DR_OK && strcmp(answer, head) != 0) {
-        return dr_err_set(err, DR_E_NEEDS_REPAIR, "row %s of the ledger is not the one that was written", position);
+        return dr_err_set(err, DR_E_NEEDS_REPAIR,
+                          "row %s of the ledger is not the one that was written", position);
     }
     if (rc == DR_OK) {
         *out = true;

@@ -117,7 +117,8 @@ sq_identity(const struct dr_driver *driver, struct dr_identity *out)
     const struct dr_sqd *d = (const struct dr_sqd *)driver;
     *out = (struct dr_identity){.server_number = 3000000};
     (void)snprintf(out->system_identifier, sizeof out->system_identifier, "%s", d->id);
-    (void)snprintf(out->database, sizeof out->database, "%.1000s", d->identity.inode != 0 ? d->identity.path : d->path);
+    (void)snprintf(out->database, sizeof out->database, "%.1000s",
+                   d->identity.inode != 0 ? d->identity.path : d->path);
     (void)snprintf(out->server_version, sizeof out->server_version, "%s", dr_sqlite_version());
 }
 
@@ -135,8 +136,10 @@ sq_lock(struct dr_driver *driver, uint64_t wait_ms, struct dr_err *err)
         if (dr_monotonic_ms() >= deadline) {
             return dr_err_set(err, DR_E_LOCKED, "another runner works on '%s'", d->path);
         }
-        struct pollfd p = {.fd = d->options.cancel_fd > 0 ? d->options.cancel_fd : -1, .events = POLLIN};
-        rc = poll(&p, 1, KEY_POLL_MS) > 0 ? dr_err_set(err, DR_E_INTERRUPTED, "interrupted") : DR_OK;
+        struct pollfd p = {.fd = d->options.cancel_fd > 0 ? d->options.cancel_fd : -1,
+                           .events = POLLIN};
+        rc =
+            poll(&p, 1, KEY_POLL_MS) > 0 ? dr_err_set(err, DR_E_INTERRUPTED, "interrupted") : DR_OK;
     }
     return rc;
 }
@@ -160,8 +163,8 @@ sq_flush(struct dr_driver *driver, struct dr_err *err)
 }
 
 static enum dr_rc
-sq_probe(struct dr_driver *driver, Drover__V1__Probe probe, const char *object, const struct dr_statement *statement,
-         enum dr_probe_state *out, struct dr_err *err)
+sq_probe(struct dr_driver *driver, Drover__V1__Probe probe, const char *object,
+         const struct dr_statement *statement, enum dr_probe_state *out, struct dr_err *err)
 {
     (void)driver;
     (void)object;
@@ -172,8 +175,8 @@ sq_probe(struct dr_driver *driver, Drover__V1__Probe probe, const char *object, 
 }
 
 static enum dr_rc
-sq_clean(struct dr_driver *driver, Drover__V1__Probe probe, const char *object, const struct dr_statement *statement,
-         struct dr_err *err)
+sq_clean(struct dr_driver *driver, Drover__V1__Probe probe, const char *object,
+         const struct dr_statement *statement, struct dr_err *err)
 {
     (void)driver;
     (void)probe;
@@ -181,10 +184,11 @@ sq_clean(struct dr_driver *driver, Drover__V1__Probe probe, const char *object, 
     return dr_err_set(err, DR_E_NEEDS_REPAIR, "nothing is known to clean up '%s'", object);
 }
 
-// SQLite has no server that goes on without us: what the file says after it was opened again is true.
+// SQLite has no server that goes on without us: what the file says after it was opened again is
+// true.
 static enum dr_rc
-sq_recover(struct dr_driver *driver, const struct dr_ledger_row *row, uint64_t transaction, bool *out_committed,
-           struct dr_err *err)
+sq_recover(struct dr_driver *driver, const struct dr_ledger_row *row, uint64_t transaction,
+           bool *out_committed, struct dr_err *err)
 {
     struct dr_sqd *d = dr_sqd_of(driver);
     (void)transaction;
@@ -195,8 +199,8 @@ sq_recover(struct dr_driver *driver, const struct dr_ledger_row *row, uint64_t t
 }
 
 static enum dr_rc
-sq_fingerprint(struct dr_driver *driver, struct dr_arena *arena, uint8_t out[32], const char **out_text,
-               struct dr_err *err)
+sq_fingerprint(struct dr_driver *driver, struct dr_arena *arena, uint8_t out[32],
+               const char **out_text, struct dr_err *err)
 {
     struct dr_sqd *d = dr_sqd_of(driver);
     struct dr_fingerprint_options options = {0};

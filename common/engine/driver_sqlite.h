@@ -19,7 +19,8 @@ struct dr_sqd {
 };
 
 struct dr_sqd *dr_sqd_of(struct dr_driver *driver);
-// Opens the file again when it is closed; `create` makes it. DR_E_DB_IDENTITY when the path names another file now.
+// Opens the file again when it is closed; `create` makes it. DR_E_DB_IDENTITY when the path names
+// another file now.
 DR_MUST_CHECK enum dr_rc dr_sqd_reopen(struct dr_sqd *d, bool create, struct dr_err *err);
 // From now on statements may take `timeout_ms`; cancel and ticks as in the options.
 void dr_sqd_set_wait(struct dr_sqd *d, uint64_t timeout_ms);
@@ -32,25 +33,24 @@ enum dr_rc dr_sqd_ledger_own(struct dr_driver *driver, const char *owner, const 
                              struct dr_err *err);
 
 // driver_sqlite_write.c
-DR_MUST_CHECK enum dr_rc dr_sqd_ledger_write(struct dr_sqd *d,
-                                             const struct dr_ledger_change *change,
-                                             struct dr_err *err);
-DR_MUST_CHECK enum dr_rc dr_sqd_ledger_has(struct dr_sqd *d, const struct dr_ledger_row *row,
-                                           bool *out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_sqd_ledger_write(struct dr_sqd *d, const struct dr_ledger_change *change, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_sqd_ledger_has(struct dr_sqd *d, const struct dr_ledger_row *row, bool *out, struct dr_err *err);
 
 // driver_sqlite_unit.c
 enum dr_rc dr_sqd_unit(struct dr_driver *driver, const struct dr_exec *exec,
                        struct dr_exec_result *out, struct dr_err *err);
-enum dr_rc dr_sqd_note(struct dr_driver *driver, const struct dr_ledger_change *change,
-                       struct dr_err *err);
+enum dr_rc
+dr_sqd_note(struct dr_driver *driver, const struct dr_ledger_change *change, struct dr_err *err);
 enum dr_rc dr_sqd_outside(struct dr_driver *driver, const struct dr_exec *exec,
                           struct dr_exec_result *out, struct dr_err *err);
 
 // driver_sqlite_check.c
 enum dr_rc dr_sqd_check(struct dr_driver *driver, const struct dr_check *check, bool read_only,
                         struct dr_arena *arena, struct dr_check_result *out, struct dr_err *err);
-DR_MUST_CHECK enum dr_rc dr_sqd_check_inside(struct dr_sqd *d, const struct dr_check *check,
-                                             struct dr_arena *arena, struct dr_check_result *out,
-                                             struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_sqd_check_inside(struct dr_sqd *d, const struct dr_check *check, struct dr_arena *arena,
+                    struct dr_check_result *out, struct dr_err *err);
 
 #endif

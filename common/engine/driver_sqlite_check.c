@@ -42,8 +42,9 @@ keep_row(struct looking *l, struct dr_sqlite_stmt *s, struct dr_err *err)
     for (size_t i = 0; i < columns; i++) {
         const char *text = dr_sqlite_column_text(s, (int)i);
         out->cells[out->rows_count * columns + i] =
-            dr_sqlite_column_is_null(s, (int)i) ? NULL
-                                                : dr_arena_strn(l->arena, text, strnlen(text, DR_SAMPLE_CELL_MAX));
+            dr_sqlite_column_is_null(s, (int)i)
+                ? NULL
+                : dr_arena_strn(l->arena, text, strnlen(text, DR_SAMPLE_CELL_MAX));
     }
     out->rows_count++;
     return DR_OK;
@@ -86,23 +87,26 @@ is_query(const struct dr_statement *s)
 }
 
 static enum dr_rc
-refused(struct dr_sqd *d, enum dr_rc rc, struct dr_arena *arena, struct dr_check_result *out, struct dr_err *err)
+refused(struct dr_sqd *d, enum dr_rc rc, struct dr_arena *arena, struct dr_check_result *out,
+        struct dr_err *err)
 {
     const char *message = dr_sqlite_last_error(d->db)->message;
     if (rc == DR_E_INTERRUPTED || rc == DR_E_NOMEM || rc == DR_E_DB_LOST || rc == DR_E_DB_CORRUPT) {
         return rc;
     }
-    bool is_missing = strstr(message, "no such table") != NULL || strstr(message, "no such column") != NULL ||
+    bool is_missing = strstr(message, "no such table") != NULL ||
+                      strstr(message, "no such column") != NULL ||
                       strstr(message, "no such index") != NULL;
     out->verdict = is_missing ? DR_CHECK_DEFERRED : DR_CHECK_ERROR;
-    out->reason = dr_arena_str(arena, rc == DR_E_DB_STATEMENT && message[0] != '\0' ? message : err->message);
+    out->reason =
+        dr_arena_str(arena, rc == DR_E_DB_STATEMENT && message[0] != '\0' ? message : err->message);
     *err = (struct dr_err){0};
     return out->reason == NULL ? dr_err_set(err, DR_E_NOMEM, "no memory left") : DR_OK;
 }
 
 static enum dr_rc
-run_one(struct dr_sqd *d, const struct dr_check *check, const struct dr_statement *s, struct dr_arena *arena,
-        struct dr_check_result *out, struct dr_err *err)
+run_one(struct dr_sqd *d, const struct dr_check *check, const struct dr_statement *s,
+        struct dr_arena *arena, struct dr_check_result *out, struct dr_err *err)
 {
     struct looking l = {.check = check, .arena = arena, .out = out};
     enum dr_rc rc = dr_sqlite_exec(d->db, s->text, s->len, on_row, &l, err);
@@ -117,19 +121,21 @@ run_one(struct dr_sqd *d, const struct dr_check *check, const struct dr_statemen
 }
 
 static enum dr_rc
-run_all(struct dr_sqd *d, const struct dr_check *check, struct dr_arena *arena, struct dr_check_result *out,
-        struct dr_err *err)
+run_all(struct dr_sqd *d, const struct dr_check *check, struct dr_arena *arena,
+        struct dr_check_result *out, struct dr_err *err)
 {
     int64_t start = dr_monotonic_ms();
     *out = (struct dr_check_result){.name = check->name, .verdict = DR_CHECK_PASSED, .reason = ""};
     enum dr_rc rc = DR_OK;
-    dr_sqd_set_wait(d, check->statement_timeout_ms == 0 ? CHECK_TIMEOUT_MS : check->statement_timeout_ms);
+    dr_sqd_set_wait(d, check->statement_timeout_ms == 0 ? CHECK_TIMEOUT_MS
+                                                        : check->statement_timeout_ms);
     for (size_t i = 0; rc == DR_OK && out->verdict == DR_CHECK_PASSED && i < check->count; i++) {
         rc = run_one(d, check, &check->statements[i], arena, out, err);
     }
     dr_sqlite_set_guard(d->db, DR_SQLITE_OWN);
     out->duration_ms = (uint64_t)(dr_monotonic_ms() - start);
-    if (rc == DR_OK && out->verdict == DR_CHECK_PASSED && check->max_ms > 0 && out->duration_ms > check->max_ms) {
+    if (rc == DR_OK && out->verdict == DR_CHECK_PASSED && check->max_ms > 0 &&
+        out->duration_ms > check->max_ms) {
         out->verdict = DR_CHECK_FAILED;
         out->reason = dr_arena_printf(arena, "it took %llu ms, at most %u ms are allowed",
                                       (unsigned long long)out->duration_ms, check->max_ms);
@@ -155,14 +161,16 @@ dr_sqd_check_inside(struct dr_sqd *d, const struct dr_check *check, struct dr_ar
 }
 
 enum dr_rc
-dr_sqd_check(struct dr_driver *driver, const struct dr_check *check, bool read_only, struct dr_arena *arena,
-             struct dr_check_result *out, struct dr_err *err)
+dr_sqd_check(struct dr_driver *driver, const struct dr_check *check, bool read_only,
+             struct dr_arena *arena, struct dr_check_result *out, struct dr_err *err)
 {
     struct dr_sqd *d = dr_sqd_of(driver);
     enum dr_rc rc = dr_sqd_reopen(d, !read_only, err);
     if (rc == DR_E_NOT_FOUND) {
         *err = (struct dr_err){0};
-        *out = (struct dr_check_result){.name = check->name, .verdict = DR_CHECK_DEFERRED, .reason = "the file is not there yet"};
+        *out = (struct dr_check_result){.name = check->name,
+                                        .verdict = DR_CHECK_DEFERRED,
+                                        .reason = "the file is not there yet"};
         return DR_OK;
     }
     if (rc != DR_OK) {

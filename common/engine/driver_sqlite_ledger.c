@@ -9,19 +9,26 @@
 
 static const char tables_sql[] =
     "CREATE TABLE drover_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE drover_ledger (tenant TEXT NOT NULL, position INTEGER NOT NULL, kind INTEGER NOT NULL,"
-    " direction INTEGER NOT NULL, completes INTEGER NOT NULL, revision_id TEXT NOT NULL, revision_digest BLOB NOT NULL,"
-    " parents BLOB NOT NULL, unit_number INTEGER NOT NULL, unit_digest BLOB NOT NULL, plan_sha256 BLOB NOT NULL,"
+    "CREATE TABLE drover_ledger (tenant TEXT NOT NULL, position INTEGER NOT NULL, kind INTEGER NOT "
+    "NULL,"
+    " direction INTEGER NOT NULL, completes INTEGER NOT NULL, revision_id TEXT NOT NULL, "
+    "revision_digest BLOB NOT NULL,"
+    " parents BLOB NOT NULL, unit_number INTEGER NOT NULL, unit_digest BLOB NOT NULL, plan_sha256 "
+    "BLOB NOT NULL,"
     " approval_sha256 BLOB NOT NULL, previous BLOB NOT NULL, head BLOB NOT NULL,"
-    " at INTEGER NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER)), PRIMARY KEY (tenant, position)) WITHOUT ROWID;"
-    "CREATE TABLE drover_revision (tenant TEXT NOT NULL, id TEXT NOT NULL, digest BLOB NOT NULL, parents BLOB NOT NULL,"
-    " state INTEGER NOT NULL, since INTEGER NOT NULL, is_head INTEGER NOT NULL, position INTEGER NOT NULL,"
+    " at INTEGER NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER)), PRIMARY KEY (tenant, "
+    "position)) WITHOUT ROWID;"
+    "CREATE TABLE drover_revision (tenant TEXT NOT NULL, id TEXT NOT NULL, digest BLOB NOT NULL, "
+    "parents BLOB NOT NULL,"
+    " state INTEGER NOT NULL, since INTEGER NOT NULL, is_head INTEGER NOT NULL, position INTEGER "
+    "NOT NULL,"
     " PRIMARY KEY (tenant, id)) WITHOUT ROWID;"
     "CREATE INDEX drover_revision_heads ON drover_revision (tenant) WHERE is_head OR state <> 1;"
     "INSERT INTO drover_meta VALUES ('version', '1'), ('id', lower(hex(randomblob(16))));";
 
-#define ROW_COLUMNS                                                                                                    \
-    "l.position, l.kind, l.direction, l.completes, l.revision_id, l.revision_digest, l.parents, l.unit_number,"        \
+#define ROW_COLUMNS                                                                                \
+    "l.position, l.kind, l.direction, l.completes, l.revision_id, l.revision_digest, l.parents, "  \
+    "l.unit_number,"                                                                               \
     " l.unit_digest, l.plan_sha256, l.approval_sha256, l.previous, l.head, l.at"
 
 static enum dr_rc
@@ -59,7 +66,8 @@ blob32(struct dr_sqlite_stmt *s, int column, uint8_t out[32])
 }
 
 static bool
-read_parents(struct dr_sqlite_stmt *s, int column, struct dr_arena *arena, size_t *out_count, const uint8_t (**out)[32])
+read_parents(struct dr_sqlite_stmt *s, int column, struct dr_arena *arena, size_t *out_count,
+             const uint8_t (**out)[32])
 {
     size_t len = 0;
     const void *bytes = dr_sqlite_column_blob(s, column, &len);
@@ -73,7 +81,8 @@ read_parents(struct dr_sqlite_stmt *s, int column, struct dr_arena *arena, size_
 }
 
 static enum dr_rc
-read_row(struct reading *r, struct dr_sqlite_stmt *s, struct dr_ledger_row *out, int64_t *out_time, struct dr_err *err)
+read_row(struct reading *r, struct dr_sqlite_stmt *s, struct dr_ledger_row *out, int64_t *out_time,
+         struct dr_err *err)
 {
     const char *id = dr_sqlite_column_text(s, 4);
     *out = (struct dr_ledger_row){
@@ -87,8 +96,9 @@ read_row(struct reading *r, struct dr_sqlite_stmt *s, struct dr_ledger_row *out,
     *out_time = dr_sqlite_column_int(s, 13);
     out->revision_id = strlen(id) <= DR_LEDGER_ID_MAX ? dr_arena_str(r->arena, id) : NULL;
     bool is_good = out->revision_id != NULL && blob32(s, 5, out->revision_digest) &&
-                   read_parents(s, 6, r->arena, &out->parents_count, &out->parents) && blob32(s, 8, out->unit_digest) &&
-                   blob32(s, 9, out->plan_sha256) && blob32(s, 10, out->approval_sha256) && blob32(s, 11, out->previous) &&
+                   read_parents(s, 6, r->arena, &out->parents_count, &out->parents) &&
+                   blob32(s, 8, out->unit_digest) && blob32(s, 9, out->plan_sha256) &&
+                   blob32(s, 10, out->approval_sha256) && blob32(s, 11, out->previous) &&
                    blob32(s, 12, out->head);
     return is_good ? DR_OK : not_a_ledger(err);
 }
@@ -137,7 +147,8 @@ take_revision(void *ctx, struct dr_sqlite_stmt *s, struct dr_err *err)
                                      .state = (enum dr_ledger_state)dr_sqlite_column_int(s, 3),
                                      .since = (uint64_t)dr_sqlite_column_int(s, 4),
                                      .is_head = dr_sqlite_column_int(s, 5) != 0};
-    if (v->id == NULL || !blob32(s, 1, v->digest) || !read_parents(s, 2, r->arena, &v->parents_count, &v->parents)) {
+    if (v->id == NULL || !blob32(s, 1, v->digest) ||
+        !read_parents(s, 2, r->arena, &v->parents_count, &v->parents)) {
         return not_a_ledger(err);
     }
     r->view->revisions_count++;
@@ -157,7 +168,8 @@ take_last(void *ctx, struct dr_sqlite_stmt *s, struct dr_err *err)
     struct dr_ledger_row again = row;
     dr_ledger_seal(&again);
     if (memcmp(again.head, row.head, 32) != 0) {
-        return dr_err_set(err, DR_E_LEDGER_TAMPERED, "the ledger was changed: row %" PRIu64 " does not match its own hash",
+        return dr_err_set(err, DR_E_LEDGER_TAMPERED,
+                          "the ledger was changed: row %" PRIu64 " does not match its own hash",
                           row.position);
     }
     r->view->position = row.position;
@@ -211,27 +223,39 @@ read_all(struct reading *r, struct dr_err *err)
 {
     enum dr_rc rc = query(r, "SELECT key, value FROM drover_meta", take_meta, err);
     if (rc == DR_OK && r->view->version > DR_LEDGER_VERSION) {
-        return dr_err_set(err, DR_E_LEDGER_NEWER, "the ledger of this database has version %u, this drover knows %u",
+        return dr_err_set(err, DR_E_LEDGER_NEWER,
+                          "the ledger of this database has version %u, this drover knows %u",
                           r->view->version, DR_LEDGER_VERSION);
     }
     if (rc == DR_OK) {
-        rc = query(r, "SELECT id, digest, parents, state, since, is_head FROM drover_revision WHERE tenant = ?1"
-                      " ORDER BY position, id", take_revision, err);
+        rc = query(r,
+                   "SELECT id, digest, parents, state, since, is_head FROM drover_revision WHERE "
+                   "tenant = ?1"
+                   " ORDER BY position, id",
+                   take_revision, err);
     }
     if (rc == DR_OK) {
         rc = dr_ledger_index(r->arena, r->view, err);
     }
     if (rc == DR_OK) {
-        rc = query(r, "SELECT " ROW_COLUMNS " FROM drover_ledger l WHERE l.tenant = ?1 ORDER BY l.position DESC LIMIT 1",
+        rc = query(r,
+                   "SELECT " ROW_COLUMNS
+                   " FROM drover_ledger l WHERE l.tenant = ?1 ORDER BY l.position DESC LIMIT 1",
                    take_last, err);
     }
     if (rc == DR_OK) {
-        rc = query(r, "SELECT " ROW_COLUMNS " FROM drover_revision r JOIN drover_ledger l ON r.tenant = l.tenant AND"
-                      " r.id = l.revision_id WHERE r.tenant = ?1 AND r.state <> 1 AND l.position >= r.since AND"
-                      " l.direction <> 3 ORDER BY l.position", take_unit, err);
+        rc = query(r,
+                   "SELECT " ROW_COLUMNS
+                   " FROM drover_revision r JOIN drover_ledger l ON r.tenant = l.tenant AND"
+                   " r.id = l.revision_id WHERE r.tenant = ?1 AND r.state <> 1 AND l.position >= "
+                   "r.since AND"
+                   " l.direction <> 3 ORDER BY l.position",
+                   take_unit, err);
     }
     if (rc == DR_OK && r->replay != NULL) {
-        rc = query(r, "SELECT " ROW_COLUMNS " FROM drover_ledger l WHERE l.tenant = ?1 ORDER BY l.position",
+        rc = query(r,
+                   "SELECT " ROW_COLUMNS
+                   " FROM drover_ledger l WHERE l.tenant = ?1 ORDER BY l.position",
                    take_replay, err);
         if (rc == DR_OK) {
             rc = dr_ledger_replay_compare(r->replay, r->view, err);
@@ -245,14 +269,15 @@ has_tables(struct dr_sqd *d, bool *out, struct dr_err *err)
 {
     int64_t n = 0;
     enum dr_rc rc = dr_sqlite_value_int(
-        d->db, "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'drover_meta'", &n, err);
+        d->db, "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'drover_meta'",
+        &n, err);
     *out = n > 0;
     return rc;
 }
 
 enum dr_rc
-dr_sqd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, bool whole, struct dr_ledger_view *out,
-                   struct dr_err *err)
+dr_sqd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, bool whole,
+                   struct dr_ledger_view *out, struct dr_err *err)
 {
     struct dr_sqd *d = dr_sqd_of(driver);
     struct dr_ledger_view view = {.owner = ""};
@@ -302,10 +327,14 @@ dr_sqd_ledger_ensure(struct dr_driver *driver, struct dr_err *err)
     if (rc == DR_OK && !is_there) {
         rc = dr_sqlite_script(d->db, tables_sql, err);
     } else if (rc == DR_OK) {
-        rc = dr_sqlite_value_int(d->db, "SELECT CAST(value AS INTEGER) FROM drover_meta WHERE key = 'version'", &version, err);
+        rc = dr_sqlite_value_int(
+            d->db, "SELECT CAST(value AS INTEGER) FROM drover_meta WHERE key = 'version'", &version,
+            err);
         if (rc == DR_OK && version > DR_LEDGER_VERSION) {
-            rc = dr_err_set(err, DR_E_LEDGER_NEWER, "the ledger of this database has version %" PRId64
-                            ", this drover knows %u", version, DR_LEDGER_VERSION);
+            rc = dr_err_set(err, DR_E_LEDGER_NEWER,
+                            "the ledger of this database has version %" PRId64
+                            ", this drover knows %u",
+                            version, DR_LEDGER_VERSION);
         }
     }
     if (rc == DR_OK) {
@@ -318,7 +347,8 @@ dr_sqd_ledger_ensure(struct dr_driver *driver, struct dr_err *err)
 }
 
 enum dr_rc
-dr_sqd_ledger_own(struct dr_driver *driver, const char *owner, const uint8_t key[32], struct dr_err *err)
+dr_sqd_ledger_own(struct dr_driver *driver, const char *owner, const uint8_t key[32],
+                  struct dr_err *err)
 {
     struct dr_sqd *d = dr_sqd_of(driver);
     struct dr_sqlite_stmt *s = NULL;
@@ -326,7 +356,9 @@ dr_sqd_ledger_own(struct dr_driver *driver, const char *owner, const uint8_t key
     dr_hex(hex, key, 32);
     dr_sqlite_set_guard(d->db, DR_SQLITE_OWN);
     enum dr_rc rc = dr_sqlite_prepare(
-        d->db, "INSERT OR REPLACE INTO drover_meta (key, value) VALUES ('owner', ?1), ('owner_key', ?2)", &s, err);
+        d->db,
+        "INSERT OR REPLACE INTO drover_meta (key, value) VALUES ('owner', ?1), ('owner_key', ?2)",
+        &s, err);
     if (rc == DR_OK) {
         dr_sqlite_bind_text(s, 1, owner);
         dr_sqlite_bind_text(s, 2, hex);

@@ -1,8 +1,9 @@
 // Units on SQLite: BEGIN IMMEDIATE, statements, ledger row, checks, COMMIT. See driver.h.
 //
-// A unit that rebuilds tables (drops one and renames another to its name) runs with foreign keys off, as SQLite's manual
-// wants it (lang_altertable, section 7): with them on, the DROP would delete the rows of the children. What they would have
-// refused is looked for before the COMMIT, and only what is new counts.
+// A unit that rebuilds tables (drops one and renames another to its name) runs with foreign keys
+// off, as SQLite's manual wants it (lang_altertable, section 7): with them on, the DROP would
+// delete the rows of the children. What they would have refused is looked for before the COMMIT,
+// and only what is new counts.
 #include "engine/driver_sqlite.h"
 
 #include "base/clock.h"
@@ -35,7 +36,8 @@ count_orphans(struct dr_sqd *d, uint64_t *out, struct dr_err *err)
 }
 
 static void
-describe(struct dr_sqd *d, const struct dr_exec *x, size_t i, struct dr_exec_result *out, struct dr_err *err)
+describe(struct dr_sqd *d, const struct dr_exec *x, size_t i, struct dr_exec_result *out,
+         struct dr_err *err)
 {
     const struct dr_sqlite_error *e = dr_sqlite_last_error(d->db);
     const struct dr_statement *s = &x->statements[i];
@@ -53,7 +55,8 @@ describe(struct dr_sqd *d, const struct dr_exec *x, size_t i, struct dr_exec_res
 }
 
 static enum dr_rc
-run_statements(struct dr_sqd *d, const struct dr_exec *x, bool is_outside, struct dr_exec_result *out, struct dr_err *err)
+run_statements(struct dr_sqd *d, const struct dr_exec *x, bool is_outside,
+               struct dr_exec_result *out, struct dr_err *err)
 {
     uint64_t timeout = x->statement_timeout_ms == 0 ? UNLIMITED_MS : x->statement_timeout_ms;
     for (size_t i = 0; i < x->count; i++) {
@@ -62,22 +65,26 @@ run_statements(struct dr_sqd *d, const struct dr_exec *x, bool is_outside, struc
         }
         dr_sqd_set_wait(d, timeout);
         dr_sqlite_set_guard(d->db, DR_SQLITE_REVISION);
-        enum dr_rc rc = dr_sqlite_exec(d->db, x->statements[i].text, x->statements[i].len, NULL, NULL, err);
+        enum dr_rc rc =
+            dr_sqlite_exec(d->db, x->statements[i].text, x->statements[i].len, NULL, NULL, err);
         dr_sqlite_set_guard(d->db, DR_SQLITE_OWN);
         if (rc != DR_OK) {
             describe(d, x, i, out, err);
             return rc;
         }
         if (!is_outside && !dr_sqlite_in_transaction(d->db)) {
-            return dr_err_set(err, DR_E_NEEDS_REPAIR, "revision '%s' ended its own transaction: part of it may be committed",
-                              x->revision_id);
+            return dr_err_set(
+                err, DR_E_NEEDS_REPAIR,
+                "revision '%s' ended its own transaction: part of it may be committed",
+                x->revision_id);
         }
     }
     return DR_OK;
 }
 
 static enum dr_rc
-run_checks(struct dr_sqd *d, const struct dr_exec *x, struct dr_exec_result *out, struct dr_err *err)
+run_checks(struct dr_sqd *d, const struct dr_exec *x, struct dr_exec_result *out,
+           struct dr_err *err)
 {
     out->checks = dr_arena_array(x->arena, x->checks_count, sizeof *out->checks);
     if (out->checks == NULL) {
@@ -91,9 +98,10 @@ run_checks(struct dr_sqd *d, const struct dr_exec *x, struct dr_exec_result *out
         }
         out->checks_count = i + 1;
         if (c->verdict != DR_CHECK_PASSED) {
-            (void)dr_err_set(err, DR_E_VERIFY_FAILED, "verify '%s' of revision '%s' failed: %s", c->name, x->revision_id,
-                             c->reason);
-            return dr_err_at(err, x->file, x->checks[i].count > 0 ? x->checks[i].statements[0].line : 0, 0);
+            (void)dr_err_set(err, DR_E_VERIFY_FAILED, "verify '%s' of revision '%s' failed: %s",
+                             c->name, x->revision_id, c->reason);
+            return dr_err_at(err, x->file,
+                             x->checks[i].count > 0 ? x->checks[i].statements[0].line : 0, 0);
         }
     }
     return DR_OK;
@@ -105,7 +113,8 @@ check_keys(struct dr_sqd *d, const struct dr_exec *x, uint64_t before, struct dr
     uint64_t after = 0;
     enum dr_rc rc = count_orphans(d, &after, err);
     if (rc == DR_OK && after > before) {
-        (void)dr_err_set(err, DR_E_DB_STATEMENT, "revision '%s' leaves %llu rows whose foreign key points nowhere",
+        (void)dr_err_set(err, DR_E_DB_STATEMENT,
+                         "revision '%s' leaves %llu rows whose foreign key points nowhere",
                          x->revision_id, (unsigned long long)(after - before));
         return dr_err_hint(err, "list them with: PRAGMA foreign_key_check");
     }
@@ -113,7 +122,8 @@ check_keys(struct dr_sqd *d, const struct dr_exec *x, uint64_t before, struct dr
 }
 
 static enum dr_rc
-run_inside(struct dr_sqd *d, const struct dr_exec *x, uint64_t orphans, struct dr_exec_result *out, struct dr_err *err)
+run_inside(struct dr_sqd *d, const struct dr_exec *x, uint64_t orphans, struct dr_exec_result *out,
+           struct dr_err *err)
 {
     enum dr_rc rc = run_statements(d, x, false, out, err);
     if (rc == DR_OK && DR_FAILPOINT("engine-unit-sent")) {
@@ -165,7 +175,8 @@ undo(struct dr_sqd *d, enum dr_rc rc)
 }
 
 enum dr_rc
-dr_sqd_unit(struct dr_driver *driver, const struct dr_exec *x, struct dr_exec_result *out, struct dr_err *err)
+dr_sqd_unit(struct dr_driver *driver, const struct dr_exec *x, struct dr_exec_result *out,
+            struct dr_err *err)
 {
     struct dr_sqd *d = dr_sqd_of(driver);
     uint64_t orphans = 0;
@@ -177,7 +188,8 @@ dr_sqd_unit(struct dr_driver *driver, const struct dr_exec *x, struct dr_exec_re
     dr_sqlite_set_guard(d->db, DR_SQLITE_OWN);
     dr_sqd_set_wait(d, DR_SQD_BUSY_MS);
     // Only works outside of a transaction; said anew for every unit.
-    rc = dr_sqlite_script(d->db, x->rebuilds ? "PRAGMA foreign_keys = OFF" : "PRAGMA foreign_keys = ON", err);
+    rc = dr_sqlite_script(
+        d->db, x->rebuilds ? "PRAGMA foreign_keys = OFF" : "PRAGMA foreign_keys = ON", err);
     if (rc == DR_OK && x->rebuilds) {
         rc = count_orphans(d, &orphans, err);
     }
@@ -201,13 +213,15 @@ dr_sqd_unit(struct dr_driver *driver, const struct dr_exec *x, struct dr_exec_re
 enum dr_rc
 dr_sqd_note(struct dr_driver *driver, const struct dr_ledger_change *change, struct dr_err *err)
 {
-    struct dr_exec exec = {.revision_id = change->row->revision_id, .file = "", .change = change, .synchronous = true};
+    struct dr_exec exec = {
+        .revision_id = change->row->revision_id, .file = "", .change = change, .synchronous = true};
     struct dr_exec_result out;
     return dr_sqd_unit(driver, &exec, &out, err);
 }
 
 enum dr_rc
-dr_sqd_outside(struct dr_driver *driver, const struct dr_exec *x, struct dr_exec_result *out, struct dr_err *err)
+dr_sqd_outside(struct dr_driver *driver, const struct dr_exec *x, struct dr_exec_result *out,
+               struct dr_err *err)
 {
     struct dr_sqd *d = dr_sqd_of(driver);
     *out = (struct dr_exec_result){.failed_statement = SIZE_MAX};

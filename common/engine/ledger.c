@@ -127,6 +127,9 @@ dr_ledger_add_unit(struct dr_arena *arena, struct dr_ledger_view *view,
             u->direction == row->direction && strcmp(u->revision_id, row->revision_id) == 0) {
             u->kind = row->kind;
             u->finished = time;
+            if (row->kind == DR_LEDGER_FAILED) {
+                *u = view->units[--view->units_count];
+            }
             return DR_OK;
         }
     }
@@ -156,7 +159,9 @@ struct entry {
     const char *id;
     uint8_t digest[32];
     bool is_there;
+    bool was_whole; // before it began to go down
     enum dr_ledger_state state;
+    size_t done;                    // units of the half-done phase
     size_t parents_count, children; // children that are wholly there
     const uint8_t (*parents)[32];
 };
@@ -229,31 +234,49 @@ count_child(struct dr_ledger_replay *r, const struct entry *e, bool is_added)
 }
 
 static enum dr_rc
-apply_row(struct dr_ledger_replay *r, struct entry *e, const struct dr_ledger_row *row,
-          struct dr_err *err)
+apply_up(struct dr_ledger_replay *r, struct entry *e, const struct dr_ledger_row *row,
+         struct dr_err *err)
 {
-    bool was_whole = e->is_there && e->state != DR_LEDGER_GOING_UP;
-    if (row->direction == DR_LEDGER_UP) {
-        if (was_whole) {
-            return tampered(err, row->position, "brings a revision that is there already");
-        }
-        // A revision may come back with other bytes after it went.
-        memcpy(e->digest, row->revision_digest, 32);
-        e->is_there = true;
-        e->state = row->completes ? DR_LEDGER_APPLIED : DR_LEDGER_GOING_UP;
-        if (row->completes) {
-            count_child(r, e, true);
-        }
-        return DR_OK;
+    if (e->is_there && e->state != DR_LEDGER_GOING_UP) {
+        return tampered(err, row->position, "brings a revision that is there already");
     }
+    memcpy(e->digest, row->revision_digest, 32); // it may come back with other bytes after it went
+    e->done = e->is_there ? e->done : 0;
+    e->is_there = true;
+    e->state = row->completes ? DR_LEDGER_APPLIED : DR_LEDGER_GOING_UP;
+    if (row->completes) {
+        e->done = 0;
+        count_child(r, e, true);
+    } else if (row->kind == DR_LEDGER_DONE) {
+        e->done++;
+    } else if (row->kind == DR_LEDGER_FAILED && e->done == 0) {
+        e->is_there = false;
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+apply_down(struct dr_ledger_replay *r, struct entry *e, const struct dr_ledger_row *row,
+           struct dr_err *err)
+{
     if (!e->is_there) {
         return tampered(err, row->position, "takes away a revision that is not there");
     }
-    if (row->completes && was_whole) {
-        count_child(r, e, false);
+    if (e->state != DR_LEDGER_GOING_DOWN) {
+        e->was_whole = e->state == DR_LEDGER_APPLIED;
+        e->state = DR_LEDGER_GOING_DOWN;
+        e->done = 0;
     }
-    e->is_there = !row->completes;
-    e->state = DR_LEDGER_GOING_DOWN;
+    if (row->completes) {
+        e->is_there = false;
+        if (e->was_whole) {
+            count_child(r, e, false);
+        }
+    } else if (row->kind == DR_LEDGER_DONE) {
+        e->done++;
+    } else if (row->kind == DR_LEDGER_FAILED && e->done == 0 && e->was_whole) {
+        e->state = DR_LEDGER_APPLIED;
+    }
     return DR_OK;
 }
 
@@ -279,7 +302,10 @@ dr_ledger_replay_row(struct dr_ledger_replay *r, const struct dr_ledger_row *row
         return DR_OK;
     }
     struct entry *e = entry_of(r, row);
-    return e == NULL ? no_memory(err) : apply_row(r, e, row, err);
+    if (e == NULL) {
+        return no_memory(err);
+    }
+    return row->direction == DR_LEDGER_UP ? apply_up(r, e, row, err) : apply_down(r, e, row, err);
 }
 
 static const char *
@@ -297,7 +323,9 @@ difference(const struct entry *e, const struct dr_ledger_revision *v)
     if (v->state != e->state) {
         return "is listed in another state";
     }
-    bool is_head = e->state != DR_LEDGER_GOING_UP && e->children == 0;
+    bool is_whole =
+        e->state == DR_LEDGER_APPLIED || (e->state == DR_LEDGER_GOING_DOWN && e->was_whole);
+    bool is_head = is_whole && e->children == 0;
     return v->is_head == is_head ? NULL : "is wrongly listed as head, or not as one";
 }
 

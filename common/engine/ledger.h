@@ -30,6 +30,7 @@ enum dr_ledger_kind {
     DR_LEDGER_DONE = 1,   // a unit was done
     DR_LEDGER_INTENT = 2, // a unit outside a transaction is about to begin
     DR_LEDGER_STAMP = 3,  // a revision was recorded without running it
+    DR_LEDGER_FAILED = 4, // what an intent announced failed and left nothing
 };
 enum dr_ledger_direction { DR_LEDGER_UP = 1, DR_LEDGER_DOWN = 2, DR_LEDGER_REMEDY = 3 };
 

@@ -72,8 +72,8 @@ struct dr_engine_job {
     dr_engine_file_fn file;
     void *file_arg;
     // Called once, with the locks held, when everything above was checked and before anything is
-    // written: the agent consumes its approval here. Anything but DR_OK ends the run with that error,
-    // nothing ran. NULL: none.
+    // written: the agent consumes its approval here. Anything but DR_OK ends the run with that
+    // error, nothing ran. NULL: none.
     enum dr_rc (*begin)(void *arg, const struct dr_engine_state *found, struct dr_err *err);
     void *begin_arg;
 };
@@ -138,6 +138,7 @@ struct dr_engine_result {
     uint64_t duration_ms;
     uint32_t retries;
     char sqlstate[6];            // of the failure; "" when none
+    char detail[DR_DETAIL_MAX];  // its message without row data: may be reported
     const char *failed_revision; // "" when none
     uint32_t failed_line;        // in that revision's file; 0: none
     size_t blockers_count;

@@ -1,0 +1,148 @@
+// Statements outside of a transaction on PostgreSQL, and the session state that units leave. See
+// driver.h.
+#include "engine/driver_pg.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Session state that the committed unit left: told in one line, then removed.
+static const char *const tidy_sql[] = {
+    "SELECT pg_catalog.string_agg(what, ', ') FROM (SELECT 'setting ' || name AS what FROM "
+    "pg_catalog.pg_settings WHERE"
+    " source = 'session' UNION ALL SELECT 'temporary ' || relname FROM pg_catalog.pg_class WHERE "
+    "relnamespace ="
+    " pg_catalog.pg_my_temp_schema() AND relkind IN ('r', 'v', 'S') UNION ALL SELECT 'advisory "
+    "lock ' || classid || ' '"
+    " || objid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = "
+    "pg_catalog.pg_backend_pid() UNION ALL"
+    " SELECT 'prepared statement ' || name FROM pg_catalog.pg_prepared_statements WHERE name <> '' "
+    "AND from_sql"
+    " UNION ALL SELECT 'cursor ' || name FROM pg_catalog.pg_cursors WHERE is_holdable UNION ALL"
+    " SELECT 'channel ' || c FROM pg_catalog.pg_listening_channels() c) leaks",
+    "RESET ALL",
+    "DISCARD TEMP",
+    "DISCARD SEQUENCES",
+    "DEALLOCATE ALL",
+    "CLOSE ALL",
+    "UNLISTEN *",
+    "SELECT pg_catalog.pg_advisory_unlock_all()",
+};
+
+static enum dr_rc
+on_leaks(void *ctx, uint64_t index, const struct dr_pg_result *result, struct dr_err *err)
+{
+    struct dr_exec_result *out = ctx;
+    const char *text = index == 0 ? dr_pg_text(result, 0, 0) : NULL;
+    (void)err;
+    if (text != NULL) {
+        (void)snprintf(out->leaks, sizeof out->leaks, "%s", text);
+    }
+    return DR_OK;
+}
+
+// A failure here harms nothing that is committed: the connection is given up and a new one starts
+// clean.
+void
+dr_pgd_tidy(struct dr_pgd *d, struct dr_exec_result *out)
+{
+    struct dr_db_wait wait = dr_db_wait_ms(DR_PGD_SHORT_MS);
+    struct dr_err ignored = {0};
+    uint64_t done = 0;
+    enum dr_rc rc = dr_pg_pipeline_begin(d->work, &wait, on_leaks, out, &ignored);
+    if (rc == DR_OK) {
+        for (size_t i = 0; rc == DR_OK && i < DR_COUNT_OF(tidy_sql); i++) {
+            struct dr_pg_stmt stmt = {.sql = tidy_sql[i], .max_rows = i == 0 ? 1 : 0};
+            rc = dr_pg_pipeline_add(d->work, &stmt, &ignored);
+        }
+        rc = dr_pg_pipeline_end(d->work, &done, &ignored);
+    }
+    if (rc != DR_OK) {
+        dr_pg_close(&d->work);
+    }
+}
+
+enum dr_rc
+dr_pgd_flush(struct dr_driver *driver, struct dr_err *err)
+{
+    struct dr_pgd *d = dr_pgd_of(driver);
+    struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
+    enum dr_rc rc = dr_pgd_reconnect(d, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    // A transaction with a number is flushed with all that was written before it.
+    return dr_pg_run(
+        d->work,
+        "SELECT pg_catalog.set_config('synchronous_commit', 'on', true), pg_catalog.txid_current()",
+        &wait, err);
+}
+
+// ---------------------------------------------------------------------------------------- outside
+
+static enum dr_rc
+prepare_outside(struct dr_pgd_running *r, struct dr_err *err)
+{
+    char lock_ms[24], statement_ms[24];
+    (void)snprintf(lock_ms, sizeof lock_ms, "%" PRIu64, r->exec->lock_timeout_ms);
+    (void)snprintf(statement_ms, sizeof statement_ms, "%" PRIu64, r->exec->statement_timeout_ms);
+    const char *params[] = {r->d->search_path, lock_ms, statement_ms};
+    struct dr_pg_stmt settings = {.sql = "SELECT pg_catalog.set_config('search_path', $1, false),"
+                                         " pg_catalog.set_config('lock_timeout', $2, false),"
+                                         " pg_catalog.set_config('statement_timeout', $3, false)",
+                                  .params = params,
+                                  .params_count = 3};
+    struct dr_db_wait wait = dr_pgd_wait(r->d, DR_PGD_SHORT_MS);
+    enum dr_rc rc = dr_pg_run(r->d->work, "RESET ALL", &wait, err);
+    if (rc == DR_OK) {
+        rc = dr_pgd_take_key(r->d, 'b', r->d->options.recover_timeout_ms, err);
+    }
+    return rc == DR_OK ? dr_pg_exec(r->d->work, &settings, &wait, NULL, err) : rc;
+}
+
+enum dr_rc
+dr_pgd_outside(struct dr_driver *driver, const struct dr_exec *exec, struct dr_exec_result *out,
+               struct dr_err *err)
+{
+    struct dr_pgd *d = dr_pgd_of(driver);
+    int64_t now = dr_monotonic_ms();
+    struct dr_pgd_running r = {.d = d,
+                               .exec = exec,
+                               .out = out,
+                               .at_ledger = UINT64_MAX,
+                               .at_commit = UINT64_MAX,
+                               .started_ms = now,
+                               .last_ms = now};
+    *out = (struct dr_exec_result){.failed_statement = SIZE_MAX};
+    enum dr_rc rc = dr_pgd_reconnect(d, err);
+    if (rc == DR_OK) {
+        rc = prepare_outside(&r, err);
+    }
+    char *text = rc == DR_OK ? strndup(exec->statements[0].text, exec->statements[0].len) : NULL;
+    if (rc == DR_OK && text == NULL) {
+        rc = dr_err_set(err, DR_E_NOMEM, "no memory left");
+    }
+    if (rc == DR_OK) {
+        struct dr_db_wait wait = dr_pgd_unit_wait(&r);
+        rc = dr_pg_run(d->work, text, &wait, err);
+        if (rc != DR_OK && !dr_pgd_is_lost(d)) {
+            dr_pgd_describe(&r, DR_PGD_AT_STATEMENTS, err);
+        }
+    }
+    free(text);
+    if (dr_pgd_is_lost(d)) {
+        return dr_pgd_unknown(err);
+    }
+    dr_pgd_rollback(d);
+    dr_pgd_drop_key(d, 'b');
+    if (d->work != NULL && rc == DR_OK) {
+        dr_pgd_tidy(d, out);
+    } else {
+        dr_pg_close(&d->work);
+    }
+    out->committed = rc == DR_OK;
+    return rc;
+}
