@@ -68,4 +68,12 @@ DR_MUST_CHECK enum dr_rc dr_stage_gates(const struct dr_stage *stage, struct dr_
 size_t
 dr_stage_print_gates(const struct dr_stage *stage, const struct dr_stage_gate *gates, size_t n);
 
+// True when `wire` with its leaves (of another person, without quorum) says what `mine` says: same
+// plan, mode, policy, targets and READYs, at least my evidence, no longer time. `*out` is its
+// parsed envelope.
+DR_MUST_CHECK bool
+dr_approval_matches(struct dr_arena *arena, struct dr_bytes wire, const struct dr_bytes *leaves,
+                    size_t n_leaves, const struct dr_approval_request *mine,
+                    struct dr_envelope *out);
+
 #endif

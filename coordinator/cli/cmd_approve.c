@@ -1,0 +1,488 @@
+// approve: signs the READYs of one environment. What is shown is read from the bytes that are
+// signed; the plan was compiled again from this person's own files and compared; every READY, piece
+// of evidence and gate was verified here.
+//
+// A rollout with several engines has a plan for each, so the command signs one approval per engine.
+
+#include "coordinator/cli/chain_files.h"
+#include "coordinator/cli/commands.h"
+#include "coordinator/cli/print.h"
+#include "coordinator/cli/project.h"
+#include "coordinator/cli/stage.h"
+
+#include "base/clock.h"
+#include "trust/envelope.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+struct approving {
+    struct dr_cli *cli;
+    struct dr_remote remote;
+    struct dr_stage stage;
+    struct dr_graph *graph;
+    struct dr_key key;
+    uint32_t acknowledged;
+    Drover__V1__OnFailure on_failure;
+    uint64_t valid_s;
+    uint32_t signatures, needed; // of the approval that has the fewest
+    bool all_complete;
+    size_t signed_count;
+};
+
+static const struct {
+    const char *name;
+    Drover__V1__ReadyFlag flag;
+} FLAGS[] = {
+    {"regressed", DROVER__V1__READY_FLAG__FLAG_REGRESSED},
+    {"foreign", DROVER__V1__READY_FLAG__FLAG_FOREIGN},
+    {"drift", DROVER__V1__READY_FLAG__FLAG_DRIFT},
+    {"partial", DROVER__V1__READY_FLAG__FLAG_PARTIAL},
+    {"no-backup", DROVER__V1__READY_FLAG__FLAG_NO_BACKUP},
+    {"new-epoch", DROVER__V1__READY_FLAG__FLAG_NEW_EPOCH},
+};
+
+static enum dr_rc
+parse_flags(const char *text, uint32_t *out, struct dr_err *err)
+{
+    *out = 0;
+    for (const char *p = text; p != NULL && *p != '\0';) {
+        size_t len = strcspn(p, ",");
+        uint32_t flag = 0;
+        for (size_t i = 0; i < DR_COUNT_OF(FLAGS); i++) {
+            if (strlen(FLAGS[i].name) == len && memcmp(FLAGS[i].name, p, len) == 0) {
+                flag = (uint32_t)FLAGS[i].flag;
+            }
+        }
+        if (flag == 0) {
+            dr_err_set(err, DR_E_USAGE, "--ack does not know '%.*s'", (int)len, p);
+            return dr_err_hint(err, "no-backup, drift, partial, regressed, foreign, new-epoch");
+        }
+        *out |= flag;
+        p += len + (p[len] == ',' ? 1 : 0);
+    }
+    return DR_OK;
+}
+
+static const char *
+flag_names(struct dr_cli *cli, uint32_t flags)
+{
+    struct dr_buf out = {0};
+    for (size_t i = 0; i < DR_COUNT_OF(FLAGS); i++) {
+        if ((flags & (uint32_t)FLAGS[i].flag) != 0) {
+            dr_buf_printf(&out, "%s%s", out.len ? "," : "", FLAGS[i].name);
+        }
+    }
+    const char *text = dr_arena_str(cli->arena, out.data ? out.data : "");
+    dr_buf_fini(&out);
+    return text ? text : "";
+}
+
+static enum dr_rc
+read_options(struct approving *a, struct dr_err *err)
+{
+    const char *on_failure = dr_cli_option(a->cli, "on-failure");
+    uint64_t ms = 0;
+    a->on_failure = on_failure != NULL && dr_str_eq(on_failure, "reverse")
+                        ? DROVER__V1__ON_FAILURE__REVERSE
+                        : DROVER__V1__ON_FAILURE__HOLD;
+    if (on_failure != NULL && !dr_str_eq(on_failure, "reverse") && !dr_str_eq(on_failure, "hold")) {
+        return dr_err_set(err, DR_E_USAGE, "--on-failure is hold or reverse, not '%s'", on_failure);
+    }
+    enum dr_rc rc = dr_cli_duration(a->cli, "expires", 30ull * 86400 * 1000, 0, &ms, err);
+    a->valid_s = ms / 1000;
+    return rc == DR_OK ? parse_flags(dr_cli_option(a->cli, "ack"), &a->acknowledged, err) : rc;
+}
+
+// Compiles the plan's revisions again from this person's files and compares.
+static enum dr_rc
+compile_again(struct approving *a, const struct dr_stage_plan *theirs, struct dr_err *err)
+{
+    struct dr_plan mine = {0};
+    struct dr_nodes nodes = {.count = theirs->plan->n_revisions};
+    nodes.items = dr_arena_array(a->cli->arena, nodes.count + 1, sizeof(*nodes.items));
+    if (nodes.items == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < nodes.count; i++) {
+        nodes.items[i] = dr_graph_find(a->graph, theirs->plan->revisions[i]->id);
+        if (nodes.items[i] == NULL) {
+            dr_err_set(err, DR_E_NOT_FOUND,
+                       "the plan has revision '%s', which is not in your folder",
+                       dr_print_safe(a->cli, theirs->plan->revisions[i]->id));
+            return dr_err_hint(
+                err, "fetch the project's newest revisions (git pull), then the same command");
+        }
+    }
+    enum dr_rc rc = dr_plan_compile(theirs->plan->project, theirs->plan->engine, &nodes,
+                                    a->cli->arena, &mine, err);
+    rc = rc == DR_OK ? dr_plan_compare(&mine, theirs->plan, err) : rc;
+    if (rc != DR_OK) {
+        dr_err_wrap(err, "the coordinator's plan is not what your own files compile to");
+    }
+    return rc;
+}
+
+static bool
+is_waiting(const struct dr_stage_target *t)
+{
+    return t->ready.msg != NULL &&
+           (dr_str_eq(t->said->state, "ready") || dr_str_eq(t->said->state, "approved"));
+}
+
+// Which targets of a plan are ready. All that are not done must be, unless -t says otherwise.
+static enum dr_rc
+check_ready(struct approving *a, struct dr_err *err)
+{
+    size_t ready = 0;
+    for (size_t i = 0; i < a->stage.n_targets; i++) {
+        const struct dr_stage_target *t = &a->stage.targets[i];
+        ready += is_waiting(t) ? 1 : 0;
+        uint32_t missing = t->ready.msg != NULL ? t->ready.msg->flags & ~a->acknowledged : 0;
+        if (is_waiting(t) && missing != 0) {
+            dr_err_set(err, DR_E_WAITING,
+                       "target '%s' is ready with flags that nobody accepted: %s", t->said->target,
+                       flag_names(a->cli, missing));
+            return dr_err_hint(err, "drover approve %s -e %s --ack %s", a->stage.rollout->id,
+                               a->stage.said->environment, flag_names(a->cli, missing));
+        }
+    }
+    if (ready == 0) {
+        const Drover__V1__TargetStatus *first =
+            a->stage.n_targets ? a->stage.targets[0].said : NULL;
+        dr_err_set(err, DR_E_WAITING, "nothing in '%s' is ready for an approval%s%s%s%s",
+                   a->stage.said->environment, first ? ": " : "",
+                   first ? dr_print_safe(a->cli, first->target) : "", first ? " is " : "",
+                   first ? dr_print_safe(a->cli, first->state) : "");
+        return dr_err_hint(err, "drover rollout watch %s", a->stage.rollout->id);
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+check_gates(struct approving *a, struct dr_err *err)
+{
+    struct dr_stage_gate *gates = NULL;
+    size_t n = 0;
+    enum dr_rc rc = dr_stage_gates(&a->stage, &gates, &n, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    printf("Gates of %s:\n", a->stage.said->environment);
+    size_t closed = dr_stage_print_gates(&a->stage, gates, n);
+    if (closed == 0) {
+        return DR_OK;
+    }
+    const struct dr_stage_gate *first = gates;
+    while (first->is_open || first->is_after) {
+        first++;
+    }
+    dr_err_set(err, DR_E_WAITING, "%zu gate%s of '%s' %s closed; nothing was signed", closed,
+               closed == 1 ? "" : "s", a->stage.said->environment, closed == 1 ? "is" : "are");
+    return dr_err_hint(err, "%s", first->next[0] ? first->next : "drover rollout show");
+}
+
+static uint64_t
+longest_valid(const struct approving *a)
+{
+    uint64_t max = a->stage.policy->msg->environment->approval_max_s;
+    max = max ? max : DR_APPROVAL_MAX_S;
+    return a->valid_s && a->valid_s < max ? a->valid_s : max;
+}
+
+// What I would sign for one plan.
+static enum dr_rc
+draft(struct approving *a, const struct dr_stage_plan *plan, struct dr_approval_request *r,
+      struct dr_err *err)
+{
+    struct dr_stage *s = &a->stage;
+    drover__v1__approval__init(&r->header);
+    r->header.cluster_id = a->remote.trust->root.msg->cluster_id;
+    r->header.plan_sha256 = plan->named->plan_sha256;
+    r->header.mode = dr_stage_mode(s);
+    r->header.on_failure = a->on_failure;
+    r->header.environment = s->said->environment;
+    r->header.policy_sha256 = dr_data(s->policy->sha256, 32);
+    r->header.not_before = dr_now_unix_s();
+    r->header.expires = r->header.not_before + (int64_t)longest_valid(a);
+    r->header.rollout = s->rollout->id;
+    r->targets = dr_arena_array(a->cli->arena, s->n_targets + 1, sizeof(*r->targets));
+    r->evidence = dr_arena_array(a->cli->arena, s->n_targets * DR_GATE_EVIDENCE_MAX + 1,
+                                 sizeof(*r->evidence));
+    if (r->targets == NULL || r->evidence == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < s->n_targets; i++) {
+        const struct dr_stage_target *t = &s->targets[i];
+        if (!is_waiting(t) || dr_stage_plan_of(s, t) != plan) {
+            continue;
+        }
+        struct dr_approval_target *row = &r->targets[r->n_targets++];
+        *row =
+            (struct dr_approval_target){.target = t->said->target,
+                                        .acknowledged_flags = t->ready.msg->flags & a->acknowledged,
+                                        .wave = t->said->wave ? t->said->wave : 1};
+        memcpy(row->entry_sha256, t->entry->sha256, 32);
+        memcpy(row->ready_sha256, t->ready.sha256, 32);
+        for (size_t g = 0; g < t->n_gates; g++) {
+            for (size_t e = 0; e < t->gates[g].n_evidence && !t->gates[g].is_after; e++) {
+                memcpy(r->evidence[r->n_evidence++], t->gates[g].evidence[e], 32);
+            }
+        }
+    }
+    return DR_OK;
+}
+
+static void
+print_statements(const Drover__V1__PlanRevision *revision, Drover__V1__UnitKind kind)
+{
+    size_t statements = 0;
+    size_t outside = 0;
+    for (size_t i = 0; i < revision->n_units; i++) {
+        if (revision->units[i]->kind == kind) {
+            statements += revision->units[i]->n_statements;
+            outside += revision->units[i]->outside_transaction ? 1 : 0;
+        }
+    }
+    printf("%zu statement%s", statements, statements == 1 ? "" : "s");
+    if (outside > 0) {
+        printf(", %zu outside a transaction", outside);
+    }
+}
+
+// The summary, from the payload that is going to be signed.
+static enum dr_rc
+show(struct approving *a, const struct dr_stage_plan *plan, struct dr_bytes payload,
+     struct dr_err *err)
+{
+    ProtobufCMessage *message = NULL;
+    char digest[20];
+    char expires[32];
+    enum dr_rc rc =
+        dr_strict_decode(a->cli->arena, &drover__v1__approval__descriptor, payload, &message, err);
+    if (rc != DR_OK || a->cli->format != DR_CLI_TEXT) {
+        return rc;
+    }
+    const Drover__V1__Approval *p = (const Drover__V1__Approval *)message;
+    bool is_down = p->mode == DROVER__V1__MODE__DOWN;
+    dr_print_digest(digest, p->plan_sha256.data, 32);
+    dr_format_time(expires, p->expires);
+    printf("You sign for %s%s%s: rollout %s, plan %s, %s, until %s\n",
+           dr_tone_begin(a->cli, DR_TONE_BAD), dr_print_safe(a->cli, p->environment),
+           dr_tone_end(a->cli, DR_TONE_BAD), dr_print_safe(a->cli, p->rollout), digest,
+           is_down                              ? "DOWN"
+           : p->mode == DROVER__V1__MODE__PROVE ? "PROVE (up, down, up)"
+                                                : "UP",
+           expires);
+    for (size_t i = 0; i < plan->plan->n_revisions; i++) {
+        const Drover__V1__PlanRevision *r = plan->plan->revisions[i];
+        printf("  %s %s  %s (", is_down ? "-" : "+", dr_print_safe(a->cli, r->id),
+               dr_print_safe(a->cli, r->message));
+        print_statements(r, is_down ? DROVER__V1__UNIT_KIND__UNIT_DOWN
+                                    : DROVER__V1__UNIT_KIND__UNIT_UP);
+        printf(")\n");
+    }
+    return DR_OK;
+}
+
+static void
+show_targets(struct approving *a, const struct dr_approval_request *r)
+{
+    for (size_t i = 0; i < r->n_targets && a->cli->format == DR_CLI_TEXT; i++) {
+        for (size_t j = 0; j < a->stage.n_targets; j++) {
+            const struct dr_attestation *ready = &a->stage.targets[j].ready;
+            if (ready->msg == NULL || !dr_str_eq(ready->msg->target, r->targets[i].target)) {
+                continue;
+            }
+            char age[32];
+            dr_format_duration(age, (uint64_t)(dr_now_unix_s() - ready->msg->time) * 1000);
+            printf("  target %s, ready %s ago, at %s%s%s\n",
+                   dr_print_safe(a->cli, ready->msg->target), age,
+                   ready->msg->n_heads ? dr_print_safe(a->cli, ready->msg->heads[0]->id) : "base",
+                   ready->msg->flags ? ", flags: " : "", flag_names(a->cli, ready->msg->flags));
+        }
+    }
+}
+
+// Another person's approval of exactly what I would sign, still without its quorum: its bytes are
+// what I sign.
+static enum dr_rc
+find_pending(struct approving *a, const struct dr_approval_request *mine, struct dr_envelope *out,
+             struct dr_bytes **out_leaves, size_t *out_n, bool *out_found, struct dr_err *err)
+{
+    Drover__V1__ListDocumentsRequest request = DROVER__V1__LIST_DOCUMENTS_REQUEST__INIT;
+    Drover__V1__Document **documents = NULL;
+    size_t n = 0;
+    char kind[] = DR_TYPE_APPROVAL;
+    request.kind = kind;
+    request.environment = a->stage.said->environment;
+    request.pending = true;
+    *out_found = false;
+    enum dr_rc rc = dr_remote_list(&a->remote, request, &documents, &n, err);
+    for (size_t i = n; rc == DR_OK && i > 0 && !*out_found; i--) {
+        const Drover__V1__Document *d = documents[i - 1];
+        struct dr_bytes wire = {d->envelope.data, d->envelope.len};
+        *out_leaves = dr_arena_array(a->cli->arena, d->n_parts + 1, sizeof(**out_leaves));
+        if (*out_leaves == NULL) {
+            return dr_err_set(err, DR_E_NOMEM, "out of memory");
+        }
+        for (size_t p = 0; p < d->n_parts; p++) {
+            (*out_leaves)[p] = (struct dr_bytes){d->parts[p].data, d->parts[p].len};
+        }
+        *out_n = d->n_parts;
+        *out_found = dr_approval_matches(a->cli->arena, wire, *out_leaves, d->n_parts, mine, out);
+    }
+    return rc;
+}
+
+static enum dr_rc
+put(struct approving *a, struct dr_bytes wire, const struct dr_bytes *leaves, size_t n,
+    struct dr_err *err)
+{
+    Drover__V1__PutDocumentReply *reply = NULL;
+    enum dr_rc rc = dr_remote_put(&a->remote, DR_TYPE_APPROVAL, wire, leaves, n, &reply, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    bool is_first = a->signed_count++ == 0;
+    if (is_first || reply->signatures < a->signatures) {
+        a->signatures = reply->signatures;
+        a->needed = reply->needed;
+    }
+    a->all_complete = (is_first || a->all_complete) && reply->complete;
+    return DR_OK;
+}
+
+static enum dr_rc
+approve_plan(struct approving *a, const struct dr_stage_plan *plan, bool only_show,
+             struct dr_err *err)
+{
+    struct dr_approval_request *r = dr_arena_alloc(a->cli->arena, sizeof(*r));
+    struct dr_envelope pending;
+    struct dr_bytes payload;
+    struct dr_bytes wire;
+    struct dr_bytes *leaves = NULL;
+    size_t n = 0;
+    bool found = false;
+    if (r == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    enum dr_rc rc = draft(a, plan, r, err);
+    if (rc != DR_OK || r->n_targets == 0) {
+        return rc;
+    }
+    rc = find_pending(a, r, &pending, &leaves, &n, &found, err);
+    if (rc == DR_OK && found) {
+        payload = pending.payload;
+    } else if (rc == DR_OK) {
+        rc = dr_approval_draft(a->cli->arena, r, &payload, &leaves, err);
+        n = r->n_targets;
+    }
+    if (rc == DR_OK && only_show) {
+        rc = show(a, plan, payload, err);
+        show_targets(a, r);
+        return rc;
+    }
+    if (rc == DR_OK) {
+        rc = found
+                 ? dr_envelope_add(a->cli->arena, &pending, &a->key, &wire, err)
+                 : dr_envelope_sign(a->cli->arena, DR_TYPE_APPROVAL, payload, &a->key, &wire, err);
+    }
+    return rc == DR_OK ? put(a, wire, leaves, n, err) : rc;
+}
+
+static enum dr_rc
+each_plan(struct approving *a, bool only_show, struct dr_err *err)
+{
+    for (size_t i = 0; i < a->stage.n_plans; i++) {
+        enum dr_rc rc = approve_plan(a, &a->stage.plans[i], only_show, err);
+        if (rc != DR_OK) {
+            return rc;
+        }
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+confirm(struct approving *a, struct dr_err *err)
+{
+    bool go = false;
+    if (a->stage.policy->msg->environment->rank > 1) {
+        return dr_ask_name(a->cli, "Type the environment's name to sign",
+                           a->stage.said->environment, err);
+    }
+    if (dr_cli_option(a->cli, "confirm") != NULL) {
+        return dr_ask_name(a->cli, "", a->stage.said->environment, err);
+    }
+    enum dr_rc rc = dr_ask_yes(a->cli, "Sign?", &go, err);
+    return rc == DR_OK && !go ? dr_err_set(err, DR_E_INTERRUPTED, "nothing was signed") : rc;
+}
+
+static void
+say_done(struct approving *a)
+{
+    const Drover__V1__Rollout *r = a->stage.rollout;
+    if (a->cli->format != DR_CLI_TEXT) {
+        dr_print_json(a->cli,
+                      json_pack("{s:s, s:s, s:s, s:i, s:i, s:b}", "schema", "drover.v1.Approved",
+                                "rollout", r->id, "environment", a->stage.said->environment,
+                                "signatures", (int)a->signatures, "needed", (int)a->needed,
+                                "complete", a->all_complete));
+        return;
+    }
+    printf("Approved. %u of %u. %s\n", a->signatures, a->needed,
+           a->all_complete ? "It starts now." : "It waits for another signature.");
+    printf("next: drover rollout watch %s\n", r->id);
+}
+
+// Loads the stage; with --timeout again until something is ready.
+static enum dr_rc
+load_when_ready(struct approving *a, const char *environment, struct dr_err *err)
+{
+    uint64_t timeout = 0;
+    enum dr_rc rc = dr_cli_duration(a->cli, "timeout", 86400ull * 1000, 0, &timeout, err);
+    int64_t deadline = dr_monotonic_ms() + (int64_t)timeout;
+    while (rc == DR_OK) {
+        struct dr_err why = {0};
+        rc = dr_stage_load(&a->remote, a->cli->args[0], environment, &a->stage, err);
+        enum dr_rc ready = rc == DR_OK ? check_ready(a, &why) : rc;
+        if (rc != DR_OK || ready == DR_OK || dr_monotonic_ms() >= deadline) {
+            return rc;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 200 * 1000000}, NULL);
+    }
+    return rc;
+}
+
+enum dr_rc
+dr_cmd_approve(struct dr_cli *cli, struct dr_err *err)
+{
+    struct approving *a = dr_arena_alloc(cli->arena, sizeof(*a));
+    const char *environment = dr_cli_option(cli, "environment");
+    if (a == NULL || environment == NULL || environment[0] == '\0') {
+        dr_err_set(err, DR_E_USAGE, "no environment is given");
+        return dr_err_hint(err, "drover approve %s -e staging", cli->args[0]);
+    }
+    a->cli = cli;
+    enum dr_rc rc = read_options(a, err);
+    rc = rc == DR_OK ? dr_remote_open(cli, &a->remote, err) : rc;
+    rc = rc == DR_OK ? dr_chain_files_load(cli, &a->graph, err) : rc;
+    rc = rc == DR_OK ? load_when_ready(a, environment, err) : rc;
+    for (size_t i = 0; rc == DR_OK && i < a->stage.n_plans; i++) {
+        rc = compile_again(a, &a->stage.plans[i], err);
+    }
+    rc = rc == DR_OK ? check_gates(a, err) : rc;
+    rc = rc == DR_OK ? check_ready(a, err) : rc;
+    rc = rc == DR_OK ? each_plan(a, true, err) : rc;
+    rc = rc == DR_OK ? confirm(a, err) : rc;
+    rc = rc == DR_OK ? dr_remote_signing_key(cli, &a->key, err) : rc;
+    rc = rc == DR_OK ? each_plan(a, false, err) : rc;
+    dr_key_fini(&a->key);
+    if (rc == DR_OK) {
+        say_done(a);
+    }
+    dr_graph_free(&a->graph);
+    dr_remote_close(&a->remote);
+    return rc;
+}

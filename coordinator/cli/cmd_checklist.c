@@ -1,0 +1,168 @@
+// checklist: the gates of a rollout with what opened them; `sign ITEM` puts my word on one.
+
+#include "coordinator/cli/commands.h"
+#include "coordinator/cli/print.h"
+#include "coordinator/cli/project.h"
+#include "coordinator/cli/stage.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static enum dr_rc
+gates_json(const struct dr_stage *s, const struct dr_stage_gate *gates, size_t n, json_t *list)
+{
+    for (size_t i = 0; i < n; i++) {
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:b, s:b, s:s, s:s}", "environment", s->said->environment,
+                            "item", dr_gate_name(gates[i].gate), "open", gates[i].is_open, "after",
+                            gates[i].is_after, "text", gates[i].text ? gates[i].text : "", "next",
+                            gates[i].next ? gates[i].next : ""));
+    }
+    return DR_OK;
+}
+
+// One environment of the list. Returns how many gates hold its start.
+static enum dr_rc
+show_environment(struct dr_remote *remote, const char *rollout, const char *environment,
+                 json_t *list, size_t *out_closed, struct dr_err *err)
+{
+    struct dr_stage stage;
+    struct dr_stage_gate *gates = NULL;
+    size_t n = 0;
+    enum dr_rc rc = dr_stage_load(remote, rollout, environment, &stage, err);
+    rc = rc == DR_OK ? dr_stage_gates(&stage, &gates, &n, err) : rc;
+    if (rc != DR_OK) {
+        return rc;
+    }
+    if (remote->cli->format != DR_CLI_TEXT) {
+        *out_closed = 0;
+        return gates_json(&stage, gates, n, list);
+    }
+    printf("%s, approval %u of %u\n", stage.said->environment, stage.said->signatures,
+           stage.said->needed);
+    *out_closed = dr_stage_print_gates(&stage, gates, n);
+    for (size_t i = 0; i < n; i++) {
+        if (!gates[i].is_open && gates[i].next != NULL && gates[i].next[0] != '\0') {
+            printf("  next: %s\n", gates[i].next);
+            break;
+        }
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+show_all(struct dr_remote *remote, struct dr_err *err)
+{
+    struct dr_cli *cli = remote->cli;
+    Drover__V1__RolloutId id = DROVER__V1__ROLLOUT_ID__INIT;
+    Drover__V1__Rollout *rollout = NULL;
+    const char *only = dr_cli_option(cli, "environment");
+    json_t *list = json_array();
+    id.id = dr_arena_str(cli->arena, cli->args[0]);
+    enum dr_rc rc = dr_remote_call(remote, DR_METHOD_OPERATOR_GET_ROLLOUT, &id.base, &rollout, err);
+    for (size_t i = 0; rc == DR_OK && i < rollout->n_stages; i++) {
+        size_t closed = 0;
+        if (only == NULL || dr_str_eq(only, rollout->stages[i]->environment)) {
+            rc = show_environment(remote, cli->args[0], rollout->stages[i]->environment, list,
+                                  &closed, err);
+        }
+    }
+    if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
+        dr_print_json(cli, json_pack("{s:s, s:O}", "schema", "drover.v1.Checklist", "gates", list));
+    }
+    json_decref(list);
+    return rc;
+}
+
+// What I looked at: the digests of all verified evidence of this rollout's units, in order.
+static void
+digest_of_evidence(const struct dr_stage *s, uint8_t out[32])
+{
+    struct dr_buf all = {0};
+    for (size_t i = 0; i < s->n_evidence; i++) {
+        dr_buf_add(&all, s->evidence[i].sha256, 32);
+    }
+    dr_sha256((struct dr_bytes){(const uint8_t *)all.data, all.len}, out);
+    dr_buf_fini(&all);
+}
+
+static enum dr_rc
+check_item(const struct dr_stage *s, const char *item, struct dr_err *err)
+{
+    struct dr_buf known = {0};
+    const Drover__V1__Environment *policy = s->policy->msg->environment;
+    for (size_t i = 0; i < policy->n_gates; i++) {
+        if (policy->gates[i]->kind != DROVER__V1__GATE_KIND__GATE_SIGNOFF) {
+            continue;
+        }
+        if (dr_str_eq(policy->gates[i]->item, item)) {
+            dr_buf_fini(&known);
+            return DR_OK;
+        }
+        dr_buf_printf(&known, "%s%s", known.len ? ", " : "", policy->gates[i]->item);
+    }
+    dr_err_set(err, DR_E_NOT_FOUND, "'%s' is no item that people sign in '%s'", item,
+               s->said->environment);
+    dr_err_hint(err, "one of: %s", known.data ? known.data : "none");
+    dr_buf_fini(&known);
+    return err->rc;
+}
+
+static enum dr_rc
+sign_item(struct dr_remote *remote, const char *item, struct dr_err *err)
+{
+    struct dr_cli *cli = remote->cli;
+    const char *note = dr_cli_option(cli, "note");
+    struct dr_stage stage;
+    struct dr_key key = {0};
+    uint8_t seen[32];
+    enum dr_rc rc =
+        dr_stage_load(remote, cli->args[0], dr_cli_option(cli, "environment"), &stage, err);
+    rc = rc == DR_OK ? check_item(&stage, item, err) : rc;
+    rc = rc == DR_OK ? dr_remote_signing_key(cli, &key, err) : rc;
+    for (size_t i = 0; rc == DR_OK && i < stage.n_plans; i++) {
+        Drover__V1__Signoff msg = DROVER__V1__SIGNOFF__INIT;
+        struct dr_bytes wire;
+        uint8_t digest[32];
+        Drover__V1__PutDocumentReply *reply = NULL;
+        digest_of_evidence(&stage, seen);
+        msg.cluster_id = remote->trust->root.msg->cluster_id;
+        msg.kind = DROVER__V1__SIGNOFF_KIND__ITEM;
+        msg.environment = stage.said->environment;
+        msg.plan_sha256 = stage.plans[i].named->plan_sha256;
+        msg.item = dr_arena_str(cli->arena, item);
+        msg.note = dr_arena_str(cli->arena, note ? note : "");
+        msg.seen_sha256 = dr_data(seen, 32);
+        msg.time = dr_now_unix_s();
+        rc = dr_signoff_build(cli->arena, msg, &key, &wire, digest, err);
+        rc = rc == DR_OK ? dr_remote_put(remote, DR_TYPE_SIGNOFF, wire, NULL, 0, &reply, err) : rc;
+    }
+    dr_key_fini(&key);
+    if (rc == DR_OK && cli->format == DR_CLI_TEXT) {
+        printf("Signed: %s of %s in %s\n", item, stage.rollout->id, stage.said->environment);
+    } else if (rc == DR_OK) {
+        dr_print_json(cli, json_pack("{s:s, s:s, s:s}", "schema", "drover.v1.SignedItem", "item",
+                                     item, "environment", stage.said->environment));
+    }
+    return rc;
+}
+
+enum dr_rc
+dr_cmd_checklist(struct dr_cli *cli, struct dr_err *err)
+{
+    struct dr_remote remote = {0};
+    bool signs = cli->args_count == 3 && dr_str_eq(cli->args[1], "sign");
+    if (cli->args_count != 1 && !signs) {
+        dr_err_set(err, DR_E_USAGE,
+                   "'drover checklist' takes a rollout, or a rollout and 'sign ITEM'");
+        return dr_err_hint(err, "drover checklist %s sign logs-reviewed", cli->args[0]);
+    }
+    enum dr_rc rc = dr_remote_open(cli, &remote, err);
+    if (rc == DR_OK) {
+        rc = signs ? sign_item(&remote, cli->args[2], err) : show_all(&remote, err);
+    }
+    dr_remote_close(&remote);
+    return rc;
+}
