@@ -170,8 +170,15 @@ dr_pg_is_alive(const struct dr_pg *pg)
 bool
 dr_pg_still_there(struct dr_pg *pg)
 {
-    if (dr_pg_is_alive(pg) && PQconsumeInput(pg->conn) == 0) {
-        dr_pg_set_lost(pg, NULL);
+    // The server's last words come before the end, so one look is not enough.
+    for (int looks = 0; looks < 8 && dr_pg_is_alive(pg); looks++) {
+        struct pollfd fd = {.fd = PQsocket(pg->conn), .events = POLLIN};
+        if (poll(&fd, 1, 0) <= 0) {
+            break;
+        }
+        if (PQconsumeInput(pg->conn) == 0) {
+            dr_pg_set_lost(pg, NULL);
+        }
     }
     return dr_pg_is_alive(pg);
 }

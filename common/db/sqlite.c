@@ -49,6 +49,7 @@ dr_sqlite_call_init(struct dr_sqlite *db)
     db->stop_rc = DR_OK;
     db->stop_err = (struct dr_err){0};
     db->denied[0] = '\0';
+    db->hides_names = false;
     db->error = (struct dr_sqlite_error){.offset = -1};
 }
 
@@ -311,9 +312,9 @@ dr_sqlite_close(struct dr_sqlite **db)
         return;
     }
     sqlite3 *handle = (*db)->handle;
-    for (sqlite3_stmt *s = sqlite3_next_stmt(handle, NULL); handle != NULL && s != NULL;
-         s = sqlite3_next_stmt(handle, NULL)) {
-        sqlite3_finalize(s);
+    sqlite3_stmt *left = NULL;
+    while (handle != NULL && (left = sqlite3_next_stmt(handle, NULL)) != NULL) {
+        sqlite3_finalize(left);
     }
     sqlite3_close_v2(handle);
     (*db)->magic = 0;

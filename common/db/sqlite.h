@@ -92,9 +92,6 @@ DR_MUST_CHECK enum dr_rc dr_sqlite_exec(struct dr_sqlite *db, const char *sql, s
 // white space or comment. Objects must exist.
 DR_MUST_CHECK enum dr_rc dr_sqlite_parse(struct dr_sqlite *db, const char *sql, size_t len,
                                          size_t *out_used, bool *out_empty, struct dr_err *err);
-// Bytes of the first complete statement of `sql` with its semicolon (trigger bodies, quotes and
-// comments respected); `len` when no semicolon ends it. A lexer only: nothing need exist. Pure.
-size_t dr_sqlite_split(const char *sql, size_t len);
 
 // Our own scripts: several statements in a constant text, each to its end.
 DR_MUST_CHECK enum dr_rc

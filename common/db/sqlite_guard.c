@@ -59,6 +59,8 @@ authorize_change(struct dr_sqlite *db, int action, const char *first, const char
     if (db->guard == DR_SQLITE_READ) {
         return deny(db, "a change of", first);
     }
+    db->hides_names = db->hides_names || action == SQLITE_ALTER_TABLE ||
+                      action == SQLITE_CREATE_TRIGGER || action == SQLITE_CREATE_TEMP_TRIGGER;
     switch (action) {
     case SQLITE_ALTER_TABLE: // database name, table
         return is_ours(second) ? deny(db, "a change of drover's table", second) : SQLITE_OK;

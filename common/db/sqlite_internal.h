@@ -21,6 +21,8 @@ struct dr_sqlite {
     enum dr_rc stop_rc; // why the progress handler stopped a statement
     struct dr_err stop_err;
     char denied[160]; // what the authorizer refused last; "": nothing
+    bool hides_names; // the statement has names that the authorizer is not shown: a trigger's body,
+                      // a new name
     struct dr_sqlite_error error;
     char path[4096]; // absolute; "" for :memory:
     uint64_t device, inode;

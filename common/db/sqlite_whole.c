@@ -1,4 +1,4 @@
-// Whole databases: checks and the backup API; and the lexer that finds where a statement ends.
+// Whole databases: checks and the backup API.
 #include "db/sqlite_internal.h"
 
 #include "base/clock.h"
@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -159,50 +158,4 @@ const char *
 dr_sqlite_version(void)
 {
     return sqlite3_libversion();
-}
-
-// sqlite3_complete knows trigger bodies, and wants a NUL-terminated text: it gets the prefix up to
-// each candidate semicolon, so that only trigger bodies are looked at more than once.
-static bool
-is_complete(const char *sql, size_t len)
-{
-    char *prefix = strndup(sql, len);
-    bool complete = prefix != NULL && sqlite3_complete(prefix) != 0;
-    free(prefix);
-    return complete;
-}
-
-// Bytes of the quoted text or comment at `sql`; 0 when there is none.
-static size_t
-skip_opaque(const char *sql, size_t len)
-{
-    const char *close = NULL;
-    size_t open_len = 1;
-    if (*sql == '\'' || *sql == '"' || *sql == '`') {
-        close = *sql == '\'' ? "'" : *sql == '"' ? "\"" : "`";
-    } else if (*sql == '[') {
-        close = "]";
-    } else if (len >= 2 && memcmp(sql, "--", 2) == 0) {
-        close = "\n";
-    } else if (len >= 2 && memcmp(sql, "/*", 2) == 0) {
-        close = "*/";
-        open_len = 2;
-    } else {
-        return 0;
-    }
-    const char *end = memmem(sql + open_len, len - open_len, close, strlen(close));
-    return end == NULL ? len : (size_t)(end - sql) + strlen(close);
-}
-
-size_t
-dr_sqlite_split(const char *sql, size_t len)
-{
-    for (size_t at = 0; at < len;) {
-        size_t opaque = skip_opaque(sql + at, len - at);
-        if (opaque == 0 && sql[at] == ';' && is_complete(sql, at + 1)) {
-            return at + 1;
-        }
-        at += opaque == 0 ? 1 : opaque;
-    }
-    return len;
 }
