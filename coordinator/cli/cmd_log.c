@@ -1,0 +1,147 @@
+// log: the coordinator's event log; --verify checks its chain of hashes, also from an export
+// without any server.
+
+#include "coordinator/cli/commands.h"
+#include "coordinator/cli/print.h"
+#include "coordinator/cli/project.h"
+#include "coordinator/cli/remote.h"
+
+#include "base/file.h"
+#include "rpc/reflect.h"
+#include "trust/loghash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPORT_MAX (512u * 1024 * 1024)
+#define PAGE       500u
+
+struct reading {
+    struct dr_cli *cli;
+    struct dr_loghash chain;
+    bool verifies;
+    uint64_t count;
+    uint64_t skip; // entries not shown, for --limit
+};
+
+static enum dr_rc
+print_entry(struct reading *r, const Drover__V1__LogEntry *entry, struct dr_err *err)
+{
+    char time[32];
+    json_t *json = NULL;
+    if (r->cli->format != DR_CLI_TEXT) {
+        enum dr_rc rc = dr_json_from_message(&entry->base, &json, err);
+        if (rc == DR_OK) {
+            json_dumpf(json, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+            fputc('\n', stdout);
+            json_decref(json);
+        }
+        return rc;
+    }
+    dr_format_time(time, entry->time);
+    printf("%6llu  %s  %-20s %-24s %s%s%s\n", (unsigned long long)entry->index, time,
+           dr_print_safe(r->cli, entry->kind), dr_print_safe(r->cli, entry->subject),
+           dr_print_safe(r->cli, entry->text), entry->actor[0] ? "  by " : "",
+           dr_print_safe(r->cli, entry->actor));
+    return DR_OK;
+}
+
+static enum dr_rc
+take_entry(struct reading *r, const Drover__V1__LogEntry *entry, struct dr_err *err)
+{
+    enum dr_rc rc = r->verifies ? dr_loghash_verify(&r->chain, entry, err) : DR_OK;
+    r->count++;
+    if (rc != DR_OK || r->verifies || r->count <= r->skip) {
+        return rc;
+    }
+    return print_entry(r, entry, err);
+}
+
+static enum dr_rc
+read_export(struct reading *r, const char *path, struct dr_err *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    enum dr_rc rc = dr_file_read(path, EXPORT_MAX, &text, &len, err);
+    uint32_t line = 0;
+    for (char *p = text; rc == DR_OK && *p != '\0';) {
+        size_t n = strcspn(p, "\n");
+        json_error_t why;
+        ProtobufCMessage *entry = NULL;
+        json_t *json = n > 0 ? json_loadb(p, n, 0, &why) : NULL;
+        line++;
+        if (n > 0 && json == NULL) {
+            dr_err_set(err, DR_E_INVALID, "no JSON: %s", why.text);
+            rc = dr_err_at(err, path, line, (uint32_t)why.column);
+        } else if (n > 0) {
+            rc = dr_json_to_message(json, &drover__v1__log_entry__descriptor, r->cli->arena, &entry,
+                                    err);
+            rc = rc == DR_OK ? take_entry(r, (const Drover__V1__LogEntry *)entry, err) : rc;
+            if (rc != DR_OK) {
+                dr_err_at(err, path, line, 1);
+            }
+            json_decref(json);
+        }
+        p += n + (p[n] == '\n' ? 1 : 0);
+    }
+    free(text);
+    return rc;
+}
+
+static enum dr_rc
+read_coordinator(struct reading *r, struct dr_err *err)
+{
+    struct dr_remote remote = {0};
+    Drover__V1__LogRequest request = DROVER__V1__LOG_REQUEST__INIT;
+    const char *rollout = dr_cli_option(r->cli, "rollout");
+    const char *target = dr_cli_option(r->cli, "target");
+    uint64_t limit = 0;
+    enum dr_rc rc = dr_cli_number(r->cli, "limit", 1, UINT32_MAX, 0, &limit, err);
+    rc = rc == DR_OK ? dr_remote_open(r->cli, &remote, err) : rc;
+    if (rc == DR_OK && limit > 0 && rollout == NULL && target == NULL) {
+        Drover__V1__HealthRequest who = DROVER__V1__HEALTH_REQUEST__INIT;
+        Drover__V1__HealthReply *health = NULL;
+        rc = dr_remote_call(&remote, DR_METHOD_HEALTH_CHECK, &who.base, &health, err);
+        request.after = rc == DR_OK && health->log_count > limit ? health->log_count - limit : 0;
+    }
+    request.limit = PAGE;
+    request.rollout = dr_arena_str(r->cli->arena, rollout ? rollout : "");
+    request.target = dr_arena_str(r->cli->arena, target ? target : "");
+    for (bool more = true; rc == DR_OK && more;) {
+        Drover__V1__LogReply *reply = NULL;
+        rc = dr_remote_call(&remote, DR_METHOD_OPERATOR_LOG, &request.base, &reply, err);
+        for (size_t i = 0; rc == DR_OK && i < reply->n_entries; i++) {
+            rc = take_entry(r, reply->entries[i], err);
+            request.after = reply->entries[i]->index;
+        }
+        more = rc == DR_OK && reply->more && reply->n_entries > 0;
+    }
+    dr_remote_close(&remote);
+    return rc;
+}
+
+enum dr_rc
+dr_cmd_log(struct dr_cli *cli, struct dr_err *err)
+{
+    struct reading r = {.cli = cli, .verifies = dr_cli_has(cli, "verify")};
+    const char *file = dr_cli_option(cli, "file");
+    if (r.verifies &&
+        (dr_cli_has(cli, "rollout") || dr_cli_has(cli, "target") || dr_cli_has(cli, "limit"))) {
+        dr_err_set(err, DR_E_USAGE, "--verify reads the whole log, so it takes no filter");
+        return dr_err_hint(err, "drover log --verify");
+    }
+    enum dr_rc rc = file != NULL ? read_export(&r, file, err) : read_coordinator(&r, err);
+    if (rc != DR_OK || !r.verifies) {
+        return rc;
+    }
+    char head[65];
+    dr_hex(head, r.chain.hash, 32);
+    if (cli->format != DR_CLI_TEXT) {
+        dr_print_json(cli, json_pack("{s:s, s:I, s:s, s:b}", "schema", "drover.v1.LogVerified",
+                                     "entries", (json_int_t)r.count, "head", head, "valid", 1));
+    } else {
+        printf("%llu entries verified, head %s\n", (unsigned long long)r.count, head);
+    }
+    return DR_OK;
+}

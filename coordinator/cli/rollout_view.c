@@ -1,0 +1,189 @@
+// Shows a rollout and judges where it stands.
+
+#include "coordinator/cli/rollout_view.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *state;
+    enum dr_tone tone;
+    bool is_end, is_good;
+} STATES[] = {
+    {"pending", DR_TONE_DIM, false, false},   {"preparing", DR_TONE_PLAIN, false, false},
+    {"ready", DR_TONE_WAIT, false, false},    {"approved", DR_TONE_PLAIN, false, false},
+    {"sent", DR_TONE_PLAIN, false, false},    {"running", DR_TONE_PLAIN, false, false},
+    {"proving", DR_TONE_PLAIN, false, false}, {"unreachable", DR_TONE_WAIT, false, false},
+    {"applied", DR_TONE_GOOD, true, true},    {"reverted", DR_TONE_WAIT, true, true},
+    {"failed", DR_TONE_BAD, true, false},     {"held", DR_TONE_BAD, true, false},
+    {"refused", DR_TONE_BAD, true, false},    {"cancelled", DR_TONE_DIM, true, false},
+};
+
+static size_t
+row_of(const char *state)
+{
+    for (size_t i = 0; i < DR_COUNT_OF(STATES); i++) {
+        if (dr_str_eq(STATES[i].state, state)) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+enum dr_tone
+dr_rollout_tone(const char *state)
+{
+    return STATES[row_of(state)].tone;
+}
+
+static bool
+is_good(const Drover__V1__Rollout *r, const char *state)
+{
+    return dr_str_eq(state, r->mode == DROVER__V1__MODE__DOWN ? "reverted" : "applied");
+}
+
+const Drover__V1__StageStatus *
+dr_rollout_waiting_stage(const Drover__V1__Rollout *r)
+{
+    for (size_t i = 0; i < r->n_stages; i++) {
+        const Drover__V1__StageStatus *stage = r->stages[i];
+        size_t ready = 0;
+        size_t moving = 0;
+        for (size_t t = 0; t < stage->n_targets; t++) {
+            const char *state = stage->targets[t]->state;
+            ready += dr_str_eq(state, "ready") ? 1 : 0;
+            moving += !dr_str_eq(state, "ready") && !STATES[row_of(state)].is_end ? 1 : 0;
+        }
+        if (ready > 0 && moving == 0) {
+            return stage;
+        }
+    }
+    return NULL;
+}
+
+enum dr_rollout_verdict
+dr_rollout_where(const Drover__V1__Rollout *r)
+{
+    size_t bad = 0;
+    size_t moving = 0;
+    size_t pending = 0;
+    for (size_t i = 0; i < r->n_stages; i++) {
+        for (size_t t = 0; t < r->stages[i]->n_targets; t++) {
+            const char *state = r->stages[i]->targets[t]->state;
+            size_t row = row_of(state);
+            bad += STATES[row].is_end && !is_good(r, state) ? 1 : 0;
+            pending += dr_str_eq(state, "pending") ? 1 : 0;
+            moving += !STATES[row].is_end && !dr_str_eq(state, "pending") ? 1 : 0;
+        }
+    }
+    if (dr_rollout_waiting_stage(r) != NULL) {
+        return DR_ROLLOUT_WAITS;
+    }
+    if (bad > 0 && moving == 0) {
+        return DR_ROLLOUT_FAILED;
+    }
+    return moving == 0 && pending == 0 ? DR_ROLLOUT_DONE : DR_ROLLOUT_GOES_ON;
+}
+
+bool
+dr_rollout_all_in(const Drover__V1__Rollout *r, const char *environment, const char *state)
+{
+    for (size_t i = 0; i < r->n_stages; i++) {
+        const Drover__V1__StageStatus *stage = r->stages[i];
+        if (!dr_str_eq(stage->environment, environment)) {
+            continue;
+        }
+        for (size_t t = 0; t < stage->n_targets; t++) {
+            if (!dr_str_eq(stage->targets[t]->state, state)) {
+                return false;
+            }
+        }
+        return stage->n_targets > 0;
+    }
+    return false;
+}
+
+static const char *
+age_of(const struct dr_cli *cli, int64_t since)
+{
+    char text[32];
+    int64_t now = dr_now_unix_s();
+    if (since <= 0) {
+        return "-";
+    }
+    dr_format_duration(text, now > since ? (uint64_t)(now - since) * 1000 : 0);
+    const char *kept = dr_arena_str(cli->arena, text);
+    return kept ? kept : "";
+}
+
+static const char *
+info_of(const struct dr_cli *cli, const Drover__V1__TargetStatus *t)
+{
+    const Drover__V1__Progress *p = t->progress;
+    const char *text = t->reason;
+    if (p != NULL && p->unit_total > 0 && dr_str_eq(t->state, "running")) {
+        text = dr_arena_printf(cli->arena, "%s, unit %u of %u%s%s", p->revision, p->unit_number,
+                               p->unit_total, p->blockers[0] ? ", waits for " : "", p->blockers);
+    }
+    return dr_print_safe(cli, text ? text : "");
+}
+
+static const char *
+coloured(const struct dr_cli *cli, const char *state)
+{
+    enum dr_tone tone = dr_rollout_tone(state);
+    const char *text = dr_arena_printf(cli->arena, "%s%s%s", dr_tone_begin(cli, tone),
+                                       dr_print_safe(cli, state), dr_tone_end(cli, tone));
+    return text ? text : "";
+}
+
+static size_t
+add_stage(const struct dr_cli *cli, struct dr_table *table, size_t parent,
+          const Drover__V1__StageStatus *stage)
+{
+    const char *approvals =
+        dr_arena_printf(cli->arena, "approvals %u/%u", stage->signatures, stage->needed);
+    const char *cells[] = {dr_print_safe(cli, stage->environment),
+                           "environment",
+                           dr_print_safe(cli, stage->state),
+                           age_of(cli, stage->since),
+                           approvals ? approvals : "",
+                           NULL};
+    size_t row = dr_table_row(table, parent, cells);
+    for (size_t i = 0; i < stage->n_targets; i++) {
+        const Drover__V1__TargetStatus *t = stage->targets[i];
+        const char *target[] = {
+            dr_print_safe(cli, t->target), "target",        coloured(cli, t->state),
+            age_of(cli, t->since),         info_of(cli, t), NULL};
+        dr_table_row(table, row, target);
+    }
+    return row;
+}
+
+void
+dr_rollout_tree(const struct dr_cli *cli, const Drover__V1__Rollout *r)
+{
+    static const char *const columns[] = {"NAME", "KIND", "STATUS", "AGE", "INFO", NULL};
+    struct dr_table *table = dr_table_new(columns);
+    const char *range = dr_arena_printf(cli->arena, "%s -> %s", r->from[0] ? r->from : "base",
+                                        r->to[0] ? r->to : "base");
+    if (table == NULL || range == NULL) {
+        return;
+    }
+    printf("Rollout: %s  %s\nState:   %s%s%s\n", dr_print_safe(cli, r->id),
+           dr_print_safe(cli, range), dr_print_safe(cli, r->state), r->reason[0] ? ": " : "",
+           dr_print_safe(cli, r->reason));
+    const char *cells[] = {r->id, "rollout", dr_print_safe(cli, r->state), age_of(cli, r->created),
+                           "",    NULL};
+    size_t root = dr_table_row(table, SIZE_MAX, cells);
+    for (size_t i = 0; i < r->n_stages; i++) {
+        add_stage(cli, table, root, r->stages[i]);
+    }
+    dr_table_print(table, stdout);
+    dr_table_free(&table);
+    if (r->next[0] != '\0') {
+        printf("next: %s\n", dr_print_safe(cli, r->next));
+    }
+}
