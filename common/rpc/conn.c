@@ -29,8 +29,12 @@ dr_conn_push(struct dr_conn *conn, enum dr_event_kind kind, struct dr_arena *are
         dr_conn_close(conn, DR_E_NOMEM, "no memory");
         return;
     }
-    *event =
-        (struct dr_event){.kind = kind, .conn = conn, .arena = arena, .frame = frame, .cost = cost};
+    *event = (struct dr_event){.kind = kind,
+                               .conn = conn,
+                               .arena = arena,
+                               .frame = frame,
+                               .cost = cost,
+                               .at_ms = dr_monotonic_ms()};
     dr_conn_ref(conn);
     dr_group_push(conn->group, event);
 }

@@ -323,12 +323,21 @@ dr_group_open(const struct dr_group_config *config, struct dr_conn_group **out, 
     pthread_cond_init(&group->cond, &attr);
     pthread_condattr_destroy(&attr);
     group->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (group->event_fd < 0 || pthread_create(&group->sweeper, NULL, run_sweeper, group) != 0) {
+    if (group->event_fd < 0) {
         dr_group_close(&group);
+        return dr_err_set(err, DR_E_NOMEM, "no descriptor left for connections");
+    }
+    *out = group;
+    return DR_OK;
+}
+
+enum dr_rc
+dr_group_start(struct dr_conn_group *group, struct dr_err *err)
+{
+    if (pthread_create(&group->sweeper, NULL, run_sweeper, group) != 0) {
         return dr_err_set(err, DR_E_NOMEM, "cannot start the sweeper of connections");
     }
     group->is_sweeping = true;
-    *out = group;
     return DR_OK;
 }
 

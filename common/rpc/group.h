@@ -46,6 +46,7 @@ struct dr_event {
     struct dr_arena *arena;
     Drover__V1__Frame *frame; // in arena
     uint32_t cost;            // FRAME: bytes of the connection's inbox
+    int64_t at_ms;            // FRAME: when it came, as dr_monotonic_ms
 };
 
 struct dr_group_stats {
@@ -55,6 +56,8 @@ struct dr_group_stats {
 
 DR_MUST_CHECK enum dr_rc
 dr_group_open(const struct dr_group_config *config, struct dr_conn_group **out, struct dr_err *err);
+// Starts the sweeper.
+DR_MUST_CHECK enum dr_rc dr_group_start(struct dr_conn_group *group, struct dr_err *err);
 // Stops the sweeper: no on_tick runs after it.
 void dr_group_stop(struct dr_conn_group *group);
 // Closes all connections and waits up to 5 s until all are free. Events that
