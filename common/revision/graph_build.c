@@ -339,6 +339,24 @@ dr_graph_fill(struct dr_graph *g, const struct dr_revision *const *revisions, si
 }
 
 enum dr_rc
+dr_graph_fill_loose(struct dr_graph *g, const struct dr_revision *const *revisions, size_t count,
+                    struct dr_err *err)
+{
+    g->nodes = dr_arena_array(g->arena, count, sizeof *g->nodes);
+    g->by_id = dr_arena_array(g->arena, count, sizeof *g->by_id);
+    if (g->nodes == NULL || g->by_id == NULL) {
+        return dr_graph_nomem(err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        g->nodes[i] = (struct dr_node){.revision = revisions[i], .index = i};
+        g->by_id[i] = &g->nodes[i];
+    }
+    g->count = count;
+    g->is_loose = true;
+    return DR_OK;
+}
+
+enum dr_rc
 dr_graph_new(struct dr_graph **out, struct dr_err *err)
 {
     struct dr_graph *g = calloc(1, sizeof *g);

@@ -12,6 +12,7 @@ struct dr_graph {
     const struct dr_node **by_id; // sorted by id
     char **files;                 // buffers that dr_graph_load read
     size_t file_count;
+    bool is_loose; // the links could not be made: nodes stand alone, in the order of their ids
 };
 
 #define DR_GRAPH_MAGIC 0x64726772u
@@ -20,6 +21,7 @@ struct dr_graph {
 // out.
 struct dr_graph_report {
     void (*on_bad_file)(void *ctx, const struct dr_err *err, const char *bytes);
+    void (*on_bad_graph)(void *ctx, const struct dr_err *err);
     void *ctx;
 };
 enum dr_rc dr_graph_load_reporting(const char *folder, const struct dr_graph_report *report,
@@ -28,6 +30,10 @@ enum dr_rc dr_graph_load_reporting(const char *folder, const struct dr_graph_rep
 enum dr_rc dr_graph_new(struct dr_graph **out, struct dr_err *err);
 enum dr_rc dr_graph_fill(struct dr_graph *graph, const struct dr_revision *const *revisions,
                          size_t count, struct dr_err *err);
+
+// Nodes without links, when they cannot be linked.
+enum dr_rc dr_graph_fill_loose(struct dr_graph *graph, const struct dr_revision *const *revisions,
+                               size_t count, struct dr_err *err);
 
 // A set of nodes, one byte per index, in the caller's arena. NULL when memory is out.
 bool *dr_graph_set(const struct dr_graph *graph, struct dr_arena *arena);

@@ -128,7 +128,17 @@ load_files(struct dr_graph *g, const char *folder, const struct folder *f,
         }
         report->on_bad_file(report->ctx, err, g->file_count > files ? g->files[files] : NULL);
     }
-    return dr_graph_fill(g, (const struct dr_revision *const *)(const void *)revisions, good, err);
+    const struct dr_revision *const *all =
+        (const struct dr_revision *const *)(const void *)revisions;
+    enum dr_rc rc = dr_graph_fill(g, all, good, err);
+    if (rc == DR_OK || report == NULL || rc == DR_E_NOMEM) {
+        return rc;
+    }
+    // A parent that was left out is no news.
+    if (rc != DR_E_REVISION_PARENT || good == f->count) {
+        report->on_bad_graph(report->ctx, err);
+    }
+    return dr_graph_fill_loose(g, all, good, err);
 }
 
 enum dr_rc

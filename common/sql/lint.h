@@ -6,12 +6,14 @@
 #include "sql/check.h"
 #include "sql/finding.h"
 
+// In the order in which the sections of one revision are given.
 enum dr_lint_kind {
     DR_LINT_PREFLIGHT = 1,
+    DR_LINT_REMEDY,
     DR_LINT_UP,
     DR_LINT_VERIFY,
     DR_LINT_DOWN,
-    DR_LINT_REMEDY
+    DR_LINT_VERIFY_DOWN,
 };
 
 // A `nolint` directive: silences one warning rule for the statement that follows it.
@@ -31,6 +33,7 @@ struct dr_lint_section {
     size_t offset, length;   // of the section's body in the file
     uint32_t line;           // of the body's first byte in the file
     uint32_t directive_line; // of `-- drover:up`
+    bool is_unknown_grammar; // for a PostgreSQL newer than the parser: split by the lexer alone
     const struct dr_sql_result *result;
     const struct dr_lint_nolint *nolint;
     size_t nolint_count;
@@ -58,8 +61,13 @@ void dr_lint_scratch_section(struct dr_lint_scratch *scratch, const struct dr_li
 struct dr_lint_rule {
     const char *name;
     enum dr_severity severity;
+    enum dr_rc rc; // of an error
     const char *summary;
 };
 const struct dr_lint_rule *dr_lint_rules(void);
+
+// The row of an error code, or of a name; NULL if there is none.
+const struct dr_lint_rule *dr_lint_rule_of(enum dr_rc rc);
+const struct dr_lint_rule *dr_lint_rule_named(const char *name);
 
 #endif
