@@ -1,0 +1,27 @@
+#!/bin/bash
+# The demo's story, whole, with real daemons: both engines, and SQLite alone.
+. "$DROVER_SOURCE/tests/flow/lib.sh"
+world_begin "$DROVER_BUILD" || exit 1
+
+leftovers() {
+    find "$WORLD/tmp" -mindepth 1 -maxdepth 1
+    pgrep -f "$WORLD/tmp/" || true
+}
+mkdir -p "$WORLD/tmp" && chmod 777 "$WORLD/tmp"
+
+test_begin demo_tells_its_story_on_both_engines # id: G1 G2 G5 G6
+run 0 env TMPDIR="$WORLD/tmp" "$DROVER_SOURCE/deploy/demo" --bindir "$DROVER_BUILD"
+same "$(printf '%s\n' "$OUT" | tail -n 1)" "demo: ok"
+says "(exit code 8)" "is closed" "Approved. 2 of 2" "entries verified"
+same "$(leftovers)" ""
+
+test_begin demo_runs_on_sqlite_alone
+run 0 env TMPDIR="$WORLD/tmp" PG_BIN=/nowhere "$DROVER_SOURCE/deploy/demo" --engine sqlite --bindir "$DROVER_BUILD"
+same "$(printf '%s\n' "$OUT" | tail -n 1)" "demo: ok"
+same "$(leftovers)" ""
+
+test_begin demo_refuses_an_unknown_engine
+run 2 "$DROVER_SOURCE/deploy/demo" --engine oracle
+says "--engine is both, postgresql or sqlite"
+
+flow_end
