@@ -198,8 +198,9 @@ print_failed_checks(const struct dr_engine_result *result)
                 struct dr_buf cell = {0};
                 const char *text = c->cells[row * c->columns_count + col];
                 dr_show(&cell, text ? text : "NULL", strlen(text ? text : "NULL"), false);
-                fprintf(stderr, "%s%s=%s", col ? ", " : "    ", c->columns[col],
-                        cell.data ? cell.data : "");
+                bool has_name = c->columns != NULL && c->columns[col] != NULL;
+                fprintf(stderr, "%s%s%s%s", col ? ", " : "    ", has_name ? c->columns[col] : "",
+                        has_name ? "=" : "", cell.data ? cell.data : "");
                 dr_buf_fini(&cell);
             }
             fputc('\n', stderr);

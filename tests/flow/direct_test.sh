@@ -116,11 +116,11 @@ says "99999" "try:"
 
 test_begin an_ambiguous_prefix_lists_the_candidates
 run 1 drover upgrade 2025102 --url "$url"
-says "20251020_1548_bcacf97a17b8" "20251022_1351"
+says "20251020_1548_bcacf97a17b8" "20251022_1346"
 
 test_begin a_bad_url_says_what_it_may_be
 run 1 drover current --url mysql://x/y
-says "no address of a database" "postgresql:///name"
+says "names no database that drover knows" "sqlite:"
 
 test_begin a_server_that_is_down_is_unreachable
 run 5 drover current --url "postgresql:///x?host=$WORLD/nowhere"
