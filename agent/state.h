@@ -58,6 +58,10 @@ dr_agent_state_next_task(struct dr_agent_state *state, struct dr_arena *arena, c
 // Drops a task without a word; 0 is accepted.
 DR_MUST_CHECK enum dr_rc
 dr_agent_state_drop_task(struct dr_agent_state *state, int64_t id, struct dr_err *err);
+// Drops the tasks of `target` but the one with id `but` (0: all).
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_drop_waiting(struct dr_agent_state *state, const char *target, int64_t but,
+                            struct dr_err *err);
 // Drops the tasks of targets that are not among the `n` names.
 DR_MUST_CHECK enum dr_rc
 dr_agent_state_drop_foreign(struct dr_agent_state *state, const char *const *targets, size_t n,

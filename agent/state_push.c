@@ -128,6 +128,15 @@ dr_agent_state_drop_task(struct dr_agent_state *state, int64_t id, struct dr_err
     return dr_agent_state_exec(state, "DELETE FROM task WHERE id = ?1", binds, 1, NULL, err);
 }
 
+enum dr_rc
+dr_agent_state_drop_waiting(struct dr_agent_state *state, const char *target, int64_t but,
+                            struct dr_err *err)
+{
+    const struct dr_agent_bind binds[] = {DR_AGENT_BIND_TEXT(target), DR_AGENT_BIND_INT(but)};
+    return dr_agent_state_exec(state, "DELETE FROM task WHERE target = ?1 AND id <> ?2", binds, 2,
+                               NULL, err);
+}
+
 static bool
 is_among(const char *name, const char *const *names, size_t n)
 {

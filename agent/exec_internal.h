@@ -1,0 +1,184 @@
+// Inside exec's files only: the agent, its slots (one per target) and how its files call each
+// other:
+//   exec.c         opens, loops, closes
+//   exec_net.c     the net process, pushes in, attestations out
+//   exec_push.c    what a push means
+//   exec_blob.c    plans and revision files, fetched through net
+//   exec_slot.c    one target's turn: events into steps, steps into actions
+//   exec_task.c    what a PREPARE and a BUNDLE need before a worker starts
+//   exec_worker.c  starting, hearing and stopping workers
+//   report.c       what is signed at the end
+#ifndef DR_AGENT_EXEC_INTERNAL_H
+#define DR_AGENT_EXEC_INTERNAL_H
+
+#include "agent/config.h"
+#include "agent/exec.h"
+#include "agent/pipe.h"
+#include "agent/state.h"
+#include "agent/step.h"
+#include "base/arena.h"
+#include "proto/pipe.pb-c.h"
+#include "proto/service.pb-c.h"
+#include "trust/store.h"
+#include "trust/verify.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define DR_SLOT_ARENA_MAX    (512u * 1048576u)
+#define DR_SLOT_BLOBS_MAX    20001u // a plan and its files
+#define DR_SLOT_ATTEMPTS_MAX 10u    // starts of one consumed run
+#define DR_SLOT_PREPARES_MAX 5u     // tries of one PREPARE
+#define DR_SLOT_REFUSALS_MAX 30u    // REFUSED per target and minute; beyond it only the log says so
+#define DR_EXEC_RETRY_MIN_MS 200
+#define DR_EXEC_RETRY_MAX_MS 30000
+#define DR_EXEC_STATE_MS     120000 // a look at a target
+#define DR_EXEC_PREPARE_MS   (5ll * 3600 * 1000)
+#define DR_EXEC_PROGRESS_MS  500   // least time between two reports of a target
+#define DR_EXEC_GRACE_MS     30000 // between STOP and SIGKILL
+#define DR_EXEC_CALM_MS      30000 // net lived that long: its back-off starts again
+
+struct dr_agent;
+
+struct dr_agent_worker {
+    bool is_there;
+    pid_t pid;
+    struct dr_pipe pipe;
+    int64_t kill_at_ms; // on dr_monotonic_ms
+    bool is_told_to_stop;
+    Drover__V1__WorkerResult *result; // in the slot's arena
+};
+
+// One target and what is under way on it.
+struct dr_agent_slot {
+    struct dr_agent *agent;
+    const struct dr_agent_target *target;
+    enum dr_step_state state;
+    struct dr_agent_worker worker;
+    bool has_news;    // look for work
+    bool wants_state; // a STATE is owed
+    unsigned failures;
+    int64_t retry_at_ms;
+    int64_t progress_at_ms; // no report to net before
+    int64_t refusals_since_ms;
+    unsigned refusals;
+
+    // The work under way; all in the arena, which is new for each.
+    struct dr_arena *arena;
+    struct dr_agent_task task;
+    struct dr_agent_run run; // exists: consumed
+    bool gives_up;           // the run is only reported
+    const Drover__V1__WorkerRun *spec;
+    Drover__V1__Bundle *bundle;
+    Drover__V1__Plan *plan;
+    uint8_t plan_sha256[32];
+    bool has_plan_sha256;
+    uint8_t approval_sha256[32];
+    bool has_approval_sha256;
+    Drover__V1__Mode mode;
+    const char *rollout;
+    bool with_backup;
+    uint8_t (*blobs)[32]; // needed
+    size_t n_blobs;
+    struct dr_err failure; // why, for a report
+};
+
+struct dr_agent_net {
+    bool is_there, is_up;
+    pid_t pid;
+    struct dr_pipe pipe;
+    int64_t started_ms, restart_at_ms;
+    unsigned failures;
+    int64_t sent_place; // in the outbox; 0: nothing is on its way
+    uint8_t sent_sha256[32];
+};
+
+struct dr_agent_fetch {
+    bool is_on;
+    uint8_t sha256[32];
+    int fd;
+    uint64_t received;
+    char part[PATH_MAX];
+};
+
+struct dr_agent {
+    const struct dr_agent_config *config;
+    struct dr_key key, transport;
+    struct dr_trust_store *trust;
+    struct dr_agent_state *state;
+    char blob_folder[PATH_MAX];
+    struct dr_agent_net net;
+    struct dr_agent_fetch fetch;
+    struct dr_agent_slot *slots;
+    size_t n_slots;
+    int signal_fd;
+    bool is_stopping;
+    int64_t stop_at_ms;
+};
+
+// exec_net.c
+void dr_exec_net_turn(struct dr_agent *agent);  // starts it when it is time, sends what is owed
+void dr_exec_net_heard(struct dr_agent *agent); // its channel is readable or writable
+void dr_exec_net_stop(struct dr_agent *agent);
+void dr_exec_net_send(struct dr_agent *agent, Drover__V1__PipeKind kind, uint64_t number,
+                      const uint8_t *digest, struct dr_bytes body);
+
+// exec_push.c
+void dr_exec_push(struct dr_agent *agent, const Drover__V1__PipeFrame *frame);
+
+// exec_blob.c
+// The path of a blob; it may not be there.
+void dr_exec_blob_path(const struct dr_agent *agent, const uint8_t sha256[32], char out[PATH_MAX]);
+bool dr_exec_blob_has(const struct dr_agent *agent, const uint8_t sha256[32]);
+// Its bytes in the arena. DR_E_NOT_FOUND, DR_E_LIMIT.
+DR_MUST_CHECK enum dr_rc
+dr_exec_blob_read(const struct dr_agent *agent, struct dr_arena *arena, const uint8_t sha256[32],
+                  struct dr_bytes *out, struct dr_err *err);
+void dr_exec_blob_turn(struct dr_agent *agent); // asks net for the next one that a slot lacks
+void dr_exec_blob_piece(struct dr_agent *agent, const Drover__V1__PipeFrame *frame);
+void dr_exec_blob_missing(struct dr_agent *agent, const Drover__V1__PipeFrame *frame);
+void dr_exec_blob_abort(struct dr_agent *agent); // net is gone
+
+// exec_slot.c
+struct dr_agent_slot *dr_exec_slot(struct dr_agent *agent, const char *target); // NULL: not ours
+void dr_exec_slot_event(struct dr_agent_slot *slot, enum dr_step_event event);
+void dr_exec_slot_turn(struct dr_agent_slot *slot);
+// Milliseconds until the slot wants a turn; INT64_MAX: never.
+int64_t dr_exec_slot_due(const struct dr_agent_slot *slot, int64_t now_ms);
+
+// exec_task.c
+// All that is needed before the files can be fetched; notes the blobs that are lacking.
+DR_MUST_CHECK enum dr_rc dr_exec_task_begin(struct dr_agent_slot *slot, struct dr_err *err);
+// Goes on as files arrive: `*out_is_whole` when nothing is lacking and everything verifies.
+DR_MUST_CHECK enum dr_rc
+dr_exec_task_go_on(struct dr_agent_slot *slot, bool *out_is_whole, struct dr_err *err);
+// Runs all checks of the bundle now. The verdict is in the arena.
+DR_MUST_CHECK enum dr_rc
+dr_exec_task_verify(struct dr_agent_slot *slot, struct dr_verdict *out, struct dr_err *err);
+// Compares what the worker found with the verdict, then consumes the approval.
+DR_MUST_CHECK enum dr_rc
+dr_exec_task_consume(struct dr_agent_slot *slot, const Drover__V1__WorkerResult *facts,
+                     struct dr_err *err);
+// The job of each kind, as the worker gets it; in the arena.
+DR_MUST_CHECK enum dr_rc dr_exec_task_spec(struct dr_agent_slot *slot, Drover__V1__WorkerJob job,
+                                           Drover__V1__WorkerRun **out, struct dr_err *err);
+
+// exec_worker.c
+DR_MUST_CHECK enum dr_rc
+dr_exec_worker_start(struct dr_agent_slot *slot, const Drover__V1__WorkerRun *run,
+                     int64_t timeout_ms, struct dr_err *err);
+void dr_exec_worker_heard(struct dr_agent_slot *slot);
+void dr_exec_worker_stop(struct dr_agent_slot *slot); // asks, later kills
+void dr_exec_worker_kill(struct dr_agent_slot *slot); // at once, and waits for it
+void dr_exec_worker_turn(struct dr_agent_slot *slot, int64_t now_ms);
+
+// report.c: each builds attestations and commits them with all that changes along.
+DR_MUST_CHECK enum dr_rc dr_report_state(struct dr_agent_slot *slot, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_report_ready(struct dr_agent_slot *slot, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_report_run(struct dr_agent_slot *slot, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_report_failed(struct dr_agent_slot *slot, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_report_refused(struct dr_agent_slot *slot, struct dr_err *err);
+
+#endif

@@ -1,0 +1,286 @@
+// Report: what the agent signs when something is known. Attestations and all that changes along
+// with them are one durable transaction; only then does net see them. READY, BACKUP and STATE are
+// here, the ends of runs in report_run.c.
+#include "agent/report_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "trust/envelope.h"
+#include "trust/strict.h"
+
+#include <string.h>
+
+enum dr_rc
+dr_report_begin(struct dr_agent_slot *slot, struct dr_report *out, struct dr_err *err)
+{
+    *out = (struct dr_report){.slot = slot, .change = {.target = slot->target->name}};
+    return dr_agent_state_attest(slot->agent->state, &out->change.attest, err);
+}
+
+// ------------------------------------------------------------------------------ one document
+
+// protobuf-c's structures are not const; packing only reads.
+char *
+dr_report_lend(const char *text)
+{
+    union {
+        const char *in;
+        char *out;
+    } u = {.in = text == NULL ? "" : text};
+    return u.out;
+}
+
+Drover__V1__Attestation
+dr_report_word(const struct dr_report *report, Drover__V1__AttestationKind kind)
+{
+    const struct dr_agent_slot *slot = report->slot;
+    const struct dr_agent_config *config = slot->agent->config;
+    const struct dr_trust *trust = dr_trust_store_get(slot->agent->trust);
+    Drover__V1__Attestation msg = DROVER__V1__ATTESTATION__INIT;
+    msg.kind = kind;
+    msg.cluster_id = trust->root.msg->cluster_id;
+    msg.target = dr_report_lend(slot->target->name);
+    msg.environment = dr_report_lend(config->environment);
+    msg.agent = dr_report_lend(config->agent);
+    msg.engine = slot->target->engine;
+    msg.time = dr_now_unix_s();
+    msg.mode = slot->mode;
+    msg.root_version = trust->root.msg->version;
+    msg.fleet_version = trust->fleet.msg == NULL ? 0 : trust->fleet.msg->version;
+    msg.chain_version = trust->chain.msg == NULL ? 0 : trust->chain.msg->version;
+    if (slot->has_plan_sha256) {
+        msg.plan_sha256 = dr_data(slot->plan_sha256, 32);
+    }
+    if (slot->has_approval_sha256) {
+        msg.approval_sha256 = dr_data(slot->approval_sha256, 32);
+    }
+    return msg;
+}
+
+// What the worker found, for every kind that tells a state.
+void
+dr_report_add_state(Drover__V1__Attestation *msg, const Drover__V1__WorkerResult *result)
+{
+    msg->n_heads = result->n_heads;
+    msg->heads = result->heads;
+    msg->fingerprint = result->fingerprint;
+    msg->ledger_head = result->ledger_head;
+    msg->identity = result->identity;
+    msg->started = result->started;
+    msg->finished = result->finished;
+    msg->duration_ms = result->duration_ms;
+}
+
+enum dr_rc
+dr_report_say(struct dr_report *report, const Drover__V1__Attestation *msg, uint8_t out_sha256[32],
+              struct dr_bytes *out_payload, struct dr_err *err)
+{
+    struct dr_agent_slot *slot = report->slot;
+    if (report->change.n_outgoing >= DR_REPORT_OUTGOING_MAX) {
+        return dr_err_set(err, DR_E_LIMIT, "too many attestations at once");
+    }
+    struct dr_agent_outgoing *one = &report->outgoing[report->change.n_outgoing];
+    struct dr_attest_state next = {0};
+    enum dr_rc rc = dr_attest_build(slot->arena, *msg, &slot->agent->key, &report->change.attest,
+                                    &one->envelope, one->sha256, &next, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    one->kind = (int)msg->kind;
+    report->change.attest = next;
+    report->change.n_outgoing++;
+    if (out_sha256 != NULL) {
+        memcpy(out_sha256, one->sha256, 32);
+    }
+    if (out_payload != NULL) {
+        struct dr_envelope envelope;
+        rc = dr_envelope_parse(one->envelope, DR_TYPE_ATTESTATION, &envelope, err);
+        *out_payload = envelope.payload;
+    }
+    return rc;
+}
+
+enum dr_rc
+dr_report_commit(struct dr_report *report, struct dr_err *err)
+{
+    report->change.outgoing = report->outgoing;
+    enum dr_rc rc = dr_agent_state_commit(report->slot->agent->state, &report->change, err);
+    for (size_t i = 0; rc == DR_OK && i < report->change.n_outgoing; i++) {
+        const ProtobufCEnumValue *kind = protobuf_c_enum_descriptor_get_value(
+            &drover__v1__attestation_kind__descriptor, report->outgoing[i].kind);
+        dr_log(DR_LOG_INFO, "attested", "target", report->slot->target->name, "kind",
+               kind == NULL ? "?" : kind->name, "rollout", report->slot->rollout, NULL);
+    }
+    return rc;
+}
+
+// ------------------------------------------------------------------------------------- flags
+
+static bool
+is_same(ProtobufCBinaryData a, const uint8_t b[32])
+{
+    return a.len == 32 && memcmp(a.data, b, 32) == 0;
+}
+
+static uint32_t
+flags_of(const struct dr_agent_slot *slot, const Drover__V1__WorkerResult *result,
+         const struct dr_agent_record *record)
+{
+    uint32_t flags = 0;
+    bool is_mine = is_same(result->owner_key, slot->agent->key.public_key);
+    bool head_is_known = record->exists && is_same(result->ledger_head, record->ledger_head);
+    if (record->exists && !head_is_known && result->position <= record->position) {
+        flags |= DR_REPORT_FLAG(REGRESSED);
+    }
+    if (result->owner[0] != '\0' && !is_mine) {
+        flags |= DR_REPORT_FLAG(FOREIGN);
+    }
+    if (head_is_known && !is_same(result->fingerprint, record->fingerprint)) {
+        flags |= DR_REPORT_FLAG(DRIFT);
+    }
+    if (result->is_partial) {
+        flags |= DR_REPORT_FLAG(PARTIAL);
+    }
+    if (!record->exists && result->position > 0 && is_mine) {
+        flags |= DR_REPORT_FLAG(NEW_EPOCH);
+    }
+    return flags;
+}
+
+void
+dr_report_note_record(struct dr_report *report, const Drover__V1__WorkerResult *result)
+{
+    if (result->ledger_head.len == 32 && result->fingerprint.len == 32) {
+        memcpy(report->record.ledger_head, result->ledger_head.data, 32);
+        memcpy(report->record.fingerprint, result->fingerprint.data, 32);
+        report->record.position = result->position;
+        report->change.record = &report->record;
+    }
+}
+
+// --------------------------------------------------------------------------- READY and BACKUP
+
+// The newest BACKUP, when it is of the state that the worker found; NULL otherwise.
+static enum dr_rc
+find_backup(struct dr_agent_slot *slot, const Drover__V1__WorkerResult *result,
+            Drover__V1__BackupRecord **out, struct dr_err *err)
+{
+    struct dr_bytes payload = {0};
+    struct dr_attestation kept = {0};
+    *out = result->backup;
+    if (*out != NULL) {
+        return DR_OK;
+    }
+    enum dr_rc rc =
+        dr_agent_state_backup(slot->agent->state, slot->arena, slot->target->name, &payload, err);
+    if (rc != DR_OK || payload.len == 0) {
+        return rc;
+    }
+    rc = dr_attest_decode(slot->arena, payload, true, &kept, err);
+    if (rc == DR_OK && kept.msg->backup != NULL &&
+        dr_data_eq(kept.msg->backup->fingerprint, result->fingerprint) &&
+        dr_data_eq(kept.msg->ledger_head, result->ledger_head)) {
+        *out = kept.msg->backup;
+    }
+    return rc;
+}
+
+static enum dr_rc
+say_backup(struct dr_report *report, const Drover__V1__WorkerResult *result, struct dr_err *err)
+{
+    Drover__V1__Attestation msg = dr_report_word(report, DR_REPORT_KIND(BACKUP));
+    if (result->backup == NULL) {
+        return DR_OK;
+    }
+    dr_report_add_state(&msg, result);
+    msg.backup = result->backup;
+    return dr_report_say(report, &msg, NULL, &report->change.backup, err);
+}
+
+enum dr_rc
+dr_report_ready(struct dr_agent_slot *slot, struct dr_err *err)
+{
+    const Drover__V1__WorkerResult *result = slot->worker.result;
+    struct dr_report report;
+    struct dr_agent_record record = {0};
+    Drover__V1__BackupRecord *backup = NULL;
+    uint8_t nonce[32];
+    enum dr_rc rc = dr_report_begin(slot, &report, err);
+    rc = rc != DR_OK ? rc
+                     : dr_agent_state_record(slot->agent->state, slot->target->name, &record, err);
+    rc = rc != DR_OK ? rc : find_backup(slot, result, &backup, err);
+    rc = rc != DR_OK ? rc : say_backup(&report, result, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    Drover__V1__Attestation msg = dr_report_word(&report, DR_REPORT_KIND(READY));
+    dr_random(nonce, sizeof nonce);
+    dr_report_add_state(&msg, result);
+    msg.nonce = dr_data(nonce, sizeof nonce);
+    msg.flags = flags_of(slot, result, &record) | (backup == NULL ? DR_REPORT_FLAG(NO_BACKUP) : 0);
+    msg.backup = backup;
+    msg.n_units = result->n_units; // the halves of a PARTIAL revision
+    msg.units = result->units;
+    rc = dr_report_say(&report, &msg, report.change.ready_sha256, &report.change.ready, err);
+    report.change.ends_task = slot->task.id;
+    return rc != DR_OK ? rc : dr_report_commit(&report, err);
+}
+
+// ------------------------------------------------------------------------------------- STATE
+
+// Does the open READY still say what is there?
+static enum dr_rc
+check_ready(struct dr_agent_slot *slot, const Drover__V1__WorkerResult *result, bool *out_is_void,
+            struct dr_err *err)
+{
+    struct dr_bytes payload = {0};
+    struct dr_attestation ready = {0};
+    *out_is_void = false;
+    enum dr_rc rc =
+        dr_agent_state_ready(slot->agent->state, slot->arena, slot->target->name, &payload, err);
+    if (rc != DR_OK || payload.len == 0) {
+        return rc;
+    }
+    rc = dr_attest_decode(slot->arena, payload, true, &ready, err);
+    if (rc == DR_OK) {
+        *out_is_void = !dr_data_eq(ready.msg->ledger_head, result->ledger_head) ||
+                       !dr_data_eq(ready.msg->fingerprint, result->fingerprint);
+    }
+    return rc;
+}
+
+enum dr_rc
+dr_report_say_state(struct dr_report *report, const Drover__V1__WorkerResult *result,
+                    uint32_t flags, struct dr_err *err)
+{
+    Drover__V1__Attestation msg = dr_report_word(report, DR_REPORT_KIND(STATE));
+    dr_report_add_state(&msg, result);
+    msg.mode = DROVER__V1__MODE__MODE_NONE;
+    msg.flags = flags;
+    return dr_report_say(report, &msg, NULL, NULL, err);
+}
+
+enum dr_rc
+dr_report_state(struct dr_agent_slot *slot, struct dr_err *err)
+{
+    const Drover__V1__WorkerResult *result = slot->worker.result;
+    struct dr_report report;
+    struct dr_agent_record record = {0};
+    int64_t waiting = 0;
+    if (slot->gives_up) {
+        return dr_report_failed(slot, err);
+    }
+    enum dr_rc rc = dr_agent_state_outbox_count(slot->agent->state, &waiting, err);
+    rc = rc != DR_OK ? rc : dr_report_begin(slot, &report, err);
+    rc = rc != DR_OK ? rc
+                     : dr_agent_state_record(slot->agent->state, slot->target->name, &record, err);
+    rc = rc != DR_OK ? rc : check_ready(slot, result, &report.change.drops_ready, err);
+    if (rc == DR_OK && waiting < DR_AGENT_OUTBOX_MAX) {
+        rc = dr_report_say_state(&report, result, flags_of(slot, result, &record), err);
+    }
+    rc = rc != DR_OK ? rc : dr_report_commit(&report, err);
+    if (rc == DR_OK) {
+        slot->wants_state = false;
+    }
+    return rc;
+}

@@ -1,0 +1,42 @@
+// Inside the report's files only: a change that is being put together, and its parts.
+#ifndef DR_AGENT_REPORT_INTERNAL_H
+#define DR_AGENT_REPORT_INTERNAL_H
+
+#include "agent/exec_internal.h"
+#include "trust/attest.h"
+
+#define DR_REPORT_OUTGOING_MAX 64u
+#define DR_REPORT_DETAIL_MAX   1000u
+#define DR_REPORT_UNITS_MAX    8000u // units in one attestation; the document allows 10,000
+
+#define DR_REPORT_KIND(name) DROVER__V1__ATTESTATION_KIND__##name
+#define DR_REPORT_FLAG(name) ((uint32_t)DROVER__V1__READY_FLAG__FLAG_##name)
+
+struct dr_report {
+    struct dr_agent_slot *slot;
+    struct dr_agent_change change;
+    struct dr_agent_outgoing outgoing[DR_REPORT_OUTGOING_MAX];
+    struct dr_agent_record record;
+};
+
+DR_MUST_CHECK enum dr_rc
+dr_report_begin(struct dr_agent_slot *slot, struct dr_report *out, struct dr_err *err);
+// A document of the slot's target with what every kind has; it borrows.
+Drover__V1__Attestation
+dr_report_word(const struct dr_report *report, Drover__V1__AttestationKind kind);
+// What the worker found: heads, ledger head, fingerprint, identity, times.
+void dr_report_add_state(Drover__V1__Attestation *msg, const Drover__V1__WorkerResult *result);
+// Signs it as the next one. `out_sha256` and `out_payload` may be NULL.
+DR_MUST_CHECK enum dr_rc
+dr_report_say(struct dr_report *report, const Drover__V1__Attestation *msg, uint8_t out_sha256[32],
+              struct dr_bytes *out_payload, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_report_say_state(struct dr_report *report, const Drover__V1__WorkerResult *result,
+                    uint32_t flags, struct dr_err *err);
+// Remembers what the worker left behind, after a synchronous commit.
+void dr_report_note_record(struct dr_report *report, const Drover__V1__WorkerResult *result);
+DR_MUST_CHECK enum dr_rc dr_report_commit(struct dr_report *report, struct dr_err *err);
+// A text as a field of a message that is only packed.
+char *dr_report_lend(const char *text);
+
+#endif
