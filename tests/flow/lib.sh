@@ -88,3 +88,51 @@ project_direct() {
     echo 'project = "masterplan"' >drover.conf
     cp "$DROVER_SOURCE"/deploy/chains/masterplan/revisions/*.sql revisions/
 }
+
+# A world with three people (two of three sign, one in staging), one droverd and an agent with a SQLite target in staging
+# and in production, started. The chain is the first REVISIONS files of masterplan (default: all).
+flow_rollout_world() { # [REVISIONS]
+    local env
+    world_begin "$DROVER_BUILD" || exit 1
+    mkdir -p revisions
+    ls "$DROVER_SOURCE"/deploy/chains/masterplan/revisions/*.sql | head -n "${1:-100}" | xargs -I{} cp {} revisions/
+    people_make alice bob carol mallory || exit 1
+    as alice drover init --name masterplan --people keys/alice.pub,keys/bob.pub,keys/carol.pub --threshold 2 \
+        --coordinator tcp://127.0.0.1:0 --quiet >/dev/null || exit 1
+    for env in staging production; do
+        agent_make $env-lite $env "$env/notes=sqlite:$WORLD/$env.db" >/dev/null || exit 1
+    done
+    for who in alice bob; do
+        as $who drover sign trust/root.1.drv >/dev/null && as $who drover sign trust/fleet.3.drv >/dev/null || exit 1
+    done
+    coordinator_start && agent_start staging-lite && agent_start production-lite || exit 1
+}
+
+# Chain signed by two of three.
+flow_chain() {
+    as alice drover submit --quiet >/dev/null && as alice drover approve chain --yes >/dev/null &&
+        as bob drover approve chain --yes >/dev/null || wrong "the chain was not approved"
+}
+
+# Runs a rollout up to staging applied.
+flow_staging() { # R-N
+    run 8 as alice drover rollout watch "$1" --timeout 60s
+    run 0 as carol drover approve "$1" -e staging --yes
+    run 0 as carol drover rollout watch "$1" --until staging=applied --timeout 60s
+}
+
+flow_signoffs() { # R-N
+    run 0 as bob drover checklist "$1" sign logs-reviewed --note read
+    run 0 as carol drover checklist "$1" sign application-updated --note 2.4
+}
+
+flow_production() { # R-N [STATE]
+    run 8 as alice drover rollout watch "$1" --timeout 60s
+    run 0 as alice drover approve "$1" -e production --confirm production
+    run 0 as bob drover approve "$1" -e production --confirm production
+    run 0 as bob drover rollout watch "$1" --until "production=${2:-applied}" --timeout 60s
+}
+
+version_of() { # ENVIRONMENT
+    drover current --url "sqlite:$WORLD/$1.db"
+}
