@@ -96,10 +96,11 @@ dr_role_start(const char *argv0, const char *role, const char *const *extra,
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
         return dr_err_errno(err, DR_E_IO, errno, "cannot make a channel for role '%s'", role);
     }
+    int ours = move_high(ends[0]); // a standard descriptor may be free, and is not ours to take
     start.channel = move_high(ends[1]);
     int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     start.null_fd = null_fd < 0 ? -1 : move_high(null_fd);
-    pid_t pid = start.channel < 0 || start.null_fd < 0 ? -1 : fork();
+    pid_t pid = ours < 0 || start.channel < 0 || start.null_fd < 0 ? -1 : fork();
     if (pid == 0) {
         become_role(&start);
     }
@@ -111,10 +112,12 @@ dr_role_start(const char *argv0, const char *role, const char *const *extra,
         (void)close(start.null_fd);
     }
     if (pid < 0) {
-        (void)close(ends[0]);
+        if (ours >= 0) {
+            (void)close(ours);
+        }
         return dr_err_errno(err, DR_E_IO, cause, "cannot start role '%s'", role);
     }
-    *out = (struct dr_role_child){.pid = pid, .channel = ends[0]};
+    *out = (struct dr_role_child){.pid = pid, .channel = ours};
     return DR_OK;
 }
 
