@@ -187,6 +187,9 @@ struct dr_driver_ops {
     // Commits one ledger row by itself, flushed (intent rows, done rows, stamps).
     enum dr_rc (*note)(struct dr_driver *driver, const struct dr_ledger_change *change,
                        struct dr_err *err);
+    // While it is on, cancel_fd is not looked at: what ends a run must not be cancelled by what
+    // ended it.
+    void (*shield)(struct dr_driver *driver, bool is_on);
     // Makes what was committed without a flush durable.
     enum dr_rc (*flush)(struct dr_driver *driver, struct dr_err *err);
     // Runs the one statement outside a transaction, under key B. Does not write the ledger.

@@ -131,6 +131,7 @@ fill(struct dr_pgd *d, const struct dr_driver_options *options, struct dr_err *e
 {
     d->base.ops = &dr_driver_pg;
     d->options = *options;
+    d->cancel_fd = options->cancel_fd;
     d->url = strdup(options->url);
     d->schema = strdup(options->schema[0] == '\0' ? "public" : options->schema);
     d->tenant = strdup(options->tenant);
@@ -272,13 +273,25 @@ dr_pgd_drop_key(struct dr_pgd *d, char which)
     }
 }
 
+// With A held nobody new begins; with B to be had, nobody old is still committing. Only then is
+// what the ledger says true. B is not kept: each unit takes it in its own transaction.
 static enum dr_rc
-pg_lock(struct dr_driver *driver, uint64_t wait_ms, struct dr_err *err)
+wait_for_old(struct dr_pgd *d, struct dr_err *err)
 {
-    struct dr_pgd *d = dr_pgd_of(driver);
-    if (d->has_key_a && d->idle != NULL && dr_pg_still_there(d->idle)) {
-        return DR_OK;
+    enum dr_rc rc = dr_pgd_take_key(d, 'b', d->options.recover_timeout_ms, err);
+    if (rc == DR_E_LOCKED) {
+        return dr_err_wrap(err, "an earlier run has not ended in the server");
     }
+    if (rc == DR_OK) {
+        dr_pgd_drop_key(d, 'b');
+        rc = dr_pgd_reconnect(d, err);
+    }
+    return rc;
+}
+
+enum dr_rc
+dr_pgd_take_a(struct dr_pgd *d, uint64_t wait_ms, struct dr_err *err)
+{
     d->has_key_a = false;
     dr_pg_close(&d->idle);
     enum dr_rc rc = dr_pgd_connect(d, &d->idle, NULL, err);
@@ -287,10 +300,30 @@ pg_lock(struct dr_driver *driver, uint64_t wait_ms, struct dr_err *err)
     }
     if (rc != DR_OK) {
         dr_pg_close(&d->idle);
-        return rc;
     }
-    d->has_key_a = true;
-    return DR_OK;
+    d->has_key_a = rc == DR_OK;
+    return rc;
+}
+
+static enum dr_rc
+pg_lock(struct dr_driver *driver, uint64_t wait_ms, struct dr_err *err)
+{
+    struct dr_pgd *d = dr_pgd_of(driver);
+    if (d->has_key_a && d->idle != NULL && dr_pg_still_there(d->idle)) {
+        return DR_OK;
+    }
+    enum dr_rc rc = dr_pgd_take_a(d, wait_ms, err);
+    if (rc == DR_OK) {
+        rc = dr_pgd_reconnect(d, err);
+    }
+    if (rc == DR_OK) {
+        rc = wait_for_old(d, err);
+    }
+    if (rc != DR_OK) {
+        d->has_key_a = false;
+        dr_pg_close(&d->idle);
+    }
+    return rc;
 }
 
 static void
@@ -326,6 +359,13 @@ pg_fingerprint(struct dr_driver *driver, struct dr_arena *arena, uint8_t out[32]
     return text != NULL ? DR_OK : dr_err_set(err, DR_E_NOMEM, "the fingerprint's text is too long");
 }
 
+static void
+pg_shield(struct dr_driver *driver, bool is_on)
+{
+    struct dr_pgd *d = dr_pgd_of(driver);
+    d->options.cancel_fd = is_on ? -1 : d->cancel_fd;
+}
+
 const struct dr_driver_ops dr_driver_pg = {
     .name = "postgresql",
     .open = pg_open,
@@ -338,6 +378,7 @@ const struct dr_driver_ops dr_driver_pg = {
     .ledger_own = dr_pgd_ledger_own,
     .unit = dr_pgd_unit,
     .note = dr_pgd_note,
+    .shield = pg_shield,
     .flush = dr_pgd_flush,
     .outside = dr_pgd_outside,
     .probe = dr_pgd_probe,

@@ -13,6 +13,7 @@
 struct dr_pgd {
     struct dr_driver_base base;
     struct dr_driver_options options; // its strings are our copies
+    int cancel_fd;                    // as given; options.cancel_fd is -1 behind the shield
     char *url, *schema, *tenant, *name;
     struct dr_pg *work; // runs units, holds key B
     struct dr_pg *idle; // holds key A, asks about blockers
@@ -36,6 +37,8 @@ DR_MUST_CHECK enum dr_rc dr_pgd_connect(const struct dr_pgd *d, struct dr_pg **o
 DR_MUST_CHECK enum dr_rc
 dr_pgd_take_key(struct dr_pgd *d, char which, uint64_t wait_ms, struct dr_err *err);
 void dr_pgd_drop_key(struct dr_pgd *d, char which);
+// Connects `idle` and takes key A on it.
+DR_MUST_CHECK enum dr_rc dr_pgd_take_a(struct dr_pgd *d, uint64_t wait_ms, struct dr_err *err);
 // Ends whatever transaction is open on `work`.
 void dr_pgd_rollback(struct dr_pgd *d);
 

@@ -128,7 +128,7 @@ dr_pgd_recover(struct dr_driver *driver, const struct dr_ledger_row *row, uint64
     dr_pg_close(&d->idle);
     enum dr_rc rc = connect_again(d, deadline, err);
     if (rc == DR_OK) {
-        rc = dr_driver_pg.lock(driver, d->options.recover_timeout_ms, err);
+        rc = dr_pgd_take_a(d, d->options.recover_timeout_ms, err);
     }
     if (rc == DR_OK) {
         rc = take_b(d, &old, d->options.recover_timeout_ms, err);

@@ -73,6 +73,7 @@ fill(struct dr_sqd *d, const struct dr_driver_options *options, struct dr_err *e
 {
     d->base.ops = &dr_driver_sqlite;
     d->options = *options;
+    d->cancel_fd = options->cancel_fd;
     d->lock_fd = -1;
     d->url = strdup(options->url);
     d->tenant = strdup(options->tenant);
@@ -233,6 +234,13 @@ sq_fingerprint(struct dr_driver *driver, struct dr_arena *arena, uint8_t out[32]
     return text != NULL ? DR_OK : dr_err_set(err, DR_E_NOMEM, "the fingerprint's text is too long");
 }
 
+static void
+sq_shield(struct dr_driver *driver, bool is_on)
+{
+    struct dr_sqd *d = dr_sqd_of(driver);
+    d->options.cancel_fd = is_on ? -1 : d->cancel_fd;
+}
+
 const struct dr_driver_ops dr_driver_sqlite = {
     .name = "sqlite",
     .open = sq_open,
@@ -245,6 +253,7 @@ const struct dr_driver_ops dr_driver_sqlite = {
     .ledger_own = dr_sqd_ledger_own,
     .unit = dr_sqd_unit,
     .note = dr_sqd_note,
+    .shield = sq_shield,
     .flush = sq_flush,
     .outside = dr_sqd_outside,
     .probe = sq_probe,

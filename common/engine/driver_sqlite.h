@@ -10,6 +10,7 @@
 struct dr_sqd {
     struct dr_driver_base base;
     struct dr_driver_options options; // its strings are our copies
+    int cancel_fd;                    // as given; options.cancel_fd is -1 behind the shield
     char *url, *tenant, *name;
     char path[4096];
     struct dr_sqlite *db; // NULL: the file is not there yet, or was closed after an error

@@ -375,6 +375,7 @@ finish(struct dr_engine_run *run, enum dr_rc rc, struct dr_err *err)
     struct dr_ledger_view view;
     struct dr_err later = {0};
     enum dr_rc last = DR_OK;
+    e->ops->shield(e->driver, true);
     if (rc != DR_OK && run->position > run->durable_position) {
         last = e->ops->flush(e->driver, &later);
     }
@@ -390,6 +391,7 @@ finish(struct dr_engine_run *run, enum dr_rc rc, struct dr_err *err)
     if (last == DR_OK && rc == DR_OK && wants) {
         last = e->ops->fingerprint(e->driver, run->arena, res->fingerprint_after, NULL, &later);
     }
+    e->ops->shield(e->driver, false);
     if (rc == DR_OK && last != DR_OK) {
         *err = later;
         return dr_err_wrap(err, "everything ran, but what is there could not be read");

@@ -24,7 +24,7 @@ struct env {
     char answer[256];
 };
 
-static void
+static inline void
 env_start(struct env *e, Drover__V1__Engine engine)
 {
     *e = (struct env){.engine = engine};
@@ -40,20 +40,20 @@ env_start(struct env *e, Drover__V1__Engine engine)
     e->options.recover_timeout_ms = 20000;
 }
 
-static void
+static inline void
 env_stop(struct env *e)
 {
     dr_arena_free(&e->arena);
     dr_tmp_fini(&e->tmp);
 }
 
-static bool
+static inline bool
 env_is_pg(const struct env *e)
 {
     return e->engine == DROVER__V1__ENGINE__POSTGRESQL;
 }
 
-static struct dr_sqlite *
+static inline struct dr_sqlite *
 env_sqlite(struct env *e)
 {
     struct dr_sqlite_options o = {.create = true};
@@ -66,7 +66,7 @@ env_sqlite(struct env *e)
 }
 
 // Runs a query on PostgreSQL as an application would: schema public in the search path.
-static void
+static inline void
 env_pg(struct env *e, const char *sql, bool wants_value)
 {
     struct dr_pg_options o = {.url = e->url};
@@ -91,7 +91,7 @@ env_pg(struct env *e, const char *sql, bool wants_value)
 }
 
 // Runs one statement beside drover.
-static void
+static inline void
 env_sql(struct env *e, const char *sql)
 {
     struct dr_err err = {0};
@@ -106,7 +106,7 @@ env_sql(struct env *e, const char *sql)
     dr_sqlite_close(&db);
 }
 
-static enum dr_rc
+static inline enum dr_rc
 env_take_first(void *ctx, struct dr_sqlite_stmt *s, struct dr_err *err)
 {
     struct env *e = ctx;
@@ -116,7 +116,7 @@ env_take_first(void *ctx, struct dr_sqlite_stmt *s, struct dr_err *err)
 }
 
 // The first value of a query, "" for none.
-static const char *
+static inline const char *
 env_ask(struct env *e, const char *sql)
 {
     struct dr_err err = {0};
@@ -133,7 +133,7 @@ env_ask(struct env *e, const char *sql)
     return e->answer;
 }
 
-static bool
+static inline bool
 env_has_table(struct env *e, const char *name)
 {
     char sql[256];
@@ -144,7 +144,7 @@ env_has_table(struct env *e, const char *name)
     return strcmp(env_ask(e, sql), "0") != 0;
 }
 
-static const char *
+static inline const char *
 env_ledger_table(const struct env *e, const char *name)
 {
     static char out[64];
@@ -153,7 +153,7 @@ env_ledger_table(const struct env *e, const char *name)
 }
 
 // Rows of the ledger that say DONE for a revision and direction.
-static int
+static inline int
 env_done_rows(struct env *e, const char *id, int direction)
 {
     char sql[256];
@@ -164,7 +164,7 @@ env_done_rows(struct env *e, const char *id, int direction)
     return (int)strtol(env_ask(e, sql), NULL, 10);
 }
 
-static enum dr_rc
+static inline enum dr_rc
 env_run_job(struct env *e, const struct dr_engine_job *job)
 {
     struct dr_engine *engine = NULL;
@@ -179,7 +179,7 @@ env_run_job(struct env *e, const struct dr_engine_job *job)
     return rc;
 }
 
-static enum dr_rc
+static inline enum dr_rc
 env_run(struct env *e, struct tp_plan *p, Drover__V1__Mode mode)
 {
     struct dr_engine_job job = tp_job(p, mode);
@@ -197,7 +197,7 @@ env_run(struct env *e, struct tp_plan *p, Drover__V1__Mode mode)
     } while (0)
 
 // The state, with every ledger row checked.
-static struct dr_engine_state
+static inline struct dr_engine_state
 env_state(struct env *e)
 {
     struct dr_engine *engine = NULL;
@@ -211,7 +211,7 @@ env_state(struct env *e)
 }
 
 // Runs in a child process with a failpoint set; gives the wait status.
-static int
+static inline int
 env_run_in_child(struct env *e, const struct dr_engine_job *job, const char *failpoint)
 {
     pid_t pid = fork();

@@ -65,7 +65,7 @@ struct tp_plan {
         }                                                                                          \
     }
 
-static void *
+static inline void *
 tp_alloc(struct tp_plan *p, size_t count, size_t size)
 {
     void *m = dr_arena_array(p->arena, count + 1, size);
@@ -73,7 +73,7 @@ tp_alloc(struct tp_plan *p, size_t count, size_t size)
     return m;
 }
 
-static void
+static inline void
 tp_bytes(struct tp_plan *p, ProtobufCBinaryData *out, const uint8_t *bytes, size_t len)
 {
     out->data = dr_arena_copy(p->arena, bytes, len);
@@ -81,7 +81,7 @@ tp_bytes(struct tp_plan *p, ProtobufCBinaryData *out, const uint8_t *bytes, size
     assert(out->data != NULL);
 }
 
-static Drover__V1__Unit *
+static inline Drover__V1__Unit *
 tp_unit(struct tp_plan *p, const struct tp_section *s, struct dr_buf *file, uint32_t *line)
 {
     Drover__V1__Unit *u = tp_alloc(p, 1, sizeof *u);
@@ -115,7 +115,7 @@ tp_unit(struct tp_plan *p, const struct tp_section *s, struct dr_buf *file, uint
     return u;
 }
 
-static void
+static inline void
 tp_digest_units(struct tp_plan *p, Drover__V1__PlanRevision *r, const char *file, size_t len)
 {
     for (size_t i = 0; i < r->n_units; i++) {
@@ -127,7 +127,7 @@ tp_digest_units(struct tp_plan *p, Drover__V1__PlanRevision *r, const char *file
     }
 }
 
-static const Drover__V1__PlanRevision *
+static inline const Drover__V1__PlanRevision *
 tp_find(const struct tp_plan *p, const char *id)
 {
     for (size_t i = 0; i < p->plan->n_revisions; i++) {
@@ -139,7 +139,7 @@ tp_find(const struct tp_plan *p, const char *id)
 }
 
 // Parents that are not in the plan get the digest of their id, which no applied revision has.
-static void
+static inline void
 tp_parents(struct tp_plan *p, Drover__V1__PlanRevision *r, const struct tp_revision *t,
            const struct tp_plan *earlier)
 {
@@ -166,7 +166,7 @@ tp_parents(struct tp_plan *p, Drover__V1__PlanRevision *r, const struct tp_revis
     r->n_parents = r->n_parent_ids = n;
 }
 
-static void
+static inline void
 tp_add(struct tp_plan *p, const struct tp_revision *t, const struct tp_plan *earlier)
 {
     struct dr_buf file = {0};
@@ -198,7 +198,7 @@ tp_add(struct tp_plan *p, const struct tp_revision *t, const struct tp_plan *ear
 
 // A plan of `count` revisions, parents first. `earlier` (may be NULL) knows the parents that are
 // not in it.
-static struct tp_plan *
+static inline struct tp_plan *
 tp_make_after(Drover__V1__Engine engine, const struct tp_revision *revisions, size_t count,
               const struct tp_plan *earlier)
 {
@@ -222,20 +222,20 @@ tp_make_after(Drover__V1__Engine engine, const struct tp_revision *revisions, si
     return p;
 }
 
-static struct tp_plan *
+static inline struct tp_plan *
 tp_make(Drover__V1__Engine engine, const struct tp_revision *revisions, size_t count)
 {
     return tp_make_after(engine, revisions, count, NULL);
 }
 
-static void
+static inline void
 tp_free(struct tp_plan *p)
 {
     struct dr_arena *arena = p->arena;
     dr_arena_free(&arena);
 }
 
-static enum dr_rc
+static inline enum dr_rc
 tp_file(void *arg, const uint8_t sha256[32], const char **out, size_t *out_len, struct dr_err *err)
 {
     const struct tp_plan *p = arg;
@@ -249,7 +249,7 @@ tp_file(void *arg, const uint8_t sha256[32], const char **out, size_t *out_len, 
     return dr_err_set(err, DR_E_NOT_FOUND, "no such file");
 }
 
-static struct dr_engine_job
+static inline struct dr_engine_job
 tp_job(struct tp_plan *p, Drover__V1__Mode mode)
 {
     struct dr_engine_job job = {.plan = p->plan, .mode = mode, .file = tp_file, .file_arg = p};
