@@ -70,11 +70,12 @@ read_statement(struct dr_sql_job *job, char *fields[FIELDS_MAX], size_t base,
                                   "drover and PostgreSQL do not agree where this statement begins",
                                   "write it in another way, one statement after the other");
     }
-    bool failed = false;
+    bool failed = false,
+         is_named = (stmt->flags & DR_SQL_FORBIDDEN) != 0; // by the lexer, and better
     stmt->class_ = (Drover__V1__StatementClass)class_;
     stmt->flags |= (unsigned)flags;
     stmt->probe = (Drover__V1__Probe)probe;
-    if (fields[6][0] != '\0' && (stmt->flags & DR_SQL_FORBIDDEN & (unsigned)flags) == 0) {
+    if (fields[6][0] != '\0' && !is_named) {
         stmt->what = keep(job, fields[6], &failed);
     }
     stmt->object = keep(job, fields[7], &failed);

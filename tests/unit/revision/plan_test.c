@@ -1,0 +1,354 @@
+// Plans: the same bytes each time, what goes into a unit, and what is refused on either side.
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "revision/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PG   DROVER__V1__ENGINE__POSTGRESQL
+#define LITE DROVER__V1__ENGINE__SQLITE
+#define HEAD "-- drover:revision 1\n-- x\n-- Revision ID: a1\n\n"
+#define DOWN "-- drover:down\nSELECT 1;\n"
+
+static struct dr_arena *arena;
+static struct dr_graph *graph;
+static char *files[8];
+static size_t file_count;
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    const char *build = getenv("DROVER_BUILD");
+    setenv("DROVER_BINDIR", build == NULL ? "." : build, 1);
+    arena = dr_arena_new(64u << 20);
+    return arena == NULL;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    dr_graph_free(&graph);
+    dr_arena_free(&arena);
+    for (size_t i = 0; i < file_count; i++) {
+        free(files[i]);
+    }
+    file_count = 0;
+    return 0;
+}
+
+static const struct dr_revision *
+parse(const char *name, const char *text, size_t len)
+{
+    struct dr_err err = {0};
+    struct dr_revision *r = NULL;
+    if (dr_revision_parse(name, text, len, arena, &r, &err) != DR_OK) {
+        print_error("%s:%u:%u: %s\n", err.file, err.line, err.column, err.message);
+        fail();
+    }
+    return r;
+}
+
+static const struct dr_revision *
+fixture(const char *name)
+{
+    char path[512];
+    struct dr_err err = {0};
+    size_t len = 0;
+    const char *source = getenv("DROVER_SOURCE");
+    snprintf(path, sizeof path, "%s/tests/unit/revision/data/%s", source == NULL ? "." : source,
+             name);
+    assert_int_equal(dr_file_read(path, DR_REVISION_FILE_MAX, &files[file_count], &len, &err),
+                     DR_OK);
+    return parse(name, files[file_count++], len);
+}
+
+static struct dr_nodes
+build(const struct dr_revision *const *revisions, size_t count)
+{
+    struct dr_err err = {0};
+    struct dr_nodes nodes = {0};
+    dr_graph_free(&graph);
+    assert_int_equal(dr_graph_build(revisions, count, &graph, &err), DR_OK);
+    assert_int_equal(dr_graph_upgrade(graph, "heads", NULL, arena, &nodes, &err), DR_OK);
+    return nodes;
+}
+
+// The chain of the fixtures: boards, reviews, uuid_key.
+static struct dr_nodes
+chain(void)
+{
+    static const char boards[] =
+        "-- drover:revision 1\n-- add boards\n-- Revision ID: 003_boards\n-- Revises:\n\n"
+        "-- drover:up\nCREATE TABLE boards (id uuid PRIMARY KEY);\n"
+        "-- drover:down none reason=\"the first one\"\n";
+    const struct dr_revision *revisions[] = {fixture("uuid_key.sql"), fixture("reviews.sql"),
+                                             parse("boards.sql", boards, sizeof boards - 1)};
+    return build(revisions, 3);
+}
+
+static struct dr_plan
+must_compile(const struct dr_nodes *nodes, Drover__V1__Engine engine)
+{
+    struct dr_err err = {0};
+    struct dr_plan plan = {0};
+    if (dr_plan_compile("shop", engine, nodes, arena, &plan, &err) != DR_OK) {
+        print_error("%s:%u:%u: %s (%s)\n", err.file, err.line, err.column, err.message, err.hint);
+        fail();
+    }
+    return plan;
+}
+
+static void
+compile_gives_the_same_bytes_each_time(void **state)
+{
+    (void)state;
+    struct dr_nodes nodes = chain();
+    struct dr_plan one = must_compile(&nodes, PG);
+    struct dr_nodes again = chain();
+    struct dr_plan two = must_compile(&again, PG);
+    assert_int_equal(one.packed.len, two.packed.len);
+    assert_memory_equal(one.packed.data, two.packed.data, one.packed.len);
+    assert_memory_equal(one.digest, two.digest, DR_DIGEST_SIZE);
+    struct dr_err err = {0};
+    assert_int_equal(dr_plan_compare(&one, two.message, &err), DR_OK);
+}
+
+// These digests are what people sign. When one changes without a change of the fixtures, every plan
+// that was approved before would no longer be found: then DR_PLAN_COMPILER must change too.
+static void
+digests_are_those_of_every_release(void **state)
+{
+    (void)state;
+    struct dr_nodes nodes = chain();
+    struct dr_plan plan = must_compile(&nodes, PG);
+    char hex[2 * DR_DIGEST_SIZE + 1];
+    dr_hex(hex, plan.message->revisions[2]->digest.data, DR_DIGEST_SIZE);
+    assert_string_equal(hex, "475085866766fb9ce8e5239f23afd118c4a7e235d9f8f9a36a611532f79a4ba7");
+    dr_hex(hex, plan.message->revisions[2]->units[4]->digest.data, DR_DIGEST_SIZE);
+    assert_string_equal(hex, "ebe1e6ee74d6665031041833b152e813f0e365e4c9c314b27640bcfc3e6e9d33");
+    dr_hex(hex, plan.digest, DR_DIGEST_SIZE);
+    assert_string_equal(hex, "ad2fff1c6377efb92e27e4924b923d7161ac96c2124b6c00842737ef3c924361");
+}
+
+static void
+units_carry_options_statements_and_probes(void **state)
+{
+    (void)state;
+    struct dr_nodes nodes = chain();
+    struct dr_plan plan = must_compile(&nodes, PG);
+    assert_string_equal(plan.message->compiler, DR_PLAN_COMPILER);
+    assert_int_equal(plan.message->n_revisions, 3);
+    assert_true(plan.message->revisions[0]->no_down);
+    const Drover__V1__PlanRevision *r = plan.message->revisions[2];
+    assert_string_equal(r->id, "20251022_1350");
+    assert_string_equal(r->parent_ids[0], "004_reviews");
+    assert_memory_equal(r->parents[0].data, plan.message->revisions[1]->digest.data,
+                        DR_DIGEST_SIZE);
+    assert_int_equal(r->n_units, 8);
+    assert_int_equal(r->units[0]->kind, DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT);
+    assert_int_equal(r->units[0]->expect, DROVER__V1__EXPECT__EXPECT_EMPTY);
+    assert_int_equal(r->units[0]->sample, 5);
+    assert_int_equal(r->units[1]->kind, DROVER__V1__UNIT_KIND__UNIT_REMEDY);
+    assert_int_equal(r->units[2]->lock_timeout_ms, 3000);
+    assert_int_equal(r->units[2]->retry, 4);
+    assert_int_equal(r->units[2]->n_statements, 3);
+    assert_int_equal(r->units[2]->statements[2]->class_, DROVER__V1__STATEMENT_CLASS__CLASS_SHARE);
+    const Drover__V1__Unit *index = r->units[4];
+    assert_true(index->outside_transaction);
+    assert_int_equal(index->probe, DROVER__V1__PROBE__PROBE_INDEX_CREATED);
+    assert_string_equal(index->probe_object, "ix_plans_user");
+    assert_int_equal(r->units[5]->max_ms, 50);
+    assert_int_equal(r->units[6]->probe, DROVER__V1__PROBE__PROBE_INDEX_DROPPED);
+    const Drover__V1__PlanRevision *reviews = plan.message->revisions[1];
+    assert_int_equal(reviews->units[1]->lock_timeout_ms, 5000);
+    assert_int_equal(reviews->units[5]->kind, DROVER__V1__UNIT_KIND__UNIT_VERIFY_DOWN);
+}
+
+static void
+unit_sql_is_the_files_bytes(void **state)
+{
+    (void)state;
+    struct dr_nodes nodes = chain();
+    struct dr_plan plan = must_compile(&nodes, PG);
+    const struct dr_revision *r = nodes.items[2]->revision;
+    struct dr_buf out = {0};
+    struct dr_err err = {0};
+    assert_int_equal(
+        dr_plan_unit_sql(&out, plan.message->revisions[2]->units[4], r->bytes, r->size, &err),
+        DR_OK);
+    assert_string_equal(out.data, "CREATE INDEX CONCURRENTLY ix_plans_user ON plans (user_id);\n");
+    dr_buf_fini(&out);
+}
+
+static void
+sections_of_the_other_engine_are_left_out(void **state)
+{
+    (void)state;
+    const struct dr_revision *revisions[] = {fixture("control.sql")};
+    struct dr_nodes nodes = build(revisions, 1);
+    struct dr_plan pg = must_compile(&nodes, PG), lite = must_compile(&nodes, LITE);
+    assert_int_equal(pg.message->revisions[0]->n_units, 5);
+    assert_int_equal(lite.message->revisions[0]->n_units, 3);
+    assert_int_equal(lite.message->revisions[0]->units[0]->n_statements, 4);
+    assert_memory_equal(pg.message->revisions[0]->digest.data,
+                        lite.message->revisions[0]->digest.data, DR_DIGEST_SIZE);
+    assert_memory_not_equal(pg.digest, lite.digest, DR_DIGEST_SIZE);
+}
+
+static void
+compile_refuses_a_revision_of_another_engine(void **state)
+{
+    (void)state;
+    struct dr_nodes nodes = chain();
+    struct dr_err err = {0};
+    struct dr_plan plan = {0};
+    assert_int_equal(dr_plan_compile("shop", LITE, &nodes, arena, &plan, &err),
+                     DR_E_REVISION_ENGINE);
+    assert_string_equal(err.message, "revision '004_reviews' is not for engine 'sqlite'");
+    assert_non_null(strstr(err.hint, "add 'sqlite'"));
+    assert_int_equal(err.line, 9);
+}
+
+struct refusal {
+    const char *up;
+    enum dr_rc rc;
+    uint32_t line, column;
+    const char *message, *hint;
+};
+
+static void
+compile_refuses_what_lint_calls_an_error(void **state)
+{
+    (void)state;
+    static const struct refusal rows[] = {
+        {"-- drover:up\nSELECT 1;\nCREATE TABEL t (id int);\n", DR_E_SQL_SYNTAX, 7, 8,
+         "syntax error at or near \"TABEL\"", ""},
+        {"-- drover:up\nCREATE TABLE t (\n  a int CHECK (order >= 1)\n);\n", DR_E_SQL_RESERVED, 7,
+         16, "syntax error at or near \"order\"", "write \"order\" in double quotes"},
+        {"-- drover:up\nCREATE INDEX CONCURRENTLY i ON t (a);\n", DR_E_SQL_TRANSACTION, 6, 1,
+         "CREATE INDEX CONCURRENTLY cannot run in a transaction", "-- drover:up transaction=off"},
+        {"-- drover:up\nVACUUM t;\n", DR_E_SQL_TRANSACTION, 6, 1,
+         "VACUUM cannot run in a transaction", "section of its own"},
+        {"-- drover:up transaction=off\nCREATE TABLE t (id int);\n", DR_E_SQL_PROBE, 6, 1,
+         "could not be proved done", "remove"},
+        {"-- drover:up transaction=off\nCREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a);\n",
+         DR_E_SQL_CONCURRENT, 6, 1, "invalid index", "remove IF NOT EXISTS"},
+        {"-- drover:up transaction=off\nCREATE INDEX CONCURRENTLY ON t (a);\n", DR_E_SQL_CONCURRENT,
+         6, 1, "needs a name", "ix_"},
+        {"-- drover:up\nLOAD 'x';\n", DR_E_SQL_FORBIDDEN, 6, 1, "LOAD cannot stand in a revision",
+         "remove"},
+        {"-- drover:preflight \"p\"\nDELETE FROM t;\n-- drover:up\nSELECT 1;\n", DR_E_SQL_FORBIDDEN,
+         6, 1, "a preflight only reads", "SELECT"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *text = dr_arena_printf(arena, "%s%s%s", HEAD, rows[i].up, DOWN);
+        const struct dr_revision *revisions[] = {parse("a.sql", text, strlen(text))};
+        struct dr_nodes nodes = build(revisions, 1);
+        struct dr_err err = {0};
+        struct dr_plan plan = {0};
+        enum dr_rc rc = dr_plan_compile("shop", PG, &nodes, arena, &plan, &err);
+        bool is_good = rc == rows[i].rc && err.line == rows[i].line &&
+                       err.column == rows[i].column &&
+                       strstr(err.message, rows[i].message) != NULL &&
+                       strstr(err.hint, rows[i].hint) != NULL && plan.message == NULL;
+        if (!is_good) {
+            print_error("%zu: got %d at %u:%u '%s' hint '%s'\n", i, (int)rc, err.line, err.column,
+                        err.message, err.hint);
+            fail();
+        }
+    }
+}
+
+static void
+a_newer_grammar_is_split_without_the_parser(void **state)
+{
+    (void)state;
+    static const char text[] = "-- drover:revision 1\n-- x\n-- Revision ID: a\n-- Engine: "
+                               "postgresql >= 16\n\n-- drover:up\n"
+                               "SELECT JSON_ARRAYAGG(x RETURNING jsonb) FROM t; SELECT 1;\n" DOWN;
+    const struct dr_revision *revisions[] = {parse("a.sql", text, sizeof text - 1)};
+    struct dr_nodes nodes = build(revisions, 1);
+    struct dr_plan plan = must_compile(&nodes, PG);
+    assert_int_equal(plan.message->revisions[0]->units[0]->n_statements, 2);
+}
+
+static void
+check_file_accepts_its_own_file_only(void **state)
+{
+    (void)state;
+    struct dr_nodes nodes = chain();
+    struct dr_plan plan = must_compile(&nodes, PG);
+    Drover__V1__PlanRevision *r = plan.message->revisions[2];
+    const struct dr_revision *file = nodes.items[2]->revision;
+    struct dr_err err = {0};
+    for (size_t i = 0; i < 3; i++) {
+        const struct dr_revision *f = nodes.items[i]->revision;
+        assert_int_equal(
+            dr_plan_check_file(plan.message->revisions[i], PG, f->bytes, f->size, &err), DR_OK);
+    }
+    char *other = dr_arena_copy(arena, file->bytes, file->size);
+    other[file->size - 2] ^= 1;
+    assert_int_equal(dr_plan_check_file(r, PG, other, file->size, &err), DR_E_PLAN_MISMATCH);
+    assert_non_null(strstr(err.message, "not the one that the plan names"));
+    assert_int_equal(dr_plan_check_file(r, PG, file->bytes, file->size - 1, &err),
+                     DR_E_PLAN_MISMATCH);
+    r->units[2]->lock_timeout_ms++;
+    assert_int_equal(dr_plan_check_file(r, PG, file->bytes, file->size, &err), DR_E_PLAN_MISMATCH);
+    assert_non_null(strstr(err.message, "a unit's digest"));
+    r->units[2]->lock_timeout_ms--;
+    r->units[2]->statements[0]->length += 10;
+    assert_int_equal(dr_plan_check_file(r, PG, file->bytes, file->size, &err), DR_E_PLAN_MISMATCH);
+    assert_non_null(strstr(err.message, "exactly one statement"));
+    r->units[2]->statements[0]->length = UINT64_MAX;
+    assert_int_equal(dr_plan_check_file(r, PG, file->bytes, file->size, &err), DR_E_PLAN_MISMATCH);
+    assert_non_null(strstr(err.message, "outside of the file"));
+}
+
+static void
+compare_names_the_first_unit_that_differs(void **state)
+{
+    (void)state;
+    struct dr_nodes nodes = chain();
+    struct dr_plan mine = must_compile(&nodes, PG), theirs = must_compile(&nodes, PG);
+    struct dr_err err = {0};
+    theirs.message->revisions[1]->units[1]->digest.data[0] ^= 1;
+    assert_int_equal(dr_plan_compare(&mine, theirs.message, &err), DR_E_PLAN_MISMATCH);
+    assert_non_null(strstr(err.message, "revision '004_reviews': unit 2"));
+    assert_non_null(strstr(err.hint, "do not approve"));
+    theirs.message->revisions[1]->units[1]->digest.data[0] ^= 1;
+    assert_int_equal(dr_plan_compare(&mine, theirs.message, &err), DR_OK);
+    theirs.message->n_revisions--;
+    assert_int_equal(dr_plan_compare(&mine, theirs.message, &err), DR_E_PLAN_MISMATCH);
+    char compiler[] = "drover-plan/0";
+    theirs.message->compiler = compiler;
+    assert_int_equal(dr_plan_compare(&mine, theirs.message, &err), DR_E_PLAN_MISMATCH);
+    assert_non_null(strstr(err.message, "compiled by 'drover-plan/0'"));
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(compile_gives_the_same_bytes_each_time),
+        TEST(digests_are_those_of_every_release),
+        TEST(units_carry_options_statements_and_probes),
+        TEST(unit_sql_is_the_files_bytes),
+        TEST(sections_of_the_other_engine_are_left_out),
+        TEST(compile_refuses_a_revision_of_another_engine),
+        TEST(compile_refuses_what_lint_calls_an_error),
+        TEST(a_newer_grammar_is_split_without_the_parser),
+        TEST(check_file_accepts_its_own_file_only),
+        TEST(compare_names_the_first_unit_that_differs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
