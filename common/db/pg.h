@@ -62,6 +62,9 @@ bool dr_pg_is_alive(const struct dr_pg *pg);
 // lock).
 bool dr_pg_still_there(struct dr_pg *pg);
 
+// As the start-up said, e.g. 150020; 0 when lost.
+int dr_pg_server_version(const struct dr_pg *pg);
+
 struct dr_pg_info {
     int server_version;           // 150020
     char server_version_text[32]; // "15.20"

@@ -28,6 +28,12 @@ is_on(const char *setting)
     return setting != NULL && strcmp(setting, "on") == 0;
 }
 
+int
+dr_pg_server_version(const struct dr_pg *pg)
+{
+    return PQserverVersion(pg->conn);
+}
+
 enum dr_rc
 dr_pg_inspect(struct dr_pg *pg, const struct dr_db_wait *wait, struct dr_pg_info *out,
               struct dr_err *err)

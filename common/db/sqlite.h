@@ -101,6 +101,8 @@ dr_sqlite_script(struct dr_sqlite *db, const char *sql, struct dr_err *err);
 // after DR_E_DB_LOST or DR_E_DB_FULL ask dr_sqlite_in_transaction. Rollback never fails.
 DR_MUST_CHECK enum dr_rc
 dr_sqlite_begin(struct dr_sqlite *db, struct dr_err *err); // BEGIN IMMEDIATE
+// BEGIN for reading: the file is seen as it is at the first query.
+DR_MUST_CHECK enum dr_rc dr_sqlite_begin_read(struct dr_sqlite *db, struct dr_err *err);
 DR_MUST_CHECK enum dr_rc dr_sqlite_commit(struct dr_sqlite *db, struct dr_err *err);
 void dr_sqlite_rollback(struct dr_sqlite *db);
 bool dr_sqlite_in_transaction(struct dr_sqlite *db);

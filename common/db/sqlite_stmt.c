@@ -78,6 +78,10 @@ compile(struct dr_sqlite *db, const char *sql, size_t len, unsigned flags,
     if (memchr(sql, '\0', len) != NULL) {
         rc = dr_err_set(err, DR_E_DB_STATEMENT, "the statement has a NUL byte");
     }
+    if (rc == DR_OK && db->guard == DR_SQLITE_READ && sqlite3_stmt_readonly(handle) == 0) {
+        rc = dr_err_set(err, DR_E_DB_DENIED,
+                        "a statement that changes something is not allowed here");
+    }
     rc = rc != DR_OK ? rc : check_hidden_names(db, sql, len, err);
     rc = rc != DR_OK ? rc : check_tail(db, tail, sql + len, err);
     if (rc != DR_OK) {
@@ -179,6 +183,12 @@ enum dr_rc
 dr_sqlite_begin(struct dr_sqlite *db, struct dr_err *err)
 {
     return run_own(db, "BEGIN IMMEDIATE", err);
+}
+
+enum dr_rc
+dr_sqlite_begin_read(struct dr_sqlite *db, struct dr_err *err)
+{
+    return run_own(db, "BEGIN", err);
 }
 
 enum dr_rc
