@@ -221,5 +221,5 @@ enum dr_rc
 dr_directory_proof(const struct dr_directory *directory, const struct dr_fleet_entry *entry,
                    struct dr_arena *arena, Drover__V1__ProvenEntry **out, struct dr_err *err)
 {
-    return dr_fleet_proof(arena, directory->leaves, &directory->tree, entry->index, out, err);
+    return dr_proven_make(arena, &directory->tree, entry->leaf, entry->index, out, err);
 }

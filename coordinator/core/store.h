@@ -134,8 +134,8 @@ struct dr_store_ops {
     enum dr_rc (*blob_read)(struct dr_store *store, const uint8_t sha256[32],
                             struct dr_arena *arena, struct dr_bytes *out, struct dr_err *err);
 
-    // Submitted revisions by digest, in the order of their arrival; `body` is a packed
-    // SubmittedRevision.
+    // Submitted revisions, in the order of their arrival; `body` is a packed SubmittedRevision. A
+    // put takes the place of the one with the same id.
     enum dr_rc (*revision_put)(struct dr_store *store, const uint8_t digest[32], const char *id,
                                struct dr_bytes body, struct dr_err *err);
     enum dr_rc (*revision_list)(struct dr_store *store, dr_store_bytes_fn row, void *user,
@@ -155,7 +155,7 @@ struct dr_store_ops {
     // Pushes after `after_seq`, ascending.
     enum dr_rc (*push_list)(struct dr_store *store, const char *agent, uint64_t after_seq,
                             uint32_t limit, dr_store_push_fn row, void *user, struct dr_err *err);
-    // Drops all up to and with `seq`, and never gives out a number up to it again.
+    // Drops all up to and with `seq`.
     enum dr_rc (*push_ack)(struct dr_store *store, const char *agent, uint64_t seq,
                            struct dr_err *err);
     enum dr_rc (*push_drop)(struct dr_store *store, const char *agent, const char *key,

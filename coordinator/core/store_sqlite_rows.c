@@ -44,6 +44,9 @@ dr_store_sqlite_revision_put(struct dr_store *store, const uint8_t *digest, cons
 {
     struct dr_sqlite_stmt *stmt;
 
+    DR_TRY(dr_store_sqlite_stmt(store, DR_SQL_REVISION_DROP, &stmt, err));
+    dr_sqlite_bind_text(stmt, 1, id);
+    DR_TRY(dr_sqlite_finish(stmt, err));
     DR_TRY(dr_store_sqlite_stmt(store, DR_SQL_REVISION_PUT, &stmt, err));
     dr_sqlite_bind_blob(stmt, 1, digest, 32);
     dr_sqlite_bind_text(stmt, 2, id);
@@ -186,7 +189,6 @@ dr_store_sqlite_push_ack(struct dr_store *store, const char *agent, uint64_t seq
 {
     struct dr_sqlite_stmt *stmt;
 
-    DR_TRY(raise_seq(store, agent, seq, err));
     DR_TRY(dr_store_sqlite_stmt(store, DR_SQL_PUSH_ACK, &stmt, err));
     dr_sqlite_bind_text(stmt, 1, agent);
     dr_sqlite_bind_int(stmt, 2, (int64_t)seq);

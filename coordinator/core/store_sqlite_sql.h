@@ -37,6 +37,7 @@ DR_SQL(DOCUMENT_TARGET, "SELECT " DR_DOCUMENT_COLUMNS " FROM document INDEXED BY
 
 DR_SQL(REVISION_PUT, "INSERT INTO revision (digest, id, body) VALUES (?1, ?2, ?3)"
                      " ON CONFLICT (digest) DO UPDATE SET body = ?3")
+DR_SQL(REVISION_DROP, "DELETE FROM revision WHERE id = ?1")
 DR_SQL(REVISION_LIST, "SELECT id, body FROM revision ORDER BY position")
 
 DR_SQL(ROLLOUT_PUT, "INSERT INTO rollout (number, id, is_open, body) VALUES (?1, ?2, ?3, ?4)"

@@ -300,10 +300,6 @@ pushes_are_kept_until_acknowledged_and_numbers_are_never_reused(void **state)
     assert_int_equal(
         f->store->ops->push_add(f->store, "stg", 2, NULL, id, text("y"), &seq, &f->err), DR_OK);
     assert_int_equal(seq, 4);
-    assert_int_equal(f->store->ops->push_ack(f->store, "stg", 90, &f->err), DR_OK);
-    assert_int_equal(
-        f->store->ops->push_add(f->store, "stg", 2, NULL, id, text("z"), &seq, &f->err), DR_OK);
-    assert_int_equal(seq, 91);
 }
 
 static void

@@ -1,0 +1,197 @@
+// Service Agent: the mailbox of pushes, attestations, progress.
+#include "base/clock.h"
+#include "base/log.h"
+#include "coordinator/core/api.h"
+#include "coordinator/core/documents.h"
+#include "coordinator/core/push.h"
+#include "coordinator/core/schedule.h"
+#include "coordinator/core/watch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PROGRESS_LEAST_MS 200
+
+static struct dr_agent *
+caller_agent(struct dr_core *core, struct dr_call *call, enum dr_rc *rc, struct dr_err *err)
+{
+    struct dr_agent *agent = dr_core_agent(core, dr_call_caller(call)->name);
+
+    if (agent == NULL) {
+        *rc = dr_err_set(err, DR_E_NOMEM, "out of memory");
+        return NULL;
+    }
+    agent->last_seen = dr_now_unix_s();
+    return agent;
+}
+
+static void
+watch_gone(struct dr_call *call, void *user)
+{
+    struct dr_agent *agent = user;
+
+    if (agent->watch == call) {
+        agent->watch = NULL;
+        agent->away_ms = dr_monotonic_ms();
+        dr_log(DR_LOG_INFO, "agent away", "agent", agent->name, NULL);
+    }
+}
+
+static void
+watch_room(struct dr_call *call, void *user)
+{
+    struct dr_agent *agent = user;
+
+    (void)call;
+    agent->has_mail = true;
+}
+
+static void
+copy_plain(char *out, size_t size, const char *text)
+{
+    (void)snprintf(out, size, "%s", dr_utf8_plain(text, strlen(text), NULL) ? text : "?");
+}
+
+void
+dr_api_agent_watch(struct dr_call *call, const ProtobufCMessage *message, void *user)
+{
+    struct dr_core *core = user;
+    const Drover__V1__AgentHello *hello = (const Drover__V1__AgentHello *)(const void *)message;
+    struct dr_err err = {0};
+    enum dr_rc rc = dr_core_begin(core, &err);
+    struct dr_agent *agent = caller_agent(core, call, &rc, &err);
+
+    if (rc == DR_OK) {
+        rc = dr_schedule_agent_back(core, agent->name, hello->after_seq == 0, &err);
+    }
+    rc = dr_core_end(core, rc, &err);
+    if (rc != DR_OK) {
+        dr_core_fail(core, call, &err);
+        return;
+    }
+    if (agent->watch != NULL) {
+        struct dr_call *older = agent->watch;
+
+        agent->watch = NULL;
+        dr_call_end(older);
+    }
+    agent->watch = call;
+    agent->sent_seq = 0; // what was acknowledged is gone; the agent knows the rest by its ids
+    agent->has_mail = true;
+    copy_plain(agent->version, sizeof agent->version, hello->version);
+    copy_plain(agent->host, sizeof agent->host, hello->host);
+    (void)snprintf(agent->address, sizeof agent->address, "%s", dr_call_address(call));
+    dr_call_on_gone(call, watch_gone, agent);
+    dr_call_on_room(call, watch_room, agent);
+    dr_log(DR_LOG_INFO, "agent connected", "agent", agent->name, "address", agent->address,
+           "version", agent->version, NULL);
+}
+
+void
+dr_api_agent_ack(struct dr_call *call, const ProtobufCMessage *message, void *user)
+{
+    struct dr_core *core = user;
+    const Drover__V1__AckRequest *request = (const Drover__V1__AckRequest *)(const void *)message;
+    Drover__V1__Empty reply = DROVER__V1__EMPTY__INIT;
+    struct dr_err err = {0};
+    enum dr_rc rc = dr_core_begin(core, &err);
+    const struct dr_agent *agent = caller_agent(core, call, &rc, &err);
+
+    if (rc == DR_OK) {
+        rc = core->store->ops->push_ack(core->store, agent->name, request->seq, &err);
+    }
+    dr_core_answer(core, call, rc, &reply.base, &err);
+}
+
+void
+dr_api_agent_attest(struct dr_call *call, const ProtobufCMessage *message, void *user)
+{
+    struct dr_core *core = user;
+    Drover__V1__PutDocumentReply put = DROVER__V1__PUT_DOCUMENT_REPLY__INIT;
+    Drover__V1__AttestReply reply = DROVER__V1__ATTEST_REPLY__INIT;
+    struct dr_err err = {0};
+    enum dr_rc rc = dr_core_begin(core, &err);
+    const struct dr_agent *agent = caller_agent(core, call, &rc, &err);
+    const Drover__V1__Document *document = (const Drover__V1__Document *)(const void *)message;
+
+    if (rc == DR_OK) {
+        struct dr_envelope envelope;
+        struct dr_bytes wire = {document->envelope.data, document->envelope.len};
+
+        rc = dr_envelope_parse(wire, DR_TYPE_ATTESTATION, &envelope, &err);
+    }
+    if (rc == DR_OK) {
+        rc = dr_documents_put(core, document, agent->name, dr_call_arena(call), &put, &err);
+    }
+    reply.is_new = put.is_new;
+    bool is_alarm = rc == DR_E_COUNTER_REUSED;
+    if (is_alarm) {
+        dr_api_alarm(core, call, &err);
+    }
+    dr_core_answer(core, call, rc, &reply.base, &err);
+}
+
+// --------------------------------------------------------------------------------------------------------------
+// progress
+
+static void
+keep_progress(struct dr_rollout_target *target, const Drover__V1__Progress *progress,
+              int64_t now_ms)
+{
+    uint8_t bytes[8192];
+    size_t len = drover__v1__progress__get_packed_size(progress);
+
+    if (len > sizeof bytes) {
+        return;
+    }
+    drover__v1__progress__pack(progress, bytes);
+    Drover__V1__Progress *copy = drover__v1__progress__unpack(NULL, len, bytes);
+    if (copy != NULL) {
+        if (target->progress != NULL) {
+            drover__v1__progress__free_unpacked(target->progress, NULL);
+        }
+        target->progress = copy;
+        target->has_progress = true;
+        target->progress_ms = now_ms;
+    }
+}
+
+static enum dr_rc
+report(struct dr_core *core, const char *agent, const Drover__V1__Progress *progress,
+       struct dr_err *err)
+{
+    struct dr_rollout *rollout = dr_core_rollout(core, progress->rollout);
+    struct dr_rollout_stage *stage = NULL;
+    struct dr_rollout_target *target =
+        rollout != NULL ? dr_rollout_find(rollout, progress->target, &stage) : NULL;
+    int64_t now_ms = dr_monotonic_ms();
+
+    if (target == NULL || strcmp(target->agent, agent) != 0) {
+        return dr_err_set(err, DR_E_NOT_FOUND,
+                          "rollout '%.20s' has no target '%.130s' of agent '%s'", progress->rollout,
+                          progress->target, agent);
+    }
+    if (!target->has_progress || now_ms - target->progress_ms >= PROGRESS_LEAST_MS) {
+        keep_progress(target, progress, now_ms);
+        dr_watch_progress(core, rollout->id);
+    }
+    if (target->state != DR_TARGET_SENT && target->state != DR_TARGET_UNREACHABLE) {
+        return DR_OK;
+    }
+    return dr_schedule_event(core, rollout, stage, target, DR_EVENT_PROGRESS, false, NULL, err);
+}
+
+void
+dr_api_agent_report(struct dr_call *call, const ProtobufCMessage *message, void *user)
+{
+    struct dr_core *core = user;
+    Drover__V1__Empty reply = DROVER__V1__EMPTY__INIT;
+    struct dr_err err = {0};
+    enum dr_rc rc = dr_core_begin(core, &err);
+    const struct dr_agent *agent = caller_agent(core, call, &rc, &err);
+
+    if (rc == DR_OK) {
+        rc = report(core, agent->name, (const Drover__V1__Progress *)(const void *)message, &err);
+    }
+    dr_core_answer(core, call, rc, &reply.base, &err);
+}

@@ -1,0 +1,264 @@
+// Evidence: gathers envelopes from the store, lets common/trust verify and judge them.
+#include "coordinator/core/evidence.h"
+
+#include "base/clock.h"
+#include "trust/strict.h"
+#include "trust/try.h"
+
+#include <string.h>
+
+#define WIRES_MAX 2000u
+
+struct wires {
+    struct dr_arena *arena;
+    ProtobufCBinaryData list[WIRES_MAX];
+    size_t n;
+};
+
+static enum dr_rc
+take_row(void *user, const struct dr_store_document *row, struct dr_err *err)
+{
+    struct wires *wires = user;
+    uint8_t *copy = dr_arena_copy(wires->arena, row->envelope.data, row->envelope.len);
+
+    if (copy == NULL) {
+        return dr_err_set(err, DR_E_LIMIT, "there is too much evidence for this request");
+    }
+    if (wires->n < WIRES_MAX) {
+        wires->list[wires->n++] = dr_data(copy, row->envelope.len);
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+take_latest(struct dr_core *core, struct wires *wires, const char *target,
+            Drover__V1__AttestationKind kind, struct dr_err *err)
+{
+    struct dr_store_document row;
+    struct dr_err ignored = {0};
+    enum dr_rc rc = core->store->ops->document_latest(core->store, target, (uint32_t)kind,
+                                                      wires->arena, &row, &ignored);
+
+    if (rc == DR_E_NOT_FOUND) {
+        return DR_OK;
+    }
+    if (rc != DR_OK) {
+        *err = ignored;
+        return rc;
+    }
+    return take_row(wires, &row, err);
+}
+
+// The latest of a kind for every target of an environment.
+static enum dr_rc
+take_latest_all(struct dr_core *core, struct wires *wires, const char *environment,
+                Drover__V1__AttestationKind kind, struct dr_err *err)
+{
+    for (size_t i = 0; i < core->trust->n_entries; i++) {
+        const Drover__V1__Target *target = core->trust->entries[i].msg->target;
+
+        if (target != NULL && strcmp(target->environment, environment) == 0) {
+            DR_TRY(take_latest(core, wires, target->name, kind, err));
+        }
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+take_environment(struct dr_core *core, struct wires *wires, const char *environment,
+                 struct dr_err *err)
+{
+    const struct dr_store_filter filter = {.kind = DR_TYPE_ATTESTATION,
+                                           .environment = environment,
+                                           .subkinds =
+                                               1u << DROVER__V1__ATTESTATION_KIND__APPLIED |
+                                               1u << DROVER__V1__ATTESTATION_KIND__REVERTED |
+                                               1u << DROVER__V1__ATTESTATION_KIND__REHEARSED,
+                                           .newest_first = true,
+                                           .limit = DR_EVIDENCE_PER_ENVIRONMENT};
+
+    DR_TRY(core->store->ops->document_list(core->store, &filter, take_row, wires, err));
+    return take_latest_all(core, wires, environment, DROVER__V1__ATTESTATION_KIND__STATE, err);
+}
+
+// Was this environment already named by an earlier gate?
+static bool
+is_repeated(const Drover__V1__Environment *policy, size_t i)
+{
+    for (size_t k = 0; k < i; k++) {
+        if (strcmp(policy->gates[k]->from_environment, policy->gates[i]->from_environment) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum dr_rc
+load_attestations(struct dr_core *core, struct dr_arena *arena,
+                  const Drover__V1__Environment *policy, struct dr_evidence *out,
+                  struct dr_err *err)
+{
+    struct wires *wires = dr_arena_alloc(arena, sizeof *wires);
+
+    if (wires == NULL) {
+        return dr_err_set(err, DR_E_LIMIT, "there is too much evidence for this request");
+    }
+    wires->arena = arena;
+    DR_TRY(take_latest_all(core, wires, policy->name, DROVER__V1__ATTESTATION_KIND__BACKUP, err));
+    for (size_t i = 0; i < policy->n_gates; i++) {
+        if (policy->gates[i]->from_environment[0] != '\0' && !is_repeated(policy, i)) {
+            DR_TRY(take_environment(core, wires, policy->gates[i]->from_environment, err));
+        }
+    }
+    return dr_gate_load_evidence(arena, &core->trust->fleet, core->trust->entries,
+                                 core->trust->n_entries, wires->list, wires->n, true,
+                                 &out->attestations, &out->n_attestations, err);
+}
+
+static enum dr_rc
+load_signoffs(struct dr_core *core, struct dr_arena *arena, const char *environment,
+              struct dr_evidence *out, struct dr_err *err)
+{
+    struct wires *wires = dr_arena_alloc(arena, sizeof *wires);
+    const struct dr_store_filter filter = {.kind = DR_TYPE_SIGNOFF,
+                                           .environment = environment,
+                                           .only_complete = true,
+                                           .newest_first = true,
+                                           .limit = DR_EVIDENCE_PER_ENVIRONMENT};
+
+    if (wires == NULL) {
+        return dr_err_set(err, DR_E_LIMIT, "there is too much evidence for this request");
+    }
+    wires->arena = arena;
+    DR_TRY(core->store->ops->document_list(core->store, &filter, take_row, wires, err));
+    return dr_gate_load_signoffs(arena, &core->trust->root, environment, wires->list, wires->n,
+                                 true, &out->signoffs, &out->n_signoffs, err);
+}
+
+enum dr_rc
+dr_evidence_load(struct dr_core *core, struct dr_arena *arena, const char *environment,
+                 struct dr_evidence *out, struct dr_err *err)
+{
+    const struct dr_fleet_entry *policy = dr_directory_environment(core->directory, environment);
+    struct dr_evidence evidence = {0};
+
+    if (policy == NULL || core->trust->fleet.msg == NULL) {
+        return dr_err_set(err, DR_E_NO_FLEET, "the fleet has no environment '%.64s'", environment);
+    }
+    DR_TRY(load_attestations(core, arena, policy->msg->environment, &evidence, err));
+    DR_TRY(load_signoffs(core, arena, environment, &evidence, err));
+    *out = evidence;
+    return DR_OK;
+}
+
+// The READY that is open, decoded; NULL when there is none.
+static const Drover__V1__Attestation *
+open_ready(struct dr_core *core, struct dr_arena *arena, const struct dr_rollout_target *target)
+{
+    struct dr_store_document row;
+    struct dr_attestation ready;
+
+    if (!target->has_ready ||
+        core->store->ops->document_get(core->store, target->ready, arena, &row, NULL) != DR_OK ||
+        dr_attest_decode(arena, row.envelope, false, &ready, NULL) != DR_OK) {
+        return NULL;
+    }
+    return ready.msg;
+}
+
+enum dr_rc
+dr_evidence_gates(struct dr_core *core, struct dr_arena *arena, const struct dr_evidence *evidence,
+                  const struct dr_rollout *rollout, const struct dr_rollout_stage *stage,
+                  const struct dr_rollout_target *target, const Drover__V1__Approval *approval,
+                  struct dr_gate_result **out, size_t *out_n, struct dr_err *err)
+{
+    const struct dr_rollout_plan *plan = dr_rollout_plan(rollout, target->engine);
+    struct dr_gate_input input = {.policy =
+                                      dr_directory_environment(core->directory, stage->environment),
+                                  .chain = &core->trust->chain,
+                                  .mode = stage->mode,
+                                  .target = target->name,
+                                  .ready = open_ready(core, arena, target),
+                                  .evidence = evidence->attestations,
+                                  .n_evidence = evidence->n_attestations,
+                                  .signoffs = evidence->signoffs,
+                                  .n_signoffs = evidence->n_signoffs,
+                                  .approval = approval,
+                                  .now = dr_now_unix_s()};
+
+    if (plan == NULL || input.policy == NULL || core->trust->chain.msg == NULL) {
+        return dr_err_set(err, DR_E_NO_FLEET,
+                          "fleet or chain no longer hold what rollout '%s' needs", rollout->id);
+    }
+    input.plan_sha256 = plan->sha256;
+    DR_TRY(dr_core_plan(core, plan->sha256, &input.plan, err));
+    return dr_gate_evaluate(arena, &input, out, out_n, err);
+}
+
+// -------------------------------------------------------------------------------------------------------------
+// finished
+
+// The newest signed word about the target's heads.
+static bool
+newest_heads(struct dr_core *core, struct dr_arena *arena, const char *target,
+             struct dr_attestation *out)
+{
+    const struct dr_store_filter filter = {.kind = DR_TYPE_ATTESTATION,
+                                           .target = target,
+                                           .subkinds =
+                                               1u << DROVER__V1__ATTESTATION_KIND__STATE |
+                                               1u << DROVER__V1__ATTESTATION_KIND__APPLIED |
+                                               1u << DROVER__V1__ATTESTATION_KIND__REVERTED |
+                                               1u << DROVER__V1__ATTESTATION_KIND__READY,
+                                           .newest_first = true,
+                                           .limit = 1};
+    struct wires *wires = dr_arena_alloc(arena, sizeof *wires);
+
+    if (wires == NULL) {
+        return false;
+    }
+    wires->arena = arena;
+    return core->store->ops->document_list(core->store, &filter, take_row, wires, NULL) == DR_OK &&
+           wires->n == 1 &&
+           dr_attest_decode(arena, (struct dr_bytes){wires->list[0].data, wires->list[0].len},
+                            false, out, NULL) == DR_OK;
+}
+
+static bool
+is_done(struct dr_core *core, struct dr_arena *arena, const struct dr_rollout *rollout,
+        const struct dr_rollout_stage *stage, const struct dr_rollout_target *target)
+{
+    const struct dr_rollout_plan *chosen = dr_rollout_plan(rollout, target->engine);
+    const Drover__V1__Plan *plan;
+    struct dr_attestation newest;
+    bool *applied;
+    bool is_down = stage->mode == DROVER__V1__MODE__DOWN;
+
+    if (chosen == NULL || dr_core_plan(core, chosen->sha256, &plan, NULL) != DR_OK ||
+        !newest_heads(core, arena, target->name, &newest) ||
+        dr_chain_applied(arena, &core->trust->chain, newest.msg->heads, newest.msg->n_heads,
+                         &applied, NULL) != DR_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < plan->n_revisions; i++) {
+        size_t position = dr_chain_position(&core->trust->chain, plan->revisions[i]->digest.data);
+
+        if (position >= core->trust->chain.msg->n_entries || applied[position] == is_down) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+dr_evidence_is_done(struct dr_core *core, const struct dr_rollout *rollout,
+                    const struct dr_rollout_stage *stage, const struct dr_rollout_target *target)
+{
+    struct dr_arena *arena = dr_arena_new(64u << 20);
+    bool done = arena != NULL && core->trust->chain.msg != NULL &&
+                (stage->mode == DROVER__V1__MODE__UP || stage->mode == DROVER__V1__MODE__DOWN) &&
+                is_done(core, arena, rollout, stage, target);
+
+    dr_arena_free(&arena);
+    return done;
+}

@@ -1,0 +1,272 @@
+// Push: bodies of pushes, and the agent's stream.
+#include "coordinator/core/push.h"
+
+#include "base/log.h"
+#include "coordinator/core/evidence.h"
+#include "trust/attest.h"
+#include "trust/strict.h"
+#include "trust/try.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PUMP_AT_ONCE 32u
+#define KEY_MAX      (DR_TARGET_NAME_MAX + 16)
+
+static enum dr_rc
+add(struct dr_core *core, const char *agent, Drover__V1__PushKind kind, const char *key,
+    struct dr_bytes body, struct dr_err *err)
+{
+    uint8_t id[16];
+    uint64_t seq;
+
+    dr_random(id, sizeof id);
+    DR_TRY(
+        core->store->ops->push_add(core->store, agent, (uint32_t)kind, key, id, body, &seq, err));
+    struct dr_agent *connected = dr_core_agent(core, agent);
+    if (connected == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    connected->has_mail = true;
+    return DR_OK;
+}
+
+// protobuf-c has no const; messages built here are only packed
+static char *
+lend(const char *text)
+{
+    union {
+        const char *from;
+        char *to;
+    } u = {text};
+
+    return u.to;
+}
+
+// The body is made when it is sent: it is the newest then.
+enum dr_rc
+dr_push_trust(struct dr_core *core, const char *agent, struct dr_err *err)
+{
+    return add(core, agent, DROVER__V1__PUSH_KIND__PUSH_TRUST, "trust", (struct dr_bytes){0}, err);
+}
+
+enum dr_rc
+dr_push_trust_all(struct dr_core *core, struct dr_err *err)
+{
+    for (size_t i = 0; i < dr_directory_agent_count(core->directory); i++) {
+        DR_TRY(dr_push_trust(core, dr_directory_agent_at(core->directory, i)->name, err));
+    }
+    return DR_OK;
+}
+
+static bool
+has_backup_gate(struct dr_core *core, const char *environment)
+{
+    const struct dr_fleet_entry *policy = dr_directory_environment(core->directory, environment);
+
+    for (size_t i = 0; policy != NULL && i < policy->msg->environment->n_gates; i++) {
+        if (policy->msg->environment->gates[i]->kind == DROVER__V1__GATE_KIND__GATE_BACKUP) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum dr_rc
+dr_push_prepare(struct dr_core *core, const struct dr_rollout *rollout,
+                const struct dr_rollout_stage *stage, const struct dr_rollout_target *target,
+                struct dr_err *err)
+{
+    const struct dr_rollout_plan *plan = dr_rollout_plan(rollout, target->engine);
+    Drover__V1__Prepare message;
+    char key[KEY_MAX];
+    uint8_t bytes[512];
+
+    if (plan == NULL) {
+        return dr_err_set(err, DR_E_INTERNAL, "rollout '%s' has no plan for '%s'", rollout->id,
+                          target->name);
+    }
+    drover__v1__prepare__init(&message);
+    message.rollout = lend(rollout->id);
+    message.target = lend(target->name);
+    message.plan_sha256 = dr_data(plan->sha256, 32);
+    message.mode = stage->mode;
+    message.with_backup = has_backup_gate(core, stage->environment);
+    size_t len = drover__v1__prepare__get_packed_size(&message);
+    if (len > sizeof bytes) {
+        return dr_err_set(err, DR_E_INTERNAL, "a PREPARE is too large");
+    }
+    drover__v1__prepare__pack(&message, bytes);
+    (void)snprintf(key, sizeof key, "prepare %s", target->name);
+    return add(core, target->agent, DROVER__V1__PUSH_KIND__PUSH_PREPARE, key,
+               (struct dr_bytes){bytes, len}, err);
+}
+
+enum dr_rc
+dr_push_order(struct dr_core *core, const char *rollout, const struct dr_rollout_target *target,
+              const char *order, struct dr_err *err)
+{
+    Drover__V1__Order message;
+    char key[KEY_MAX];
+    uint8_t bytes[512];
+
+    if (strcmp(order, "cancel") == 0) {
+        (void)snprintf(key, sizeof key, "prepare %s", target->name);
+        DR_TRY(core->store->ops->push_drop(core->store, target->agent, key, err));
+        (void)snprintf(key, sizeof key, "bundle %s", target->name);
+        DR_TRY(core->store->ops->push_drop(core->store, target->agent, key, err));
+    }
+    drover__v1__order__init(&message);
+    message.rollout = lend(rollout);
+    message.target = lend(target->name);
+    message.order = lend(order);
+    size_t len = drover__v1__order__get_packed_size(&message);
+    if (len > sizeof bytes) {
+        return dr_err_set(err, DR_E_INTERNAL, "an order is too large");
+    }
+    drover__v1__order__pack(&message, bytes);
+    (void)snprintf(key, sizeof key, "%.8s %s", order, target->name);
+    return add(core, target->agent, DROVER__V1__PUSH_KIND__PUSH_ORDER, key,
+               (struct dr_bytes){bytes, len}, err);
+}
+
+enum dr_rc
+dr_push_signoff(struct dr_core *core, const char *environment, const uint8_t sha256[32],
+                struct dr_bytes envelope, struct dr_err *err)
+{
+    char key[80] = "signoff ";
+
+    dr_hex(key + strlen("signoff "), sha256, 32);
+    for (size_t i = 0; i < dr_directory_agent_count(core->directory); i++) {
+        const struct dr_directory_agent *agent = dr_directory_agent_at(core->directory, i);
+
+        if (environment[0] == '\0' || strcmp(environment, agent->environment) == 0) {
+            DR_TRY(add(core, agent->name, DROVER__V1__PUSH_KIND__PUSH_SIGNOFF, key, envelope, err));
+        }
+    }
+    return DR_OK;
+}
+
+// ----------------------------------------------------------------------------------------------------------------
+// trust
+
+static enum dr_rc
+add_entry(struct dr_core *core, const struct dr_fleet_entry *entry, struct dr_arena *arena,
+          Drover__V1__ProvenEntry **list, size_t *n, struct dr_err *err)
+{
+    if (entry == NULL) {
+        return DR_OK;
+    }
+    DR_TRY(dr_directory_proof(core->directory, entry, arena, &list[*n], err));
+    ++*n;
+    return DR_OK;
+}
+
+enum dr_rc
+dr_push_trust_update(struct dr_core *core, const char *agent, struct dr_arena *arena,
+                     Drover__V1__TrustUpdate **out, struct dr_err *err)
+{
+    const struct dr_directory_agent *who = dr_directory_agent(core->directory, agent);
+    Drover__V1__TrustUpdate *update = NULL;
+
+    DR_TRY(dr_trust_store_export(core->trust_store, arena, &update, err));
+    update->entries = NULL;
+    update->n_entries = 0;
+    if (core->trust->fleet.msg == NULL || who == NULL) {
+        update->fleet = (ProtobufCBinaryData){0};
+    } else {
+        update->entries = dr_arena_array(arena, who->n_targets + 1, sizeof *update->entries);
+        if (update->entries == NULL) {
+            return dr_err_set(err, DR_E_LIMIT, "too many targets for one update");
+        }
+        for (size_t i = 0; i < who->n_targets; i++) {
+            DR_TRY(
+                add_entry(core, who->targets[i], arena, update->entries, &update->n_entries, err));
+        }
+        DR_TRY(add_entry(core, dr_directory_environment(core->directory, who->environment), arena,
+                         update->entries, &update->n_entries, err));
+    }
+    *out = update;
+    return DR_OK;
+}
+
+// ------------------------------------------------------------------------------------------------------------------
+// pump
+
+struct pump {
+    struct dr_core *core;
+    struct dr_agent *agent;
+    Drover__V1__Push *pushes[PUMP_AT_ONCE];
+    size_t n;
+    struct dr_arena *arena;
+};
+
+static enum dr_rc
+take_push(void *user, const struct dr_store_push *row, struct dr_err *err)
+{
+    struct pump *pump = user;
+    Drover__V1__Push *push = dr_arena_alloc(pump->arena, sizeof *push);
+    uint8_t *body = dr_arena_copy(pump->arena, row->body.data, row->body.len);
+    uint8_t *id = dr_arena_copy(pump->arena, row->id, 16);
+
+    if (push == NULL || body == NULL || id == NULL) {
+        return dr_err_set(err, DR_E_LIMIT, "too much to push at once");
+    }
+    drover__v1__push__init(push);
+    push->seq = row->seq;
+    push->kind = (Drover__V1__PushKind)row->kind;
+    push->id = dr_data(id, 16);
+    push->body = dr_data(body, row->body.len);
+    pump->pushes[pump->n++] = push;
+    return DR_OK;
+}
+
+static enum dr_rc
+fill_trust(struct pump *pump, Drover__V1__Push *push, struct dr_err *err)
+{
+    Drover__V1__TrustUpdate *update;
+
+    DR_TRY(dr_push_trust_update(pump->core, pump->agent->name, pump->arena, &update, err));
+    size_t len = drover__v1__trust_update__get_packed_size(update);
+    uint8_t *bytes = dr_arena_alloc(pump->arena, len);
+    if (bytes == NULL) {
+        return dr_err_set(err, DR_E_LIMIT, "an update of %zu bytes is too large", len);
+    }
+    drover__v1__trust_update__pack(update, bytes);
+    push->body = dr_data(bytes, len);
+    return DR_OK;
+}
+
+void
+dr_push_pump(struct dr_core *core, struct dr_agent *agent)
+{
+    struct pump pump = {.core = core, .agent = agent, .arena = dr_arena_new(DR_REPLY_MEMORY_MAX)};
+    uint32_t room = dr_call_room(agent->watch);
+    struct dr_err err = {0};
+    enum dr_rc rc = DR_OK;
+
+    room = room > PUMP_AT_ONCE ? PUMP_AT_ONCE : room;
+    if (room > 0) {
+        rc = pump.arena == NULL
+                 ? dr_err_set(&err, DR_E_NOMEM, "out of memory")
+                 : core->store->ops->push_list(core->store, agent->name, agent->sent_seq, room,
+                                               take_push, &pump, &err);
+        agent->has_mail = pump.n == room;
+    }
+    for (size_t i = 0; rc == DR_OK && i < pump.n; i++) {
+        if (pump.pushes[i]->kind == DROVER__V1__PUSH_KIND__PUSH_TRUST) {
+            rc = fill_trust(&pump, pump.pushes[i], &err);
+        }
+        if (rc == DR_OK) {
+            rc = dr_call_send(agent->watch, &pump.pushes[i]->base, &err);
+        }
+        if (rc == DR_OK) {
+            agent->sent_seq = pump.pushes[i]->seq;
+        }
+    }
+    if (rc != DR_OK) {
+        agent->has_mail = false; // its next connection begins again
+        dr_log_err(DR_LOG_WARN, "a push cannot be sent", &err);
+    }
+    dr_arena_free(&pump.arena);
+}

@@ -1,0 +1,279 @@
+// Schedule: events in, table rows applied, pushes out.
+#include "coordinator/core/schedule.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "coordinator/core/evidence.h"
+#include "coordinator/core/push.h"
+#include "trust/strict.h"
+#include "trust/try.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void
+touch(struct dr_core *core, struct dr_rollout *rollout)
+{
+    rollout->log_index = dr_events_head(core->events)->index;
+    rollout->is_dirty = true;
+}
+
+static enum dr_rc
+act(struct dr_core *core, const struct dr_rollout *rollout, const struct dr_rollout_stage *stage,
+    struct dr_rollout_target *target, enum dr_target_action action, struct dr_err *err)
+{
+    switch (action) {
+    case DR_ACTION_NONE:
+    case DR_ACTION_KEEP_READY: // dr_schedule_attestation notes its digest
+        return DR_OK;
+    case DR_ACTION_DROP_READY:
+        target->has_ready = target->has_approval = target->has_backup = false;
+        target->wave = 0;
+        return dr_push_prepare(core, rollout, stage, target, err);
+    case DR_ACTION_PREPARE:
+        return dr_push_prepare(core, rollout, stage, target, err);
+    case DR_ACTION_BUNDLE:
+        return dr_push_bundle(core, rollout, target, err);
+    case DR_ACTION_ASK_STATE:
+        target->state_asked = dr_now_unix_s();
+        return dr_push_order(core, rollout->id, target, "state", err);
+    case DR_ACTION_CANCEL:
+        return dr_push_order(core, rollout->id, target, "cancel", err);
+    }
+    return dr_err_set(err, DR_E_INTERNAL, "no such action: %d", (int)action);
+}
+
+enum dr_rc
+dr_schedule_event(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+                  struct dr_rollout_target *target, enum dr_target_event event, bool is_partial,
+                  const char *detail, struct dr_err *err)
+{
+    const struct dr_target_facts facts = {stage->mode, is_partial};
+    const enum dr_target_state before = target->state;
+    struct dr_target_step step;
+    char subject[DR_TARGET_NAME_MAX + 32], reason[DR_ROLLOUT_TEXT_MAX];
+
+    DR_TRY(dr_rollout_step(before, event, &facts, &step, err));
+    (void)snprintf(reason, sizeof reason, "%s%s%s", step.reason,
+                   detail != NULL && detail[0] != '\0' ? ": " : "", detail != NULL ? detail : "");
+    if (step.next == before && event == DR_EVENT_PROGRESS) {
+        return DR_OK;
+    }
+    if (step.next != before || strcmp(reason, target->reason) != 0) {
+        target->state = step.next;
+        target->since = dr_now_unix_s();
+        (void)snprintf(target->reason, sizeof target->reason, "%s", reason);
+        (void)snprintf(subject, sizeof subject, "%s %s", rollout->id, target->name);
+        const struct dr_event entry = {"target", subject, "",
+                                       target->has_last ? target->last : NULL};
+        DR_TRY(dr_events_add(core->events, &entry, NULL, err, "%s: %s",
+                             dr_target_state_name(step.next), reason));
+        touch(core, rollout);
+    }
+    if (!dr_target_is_active(step.next)) {
+        target->has_progress = false;
+    }
+    return act(core, rollout, stage, target, step.action, err);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// moving on
+
+static enum dr_rc
+begin_stage(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+            struct dr_err *err)
+{
+    for (size_t i = 0; i < stage->n_targets; i++) {
+        struct dr_rollout_target *target = &stage->targets[i];
+
+        if (target->state == DR_TARGET_PENDING) {
+            bool is_done = dr_evidence_is_done(core, rollout, stage, target);
+
+            DR_TRY(dr_schedule_event(core, rollout, stage, target,
+                                     is_done ? DR_EVENT_ALREADY : DR_EVENT_START, false, NULL,
+                                     err));
+        }
+    }
+    return DR_OK;
+}
+
+enum dr_rc
+dr_schedule_advance(struct dr_core *core, struct dr_rollout *rollout, struct dr_err *err)
+{
+    if (rollout->is_paused || rollout->is_aborted) {
+        return DR_OK;
+    }
+    for (size_t s = 0; s < rollout->n_stages; s++) {
+        struct dr_rollout_stage *stage = &rollout->stages[s];
+
+        DR_TRY(begin_stage(core, rollout, stage, err));
+        for (size_t i = 0; i < stage->n_targets; i++) {
+            struct dr_rollout_target *target = &stage->targets[i];
+
+            if (target->state == DR_TARGET_APPROVED && dr_stage_wave_may_go(stage, target)) {
+                DR_TRY(
+                    dr_schedule_event(core, rollout, stage, target, DR_EVENT_GO, false, NULL, err));
+            }
+        }
+        if (dr_stage_state(stage) != DR_ROLLOUT_DONE) {
+            return DR_OK;
+        }
+    }
+    return DR_OK;
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// attestations
+
+static bool
+event_of(const Drover__V1__Attestation *msg, enum dr_target_event *out)
+{
+    static const struct {
+        Drover__V1__AttestationKind kind;
+        enum dr_target_event event;
+    } rows[] = {{DROVER__V1__ATTESTATION_KIND__READY, DR_EVENT_READY},
+                {DROVER__V1__ATTESTATION_KIND__BACKUP, DR_EVENT_BACKUP},
+                {DROVER__V1__ATTESTATION_KIND__APPLIED, DR_EVENT_APPLIED},
+                {DROVER__V1__ATTESTATION_KIND__REVERTED, DR_EVENT_REVERTED},
+                {DROVER__V1__ATTESTATION_KIND__FAILED, DR_EVENT_FAILED},
+                {DROVER__V1__ATTESTATION_KIND__REFUSED, DR_EVENT_REFUSED}};
+
+    for (size_t i = 0; i < DR_COUNT_OF(rows); i++) {
+        if (rows[i].kind == msg->kind) {
+            *out = rows[i].event;
+            return true;
+        }
+    }
+    return false;
+}
+
+// The rollout that an attestation is about: the newest one with its target whose plan (if it names
+// one) is the same, and whose approval (if it names one) is the target's.
+static struct dr_rollout *
+find_rollout(struct dr_core *core, const Drover__V1__Attestation *msg,
+             struct dr_rollout_stage **out_stage, struct dr_rollout_target **out_target)
+{
+    for (size_t i = core->n_rollouts; i > 0; i--) {
+        struct dr_rollout *rollout = core->rollouts[i - 1];
+        struct dr_rollout_target *target = dr_rollout_find(rollout, msg->target, out_stage);
+        const struct dr_rollout_plan *plan =
+            target != NULL ? dr_rollout_plan(rollout, target->engine) : NULL;
+
+        if (plan == NULL ||
+            (msg->plan_sha256.len == 32 && !dr_data_is(msg->plan_sha256, plan->sha256))) {
+            continue;
+        }
+        if (msg->approval_sha256.len == 32 &&
+            (!target->has_approval || !dr_data_is(msg->approval_sha256, target->approval))) {
+            continue;
+        }
+        if (msg->plan_sha256.len == 0 && !dr_rollout_is_open(rollout)) {
+            continue;
+        }
+        *out_target = target;
+        return rollout;
+    }
+    return NULL;
+}
+
+static const char *
+kind_name(Drover__V1__AttestationKind kind)
+{
+    const ProtobufCEnumValue *value =
+        protobuf_c_enum_descriptor_get_value(&drover__v1__attestation_kind__descriptor, (int)kind);
+
+    return value != NULL ? value->name : "?";
+}
+
+static enum dr_rc
+note_attestation(struct dr_core *core, const struct dr_attestation *attestation,
+                 const struct dr_rollout *rollout, struct dr_err *err)
+{
+    const Drover__V1__Attestation *msg = attestation->msg;
+    char subject[DR_TARGET_NAME_MAX + 32];
+
+    (void)snprintf(subject, sizeof subject, "%s%s%s", rollout != NULL ? rollout->id : "",
+                   rollout != NULL ? " " : "", msg->target);
+    const struct dr_event event = {"attestation", subject, msg->agent, attestation->sha256};
+    if (msg->code[0] != '\0') {
+        return dr_events_add(core->events, &event, NULL, err, "%s %s: %s", kind_name(msg->kind),
+                             msg->code, msg->detail);
+    }
+    return dr_events_add(core->events, &event, NULL, err, "%s at %s", kind_name(msg->kind),
+                         msg->n_heads > 0 ? msg->heads[0]->id : "base");
+}
+
+// What the target remembers of an attestation, before the step.
+static void
+remember(struct dr_rollout_target *target, const struct dr_attestation *attestation)
+{
+    target->has_last = true;
+    memcpy(target->last, attestation->sha256, 32);
+    if (attestation->msg->kind == DROVER__V1__ATTESTATION_KIND__BACKUP) {
+        target->has_backup = true;
+        memcpy(target->backup, attestation->sha256, 32);
+    }
+}
+
+enum dr_rc
+dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attestation,
+                        struct dr_err *err)
+{
+    const Drover__V1__Attestation *msg = attestation->msg;
+    struct dr_rollout_stage *stage = NULL;
+    struct dr_rollout_target *target = NULL;
+    struct dr_rollout *rollout = find_rollout(core, msg, &stage, &target);
+    enum dr_target_event event;
+    char detail[DR_ROLLOUT_TEXT_MAX] = "";
+    struct dr_err refused = {0};
+
+    DR_TRY(note_attestation(core, attestation, rollout, err));
+    if (rollout == NULL) {
+        return DR_OK;
+    }
+    touch(core, rollout);
+    if (!event_of(msg, &event)) {
+        return dr_schedule_advance(core, rollout,
+                                   err); // STATE and others open gates, but move no target
+    }
+    remember(target, attestation);
+    if (msg->code[0] != '\0') {
+        (void)snprintf(detail, sizeof detail, "%.40s: %.180s", msg->code, msg->detail);
+    }
+    enum dr_rc rc =
+        dr_schedule_event(core, rollout, stage, target, event, msg->n_units > 0, detail, &refused);
+    if (rc == DR_E_ROLLOUT_EVENT) {
+        return DR_OK; // it is in the log; a BACKUP out of turn, or what was known already
+    }
+    if (rc != DR_OK) {
+        *err = refused;
+        return rc;
+    }
+    if (event == DR_EVENT_READY && target->state == DR_TARGET_READY) {
+        target->has_ready = true;
+        memcpy(target->ready, attestation->sha256, 32);
+        target->has_approval = false;
+    }
+    return dr_schedule_advance(core, rollout, err);
+}
+
+enum dr_rc
+dr_schedule_approval(struct dr_core *core, struct dr_rollout *rollout,
+                     const struct dr_approval *approval, Drover__V1__ApprovalLeaf *const *leaves,
+                     size_t n_leaves, struct dr_err *err)
+{
+    for (size_t i = 0; i < n_leaves; i++) {
+        struct dr_rollout_stage *stage = NULL;
+        struct dr_rollout_target *target = dr_rollout_find(rollout, leaves[i]->target, &stage);
+
+        if (target == NULL || !target->has_ready ||
+            !dr_data_is(leaves[i]->ready_sha256, target->ready)) {
+            continue;
+        }
+        target->has_approval = true;
+        target->wave = leaves[i]->wave;
+        memcpy(target->approval, approval->sha256, 32);
+        DR_TRY(dr_schedule_event(core, rollout, stage, target, DR_EVENT_APPROVE, false, NULL, err));
+    }
+    return dr_schedule_advance(core, rollout, err);
+}

@@ -1,0 +1,256 @@
+// Schedule, part two: orders of people, and what time brings.
+#include "base/clock.h"
+#include "base/log.h"
+#include "coordinator/core/evidence.h"
+#include "coordinator/core/push.h"
+#include "coordinator/core/schedule.h"
+#include "trust/try.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum scope { WHOLE, TARGETS };
+
+static const struct {
+    const char *name;
+    enum scope scope;
+    enum dr_target_event event; // TARGETS
+} ORDERS[] = {
+    {"pause", WHOLE, DR_EVENT_START},     {"resume", WHOLE, DR_EVENT_START},
+    {"abort", WHOLE, DR_EVENT_ABORT},     {"retry", TARGETS, DR_EVENT_RETRY},
+    {"prepare", TARGETS, DR_EVENT_RETRY},
+};
+
+static enum dr_rc
+note_order(struct dr_core *core, struct dr_rollout *rollout, const char *order, const char *target,
+           const char *actor, const char *note, struct dr_err *err)
+{
+    char subject[DR_TARGET_NAME_MAX + 32];
+    const struct dr_event event = {"order", subject, actor, NULL};
+
+    (void)snprintf(subject, sizeof subject, "%s%s%.130s", rollout->id, target[0] != '\0' ? " " : "",
+                   target);
+    DR_TRY(dr_events_add(core->events, &event, NULL, err, "%s%s%.200s", order,
+                         note[0] != '\0' ? ": " : "", note));
+    rollout->log_index = dr_events_head(core->events)->index;
+    rollout->is_dirty = true;
+    return DR_OK;
+}
+
+static enum dr_rc
+abort_targets(struct dr_core *core, struct dr_rollout *rollout, struct dr_err *err)
+{
+    rollout->is_aborted = true;
+    for (size_t s = 0; s < rollout->n_stages; s++) {
+        struct dr_rollout_stage *stage = &rollout->stages[s];
+
+        for (size_t t = 0; t < stage->n_targets; t++) {
+            struct dr_err ignored = {0};
+            enum dr_rc rc = dr_schedule_event(core, rollout, stage, &stage->targets[t],
+                                              DR_EVENT_ABORT, false, NULL, &ignored);
+
+            if (rc != DR_OK && rc != DR_E_ROLLOUT_EVENT) {
+                *err = ignored;
+                return rc;
+            }
+        }
+    }
+    return DR_OK;
+}
+
+// `retry` goes to what has failed; `prepare` also to what only waits. A named target must be able
+// to.
+static bool
+is_meant(const struct dr_rollout_stage *stage, const struct dr_rollout_target *target,
+         const char *order, const char *name)
+{
+    if (name[0] != '\0') {
+        return dr_str_glob(name, target->name);
+    }
+    if (dr_target_is_failure(target->state, stage->mode)) {
+        return target->state != DR_TARGET_CANCELLED;
+    }
+    return strcmp(order, "prepare") == 0 &&
+           (target->state == DR_TARGET_READY || target->state == DR_TARGET_PREPARING);
+}
+
+static enum dr_rc
+order_targets(struct dr_core *core, struct dr_rollout *rollout, const char *order, const char *name,
+              struct dr_err *err)
+{
+    size_t n = 0;
+
+    for (size_t s = 0; s < rollout->n_stages; s++) {
+        struct dr_rollout_stage *stage = &rollout->stages[s];
+
+        for (size_t t = 0; t < stage->n_targets; t++) {
+            struct dr_rollout_target *target = &stage->targets[t];
+
+            if (is_meant(stage, target, order, name)) {
+                DR_TRY(dr_schedule_event(core, rollout, stage, target, DR_EVENT_RETRY, false, NULL,
+                                         err));
+                n++;
+            }
+        }
+    }
+    if (n == 0) {
+        return dr_err_set(err, DR_E_ROLLOUT_EVENT, "nothing in rollout '%s' is there to %s",
+                          rollout->id, order);
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+order_rollout(struct dr_core *core, struct dr_rollout *rollout, const char *order,
+              struct dr_err *err)
+{
+    if (strcmp(order, "abort") == 0) {
+        return abort_targets(core, rollout, err);
+    }
+    bool is_pause = strcmp(order, "pause") == 0;
+    if (rollout->is_paused == is_pause) {
+        return dr_err_set(err, DR_E_ROLLOUT_EVENT, "rollout '%s' is%s paused", rollout->id,
+                          is_pause ? " already" : " not");
+    }
+    rollout->is_paused = is_pause;
+    return DR_OK;
+}
+
+enum dr_rc
+dr_schedule_order(struct dr_core *core, struct dr_rollout *rollout, const char *order,
+                  const char *target, const char *actor, const char *note, struct dr_err *err)
+{
+    if (!dr_rollout_is_open(rollout)) {
+        return dr_err_set(err, DR_E_ROLLOUT_ENDED, "rollout '%s' has ended", rollout->id);
+    }
+    for (size_t i = 0; i < DR_COUNT_OF(ORDERS); i++) {
+        if (strcmp(ORDERS[i].name, order) == 0) {
+            DR_TRY(note_order(core, rollout, order, target, actor, note, err));
+            DR_TRY(ORDERS[i].scope == WHOLE ? order_rollout(core, rollout, order, err)
+                                            : order_targets(core, rollout, order, target, err));
+            return dr_schedule_advance(core, rollout, err);
+        }
+    }
+    dr_err_set(err, DR_E_INVALID, "there is no order '%.20s'", order);
+    return dr_err_hint(err, "pause, resume, abort, retry or prepare");
+}
+
+// ------------------------------------------------------------------------------------------------------------------
+// time
+
+// The longest soak that the next environment asks of this one, in seconds.
+static uint64_t
+soak_of(struct dr_core *core, const struct dr_rollout *rollout, size_t stage)
+{
+    uint64_t soak = 0;
+
+    if (stage + 1 >= rollout->n_stages) {
+        return 0;
+    }
+    const struct dr_fleet_entry *policy =
+        dr_directory_environment(core->directory, rollout->stages[stage + 1].environment);
+    for (size_t i = 0; policy != NULL && i < policy->msg->environment->n_gates; i++) {
+        const Drover__V1__Gate *gate = policy->msg->environment->gates[i];
+
+        if (gate->kind == DROVER__V1__GATE_KIND__GATE_STAGED && gate->soak_s > soak) {
+            soak = gate->soak_s;
+        }
+    }
+    return soak;
+}
+
+// A STATE after the soak, which the next environment's gate asks for.
+static bool
+wants_state(struct dr_core *core, const struct dr_rollout *rollout, size_t s,
+            const struct dr_rollout_target *target, int64_t now)
+{
+    const struct dr_rollout_stage *stage = &rollout->stages[s];
+
+    if (s + 1 >= rollout->n_stages || !dr_target_is_success(target->state, stage->mode) ||
+        dr_stage_state(&rollout->stages[s + 1]) == DR_ROLLOUT_DONE) {
+        return false;
+    }
+    int64_t due = target->since + (int64_t)soak_of(core, rollout, s);
+    return now > due && target->state_asked <= due &&
+           now - target->state_asked >= DR_STATE_ASK_AGAIN_S;
+}
+
+static bool
+is_away(struct dr_core *core, const struct dr_rollout_target *target, int64_t now_ms)
+{
+    const struct dr_agent *agent = dr_core_agent(core, target->agent);
+
+    return agent != NULL && agent->watch == NULL && now_ms - agent->away_ms >= DR_AGENT_AWAY_MS &&
+           (target->state == DR_TARGET_SENT || target->state == DR_TARGET_RUNNING);
+}
+
+static enum dr_rc
+tick_target(struct dr_core *core, struct dr_rollout *rollout, size_t s,
+            struct dr_rollout_target *target, bool away, struct dr_err *err)
+{
+    DR_TRY(dr_core_begin(core, err));
+    enum dr_rc rc;
+    if (away) {
+        rc = dr_schedule_event(core, rollout, &rollout->stages[s], target, DR_EVENT_AWAY, false,
+                               NULL, err);
+    } else {
+        target->state_asked = dr_now_unix_s();
+        rollout->is_dirty = true;
+        rc = dr_push_order(core, rollout->id, target, "state", err);
+    }
+    return dr_core_end(core, rc, err);
+}
+
+void
+dr_schedule_tick(struct dr_core *core)
+{
+    const int64_t now = dr_now_unix_s(), now_ms = dr_monotonic_ms();
+
+    for (size_t r = 0; r < core->n_rollouts; r++) {
+        struct dr_rollout *rollout = core->rollouts[r];
+
+        for (size_t s = 0; dr_rollout_is_open(rollout) && s < rollout->n_stages; s++) {
+            for (size_t t = 0; t < rollout->stages[s].n_targets; t++) {
+                struct dr_rollout_target *target = &rollout->stages[s].targets[t];
+                bool away = is_away(core, target, now_ms);
+                struct dr_err err = {0};
+
+                if (!away && !wants_state(core, rollout, s, target, now)) {
+                    continue;
+                }
+                if (tick_target(core, rollout, s, target, away, &err) != DR_OK) {
+                    dr_log_err(DR_LOG_ERROR, "a timed step failed", &err);
+                    return; // rollouts may have been read again
+                }
+            }
+        }
+    }
+}
+
+enum dr_rc
+dr_schedule_agent_back(struct dr_core *core, const char *agent, bool lost_state, struct dr_err *err)
+{
+    for (size_t r = 0; r < core->n_rollouts; r++) {
+        struct dr_rollout *rollout = core->rollouts[r];
+
+        for (size_t s = 0; dr_rollout_is_open(rollout) && s < rollout->n_stages; s++) {
+            struct dr_rollout_stage *stage = &rollout->stages[s];
+
+            for (size_t t = 0; t < stage->n_targets; t++) {
+                struct dr_rollout_target *target = &stage->targets[t];
+
+                if (strcmp(target->agent, agent) != 0) {
+                    continue;
+                }
+                if (target->state == DR_TARGET_UNREACHABLE) {
+                    DR_TRY(dr_schedule_event(core, rollout, stage, target, DR_EVENT_BACK, false,
+                                             NULL, err));
+                }
+                if (lost_state && target->state == DR_TARGET_PREPARING) {
+                    DR_TRY(dr_push_prepare(core, rollout, stage, target, err));
+                }
+            }
+        }
+    }
+    return lost_state ? dr_push_trust(core, agent, err) : DR_OK;
+}

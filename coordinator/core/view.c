@@ -1,0 +1,244 @@
+// View: small replies: documents, log, status, agents.
+#include "coordinator/core/view.h"
+
+#include "trust/envelope.h"
+#include "trust/strict.h"
+#include "trust/try.h"
+
+#include <string.h>
+
+static enum dr_rc
+no_room(struct dr_err *err)
+{
+    return dr_err_set(err, DR_E_LIMIT, "the answer is too large: ask for less");
+}
+
+enum dr_rc
+dr_view_document(const struct dr_store_document *row, bool with_parts, struct dr_arena *arena,
+                 Drover__V1__Document **out, struct dr_err *err)
+{
+    Drover__V1__Document *message =
+        with_parts && row->parts.len > 0
+            ? drover__v1__document__unpack(dr_arena_protobuf(arena), row->parts.len,
+                                           row->parts.data)
+            : dr_arena_alloc(arena, sizeof *message);
+    uint8_t *envelope = dr_arena_copy(arena, row->envelope.data, row->envelope.len);
+    uint8_t *sha256 = dr_arena_copy(arena, row->sha256, 32);
+
+    if (message == NULL || envelope == NULL || sha256 == NULL) {
+        return no_room(err);
+    }
+    if (!with_parts || row->parts.len == 0) {
+        drover__v1__document__init(message);
+    }
+    message->sha256 = dr_data(sha256, 32);
+    message->kind = dr_arena_str(arena, row->kind);
+    message->envelope = dr_data(envelope, row->envelope.len);
+    message->log_index = row->log_index;
+    *out = message;
+    return message->kind != NULL ? DR_OK : no_room(err);
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// the log
+
+struct log_rows {
+    struct dr_arena *arena;
+    Drover__V1__LogEntry **list;
+    size_t n;
+};
+
+static enum dr_rc
+take_log(void *user, const struct dr_store_log *row, struct dr_err *err)
+{
+    struct log_rows *rows = user;
+    struct dr_store_log *copy = dr_arena_copy(rows->arena, row, sizeof *row);
+    Drover__V1__LogEntry *message = dr_arena_alloc(rows->arena, sizeof *message);
+
+    if (copy == NULL || message == NULL) {
+        return no_room(err);
+    }
+    copy->kind = dr_arena_str(rows->arena, row->kind);
+    copy->subject = dr_arena_str(rows->arena, row->subject);
+    copy->text = dr_arena_str(rows->arena, row->text);
+    copy->actor = dr_arena_str(rows->arena, row->actor);
+    if (copy->kind == NULL || copy->subject == NULL || copy->text == NULL || copy->actor == NULL) {
+        return no_room(err);
+    }
+    dr_events_message(copy, message);
+    rows->list[rows->n++] = message;
+    return DR_OK;
+}
+
+enum dr_rc
+dr_view_log(struct dr_core *core, uint64_t after, uint32_t limit, const char *word,
+            struct dr_arena *arena, Drover__V1__LogEntry ***out, size_t *out_n, struct dr_err *err)
+{
+    struct log_rows rows = {.arena = arena,
+                            .list = dr_arena_array(arena, limit + 1u, sizeof *rows.list)};
+
+    if (rows.list == NULL) {
+        return no_room(err);
+    }
+    DR_TRY(core->store->ops->log_list(core->store, after, limit, word, take_log, &rows, err));
+    *out = rows.list;
+    *out_n = rows.n;
+    return DR_OK;
+}
+
+// ----------------------------------------------------------------------------------------------------------------
+// status
+
+struct status {
+    struct dr_core *core;
+    struct dr_arena *arena;
+    Drover__V1__StatusReply *reply;
+};
+
+// Adds the newest attestation of a kind; its digest goes into `out`.
+static enum dr_rc
+add_latest(struct status *s, const char *target, Drover__V1__AttestationKind kind,
+           ProtobufCBinaryData *out, struct dr_err *err)
+{
+    struct dr_store_document row;
+    struct dr_err ignored = {0};
+    enum dr_rc rc = s->core->store->ops->document_latest(s->core->store, target, (uint32_t)kind,
+                                                         s->arena, &row, &ignored);
+
+    if (rc == DR_E_NOT_FOUND) {
+        return DR_OK;
+    }
+    if (rc != DR_OK) {
+        *err = ignored;
+        return rc;
+    }
+    Drover__V1__Document **slot = &s->reply->attestations[s->reply->n_attestations++];
+    DR_TRY(dr_view_document(&row, false, s->arena, slot, err));
+    *out = (*slot)->sha256;
+    return DR_OK;
+}
+
+// Where the target stands in the newest rollout that has it.
+static void
+add_rollout(struct status *s, Drover__V1__TargetView *view)
+{
+    for (size_t i = s->core->n_rollouts; i > 0; i--) {
+        struct dr_rollout_stage *stage;
+        struct dr_rollout *rollout = s->core->rollouts[i - 1];
+        const struct dr_rollout_target *target = dr_rollout_find(rollout, view->target, &stage);
+
+        if (target != NULL && dr_rollout_is_open(rollout)) {
+            view->rollout = dr_arena_str(s->arena, rollout->id);
+            view->state = dr_arena_str(s->arena, dr_target_state_name(target->state));
+            view->reason = dr_arena_str(s->arena, target->reason);
+            view->progress = target->has_progress ? target->progress : NULL;
+            return;
+        }
+    }
+}
+
+static enum dr_rc
+add_target(struct status *s, const Drover__V1__Target *target, struct dr_err *err)
+{
+    Drover__V1__TargetView *view = dr_arena_alloc(s->arena, sizeof *view);
+    const struct dr_agent *agent = dr_core_agent(s->core, target->agent);
+    ProtobufCBinaryData applied;
+
+    if (view == NULL || agent == NULL) {
+        return no_room(err);
+    }
+    drover__v1__target_view__init(view);
+    view->target = target->name;
+    view->environment = target->environment;
+    view->engine = target->engine;
+    view->agent = target->agent;
+    view->connected = agent->watch != NULL;
+    view->last_seen = agent->last_seen;
+    view->agent_version = dr_arena_str(s->arena, agent->version);
+    add_rollout(s, view);
+    DR_TRY(add_latest(s, target->name, DROVER__V1__ATTESTATION_KIND__STATE,
+                      &view->last_state_sha256, err));
+    DR_TRY(add_latest(s, target->name, DROVER__V1__ATTESTATION_KIND__BACKUP,
+                      &view->last_backup_sha256, err));
+    DR_TRY(add_latest(s, target->name, DROVER__V1__ATTESTATION_KIND__APPLIED, &applied, err));
+    DR_TRY(add_latest(s, target->name, DROVER__V1__ATTESTATION_KIND__REVERTED, &applied, err));
+    DR_TRY(add_latest(s, target->name, DROVER__V1__ATTESTATION_KIND__READY, &applied, err));
+    s->reply->targets[s->reply->n_targets++] = view;
+    return DR_OK;
+}
+
+enum dr_rc
+dr_view_status(struct dr_core *core, const Drover__V1__StatusRequest *request,
+               struct dr_arena *arena, Drover__V1__StatusReply **out, struct dr_err *err)
+{
+    struct status s = {core, arena, dr_arena_alloc(arena, sizeof *s.reply)};
+    const struct dr_loghash *head = dr_events_head(core->events);
+    size_t n = core->trust->n_entries;
+
+    if (s.reply == NULL) {
+        return no_room(err);
+    }
+    drover__v1__status_reply__init(s.reply);
+    s.reply->targets = dr_arena_array(arena, n + 1, sizeof *s.reply->targets);
+    s.reply->attestations = dr_arena_array(arena, 5 * n + 1, sizeof *s.reply->attestations);
+    if (s.reply->targets == NULL || s.reply->attestations == NULL) {
+        return no_room(err);
+    }
+    s.reply->log_count = head->index;
+    s.reply->log_head = dr_data(head->hash, 32);
+    for (size_t i = 0; i < n; i++) {
+        const Drover__V1__Target *target = core->trust->entries[i].msg->target;
+
+        if (target == NULL || target->state != DROVER__V1__TARGET_STATE__ACTIVE ||
+            (request->environment[0] != '\0' &&
+             !dr_str_glob(request->environment, target->environment)) ||
+            (request->target[0] != '\0' && !dr_str_glob(request->target, target->name))) {
+            continue;
+        }
+        DR_TRY(add_target(&s, target, err));
+    }
+    *out = s.reply;
+    return DR_OK;
+}
+
+enum dr_rc
+dr_view_agents(struct dr_core *core, struct dr_arena *arena, Drover__V1__AgentList **out,
+               struct dr_err *err)
+{
+    size_t n = dr_directory_agent_count(core->directory);
+    Drover__V1__AgentList *list = dr_arena_alloc(arena, sizeof *list);
+    Drover__V1__AgentView *rows = dr_arena_array(arena, n + 1, sizeof *rows);
+
+    if (list == NULL || rows == NULL) {
+        return no_room(err);
+    }
+    drover__v1__agent_list__init(list);
+    list->agents = dr_arena_array(arena, n + 1, sizeof *list->agents);
+    for (size_t i = 0; list->agents != NULL && i < n; i++) {
+        const struct dr_directory_agent *who = dr_directory_agent_at(core->directory, i);
+        const struct dr_agent *agent = dr_core_agent(core, who->name);
+        Drover__V1__AgentView *row = &rows[i];
+
+        drover__v1__agent_view__init(row);
+        row->agent = dr_arena_str(arena, who->name);
+        row->environment = dr_arena_str(arena, who->environment);
+        row->signing_key = dr_data(who->signing_key, 32);
+        row->transport_key = dr_data(who->transport_key, 32);
+        row->targets = dr_arena_array(arena, who->n_targets + 1, sizeof *row->targets);
+        if (agent == NULL || row->targets == NULL || row->agent == NULL ||
+            row->environment == NULL) {
+            return no_room(err);
+        }
+        row->connected = agent->watch != NULL;
+        row->last_seen = agent->last_seen;
+        row->version = dr_arena_str(arena, agent->version);
+        row->address = dr_arena_str(arena, agent->address);
+        row->state = dr_arena_str(arena, row->connected ? "connected" : "away");
+        for (size_t t = 0; t < who->n_targets; t++) {
+            row->targets[row->n_targets++] = who->targets[t]->msg->target->name;
+        }
+        list->agents[list->n_agents++] = row;
+    }
+    *out = list;
+    return list->agents != NULL ? DR_OK : no_room(err);
+}
