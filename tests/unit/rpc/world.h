@@ -277,6 +277,7 @@ static void
 world_stop(struct world *world)
 {
     uint64_t one = 1;
+    atomic_store(&world->hold, false);
     if (world->is_running) {
         assert_int_equal(write(world->stop_fd, &one, sizeof one), sizeof one);
         pthread_join(world->thread, NULL);
