@@ -310,6 +310,8 @@ a_sibling_stands_in_the_named_folder_or_beside_this_program(void **state)
 int
 main(void)
 {
+    // The caller's PATH may hold folders that cannot be searched, which changes the error.
+    (void)setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(output_errors_and_exit_code_come_back),
         cmocka_unit_test(an_end_by_a_signal_is_told),
