@@ -3,6 +3,7 @@
 #
 #   world_begin BINDIR      makes $WORLD, puts BINDIR first in PATH
 #   cluster_start NAME      a private PostgreSQL 15 cluster (socket only), as an unprivileged user; cluster_url NAME DB
+#   database_make NAME DB, sqlite_make FILE   empty databases
 #   people_make NAME...     keys/NAME.key, .transport, .pub, without passphrase
 #   as NAME COMMAND...      runs a command as that person
 #   agent_make NAME ENV TARGET=URL...   keys, configuration and fleet entry of an agent (before coordinator_start)
@@ -52,6 +53,11 @@ cluster_stop() { # NAME [MODE]
 database_make() { # CLUSTER DATABASE
     cluster_sql "$1" postgres "DO \$\$ BEGIN CREATE ROLE drover LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END \$\$" &&
         cluster_sql "$1" postgres "CREATE DATABASE $2 OWNER drover"
+}
+
+# An empty SQLite database: an agent refuses to serve a file that is not there.
+sqlite_make() { # FILE
+    sqlite3 "$1" VACUUM
 }
 
 cluster_sql() { # CLUSTER DATABASE SQL

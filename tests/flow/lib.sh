@@ -100,6 +100,7 @@ flow_rollout_world() { # [REVISIONS]
     as alice drover init --name masterplan --people keys/alice.pub,keys/bob.pub,keys/carol.pub --threshold 2 \
         --coordinator tcp://127.0.0.1:0 --quiet >/dev/null || exit 1
     for env in staging production; do
+        sqlite_make "$WORLD/$env.db" || exit 1
         agent_make $env-lite $env "$env/notes=sqlite:$WORLD/$env.db" >/dev/null || exit 1
     done
     for who in alice bob; do
