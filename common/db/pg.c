@@ -34,34 +34,9 @@ clear_environment(void)
     }
 }
 
-static bool
-is_local_host(const char *host)
-{
-    return *host == '\0' || *host == '/' || *host == '@' || strcmp(host, "localhost") == 0 ||
-           strcmp(host, "::1") == 0 || (strncmp(host, "127.", 4) == 0 && strchr(host, ',') == NULL);
-}
-
 static void
-add_default(struct dr_pg_settings *settings, const char *key, const char *value)
+add_session(struct dr_pg_settings *settings)
 {
-    if (dr_pg_settings_get(settings, key) == NULL) {
-        dr_pg_settings_add(settings, key, value);
-    }
-}
-
-static void
-add_defaults(struct dr_pg_settings *settings)
-{
-    const char *host = dr_pg_settings_get(settings, "hostaddr");
-    host = host != NULL ? host : dr_pg_settings_get(settings, "host");
-    host = host != NULL ? host : getenv("PGHOST");
-    bool is_local = host == NULL || is_local_host(host);
-    add_default(settings, "sslmode", is_local ? "prefer" : "require");
-    add_default(settings, "gssencmode", "disable");
-    add_default(settings, "keepalives_idle", "30");
-    add_default(settings, "keepalives_interval", "10");
-    add_default(settings, "keepalives_count", "3");
-    add_default(settings, "tcp_user_timeout", "30000");
     dr_pg_settings_add(settings, "client_encoding", "UTF8");
     // Start-up settings beat those of ALTER DATABASE and ALTER ROLE, and cost no round trip.
     dr_pg_settings_add(
@@ -107,7 +82,8 @@ start(struct dr_pg *pg, const struct dr_pg_options *options, struct dr_err *err)
     }
     snprintf(pg->application, sizeof pg->application, "drover%s%.50s",
              options->target == NULL ? "" : "/", options->target == NULL ? "" : options->target);
-    add_defaults(&settings);
+    dr_pg_settings_defaults(&settings);
+    add_session(&settings);
     dr_pg_settings_add(&settings, "application_name", pg->application);
     if (options->password != NULL) {
         // libpq takes the last one of a key

@@ -46,11 +46,17 @@ DR_MUST_CHECK enum dr_rc dr_pg_url_check(const char *url, struct dr_err *err);
 // copied to `out`; false when the URL is bad, has no such setting, or it does not fit.
 bool dr_pg_url_get(const char *url, const char *key, char *out, size_t out_size);
 
-// Connects. A remote host without sslmode in the URL gets sslmode=require; the session starts with
-// search_path "pg_catalog, pg_temp", standard_conforming_strings on, DateStyle ISO, UTF8.
-// DR_E_DB_URL, DR_E_DB_UNREACHABLE (exit 5), DR_E_DB_AUTH, DR_E_DB_NO_DATABASE, DR_E_DB_TLS,
-// DR_E_DB_POOLER (a pooler that refuses start-up settings), DR_E_TIMEOUT never: a deadline is
-// DR_E_DB_UNREACHABLE; DR_E_INTERRUPTED.
+// A connection string for tools (pg_dump) that says all that the URL, the kept environment
+// variables and our defaults say, but no password. Appended to `out`. DR_E_DB_URL.
+struct dr_buf;
+DR_MUST_CHECK enum dr_rc
+dr_pg_url_for_tools(const char *url, struct dr_buf *out, struct dr_err *err);
+
+// Connects (looking up the host's name may take longer than the deadline). A remote host without
+// sslmode in the URL gets sslmode=require; the session starts with search_path "pg_catalog,
+// pg_temp", standard_conforming_strings on, DateStyle ISO, UTF8. DR_E_DB_URL, DR_E_DB_UNREACHABLE
+// (exit 5), DR_E_DB_AUTH, DR_E_DB_NO_DATABASE, DR_E_DB_TLS, DR_E_DB_POOLER (a pooler that refuses
+// start-up settings), DR_E_TIMEOUT never: a deadline is DR_E_DB_UNREACHABLE; DR_E_INTERRUPTED.
 DR_MUST_CHECK enum dr_rc
 dr_pg_connect(const struct dr_pg_options *options, const struct dr_db_wait *wait,
               struct dr_pg **out, struct dr_err *err);

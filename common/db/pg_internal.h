@@ -8,8 +8,9 @@
 #include <libpq-fe.h>
 
 #define DR_PG_MAGIC           0x64727067u
-#define DR_PG_PIPELINE_WINDOW 512u // statements sent whose answers are not read yet
-#define DR_PG_PIPELINE_FLUSH  64u  // ask the server for its answers this often
+#define DR_PG_PIPELINE_WINDOW 512u     // statements sent whose answers are not read yet
+#define DR_PG_PIPELINE_FLUSH  64u      // ask the server for its answers this often
+#define DR_PG_PIPELINE_BYTES  1048576u // sent since the last wait for all answers
 #define DR_PG_SETTINGS_MAX    40u
 
 struct dr_pg_result {
@@ -27,6 +28,7 @@ struct dr_pg_pipeline {
     dr_pg_on_result on_result;
     void *ctx;
     uint64_t sent, read;
+    size_t bytes; // sent since all was read
     size_t
         max_rows[DR_PG_PIPELINE_WINDOW]; // of the statements on their way, by index modulo window
     enum dr_rc rc;                       // first failure
@@ -78,6 +80,8 @@ struct dr_pg_settings {
 };
 DR_MUST_CHECK enum dr_rc
 dr_pg_settings_parse(struct dr_pg_settings *out, const char *url, struct dr_err *err);
+// What the URL leaves open: TLS for remote hosts, keepalives.
+void dr_pg_settings_defaults(struct dr_pg_settings *settings);
 const char *dr_pg_settings_get(const struct dr_pg_settings *settings, const char *key);
 void dr_pg_settings_add(struct dr_pg_settings *settings, const char *key, const char *value);
 void dr_pg_settings_fini(struct dr_pg_settings *settings); // wipes

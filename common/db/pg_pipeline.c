@@ -192,6 +192,14 @@ dr_pg_pipeline_add(struct dr_pg *pg, const struct dr_pg_stmt *stmt, struct dr_er
     }
     pipeline->max_rows[pipeline->sent % DR_PG_PIPELINE_WINDOW] = stmt->max_rows;
     pipeline->sent++;
+    pipeline->bytes += strlen(stmt->sql);
+    if (pipeline->bytes > DR_PG_PIPELINE_BYTES) {
+        // libpq keeps every statement until it is answered: large ones do not pile up.
+        pipeline->bytes = 0;
+        (void)PQsendFlushRequest(pg->conn);
+        return read_until(pg, 0) != DR_OK || pipeline->rc != DR_OK ? give_failure(pipeline, err)
+                                                                   : DR_OK;
+    }
     if (pipeline->sent % DR_PG_PIPELINE_FLUSH == 0) {
         // Failures of these two show when the answers are read.
         (void)PQsendFlushRequest(pg->conn);

@@ -2,6 +2,7 @@
 #include "db/pg_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum setting_use { SETTING_TAKE, SETTING_IGNORE };
@@ -181,6 +182,36 @@ dr_pg_settings_parse(struct dr_pg_settings *out, const char *url, struct dr_err 
     return DR_OK;
 }
 
+static bool
+is_local_host(const char *host)
+{
+    return *host == '\0' || *host == '/' || *host == '@' || strcmp(host, "localhost") == 0 ||
+           strcmp(host, "::1") == 0 || (strncmp(host, "127.", 4) == 0 && strchr(host, ',') == NULL);
+}
+
+static void
+add_default(struct dr_pg_settings *settings, const char *key, const char *value)
+{
+    if (dr_pg_settings_get(settings, key) == NULL) {
+        dr_pg_settings_add(settings, key, value);
+    }
+}
+
+void
+dr_pg_settings_defaults(struct dr_pg_settings *settings)
+{
+    const char *host = dr_pg_settings_get(settings, "hostaddr");
+    host = host != NULL ? host : dr_pg_settings_get(settings, "host");
+    host = host != NULL ? host : getenv("PGHOST");
+    bool is_local = host == NULL || is_local_host(host);
+    add_default(settings, "sslmode", is_local ? "prefer" : "require");
+    add_default(settings, "gssencmode", "disable");
+    add_default(settings, "keepalives_idle", "30");
+    add_default(settings, "keepalives_interval", "10");
+    add_default(settings, "keepalives_count", "3");
+    add_default(settings, "tcp_user_timeout", "30000");
+}
+
 enum dr_rc
 dr_pg_url_check(const char *url, struct dr_err *err)
 {
@@ -206,4 +237,49 @@ dr_pg_url_get(const char *url, const char *key, char *out, size_t out_size)
     }
     dr_pg_settings_fini(&settings);
     return fits;
+}
+
+// libpq's quoting of a connection string.
+static void
+write_setting(struct dr_buf *out, const char *key, const char *value)
+{
+    dr_buf_printf(out, "%s%s='", out->len == 0 ? "" : " ", key);
+    for (; *value != '\0'; value++) {
+        if (*value == '\'' || *value == '\\') {
+            dr_buf_str(out, "\\");
+        }
+        dr_buf_add(out, value, 1);
+    }
+    dr_buf_str(out, "'");
+}
+
+enum dr_rc
+dr_pg_url_for_tools(const char *url, struct dr_buf *out, struct dr_err *err)
+{
+    static const struct {
+        const char *key, *variable;
+    } from_environment[] = {{"host", "PGHOST"}, {"port", "PGPORT"}, {"user", "PGUSER"}};
+    struct dr_pg_settings settings;
+    enum dr_rc rc = dr_pg_settings_parse(&settings, url, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    dr_pg_settings_defaults(&settings);
+    for (size_t i = 0; i < DR_COUNT_OF(from_environment); i++) {
+        const char *value = getenv(from_environment[i].variable);
+        if (value != NULL && *value != '\0') {
+            add_default(&settings, from_environment[i].key, value);
+        }
+    }
+    for (size_t i = 0; i < settings.count; i++) {
+        const char *key = settings.keys[i];
+        // Arguments of a program can be read by every user of the host.
+        bool is_secret = strcmp(key, "password") == 0 || strcmp(key, "passfile") == 0 ||
+                         strcmp(key, "sslpassword") == 0;
+        if (!is_secret) {
+            write_setting(out, settings.keys[i], settings.values[i]);
+        }
+    }
+    dr_pg_settings_fini(&settings);
+    return out->failed ? dr_err_set(err, DR_E_NOMEM, "no memory for a connection string") : DR_OK;
 }

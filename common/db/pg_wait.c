@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define CANCEL_AGAIN_MS 200
+
 struct cancel_job {
     PGcancel *cancel;
     int done_fd; // closed when the request was delivered, or could not be
@@ -111,7 +113,23 @@ dr_pg_op_stop(struct dr_pg_op *op, enum dr_rc rc, const char *why)
         dr_err_set(&op->stop_err, rc, "%s", why);
     }
     op->deadline_ms = dr_monotonic_ms() + DR_PG_CANCEL_GRACE_MS;
-    op->next_tick_ms = INT64_MAX;
+    op->next_tick_ms = dr_monotonic_ms() + CANCEL_AGAIN_MS;
+    op->cancel_done_fd = send_cancel(op->pg->conn);
+}
+
+// A cancel that comes before its statement has begun is dropped by the server: so another one, once
+// the last was delivered.
+static void
+cancel_again(struct dr_pg_op *op, int64_t now)
+{
+    struct pollfd done = {.fd = op->cancel_done_fd, .events = POLLIN};
+    op->next_tick_ms = now + CANCEL_AGAIN_MS;
+    if (op->cancel_done_fd >= 0 && poll(&done, 1, 0) <= 0) {
+        return;
+    }
+    if (op->cancel_done_fd >= 0) {
+        close(op->cancel_done_fd);
+    }
     op->cancel_done_fd = send_cancel(op->pg->conn);
 }
 
@@ -173,6 +191,8 @@ dr_pg_op_wait(struct dr_pg_op *op, short events, struct dr_err *err)
                           DR_PG_CANCEL_GRACE_MS, op->stop_err.message);
     } else if (now >= op->deadline_ms) {
         stop_at_deadline(op);
+    } else if (now >= op->next_tick_ms && op->stop_rc != DR_OK) {
+        cancel_again(op, now);
     } else if (now >= op->next_tick_ms) {
         tick(op, now);
     }

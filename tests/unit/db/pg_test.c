@@ -392,6 +392,27 @@ pipeline_of_many_statements_keeps_to_its_window(void **state)
 }
 
 static void
+pipeline_of_large_statements_does_not_pile_up(void **state)
+{
+    struct fixture *f = *state;
+    size_t len = 3u << 20;
+    char *sql = malloc(len + 32);
+    uint64_t done = 0;
+    assert_non_null(sql);
+    memset(sql, 'x', len + 32);
+    memcpy(sql, "SELECT '", 8);
+    memcpy(sql + len, "'", 2);
+    struct dr_pg_stmt stmt = {.sql = sql};
+    assert_int_equal(dr_pg_pipeline_begin(f->pg, &f->wait, NULL, NULL, &f->err), DR_OK);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(dr_pg_pipeline_add(f->pg, &stmt, &f->err), DR_OK);
+    }
+    assert_int_equal(dr_pg_pipeline_end(f->pg, &done, &f->err), DR_OK);
+    assert_int_equal(done, 5);
+    free(sql);
+}
+
+static void
 pipeline_failure_far_back_shows_in_add_or_end(void **state)
 {
     struct fixture *f = *state;
@@ -466,6 +487,7 @@ main(void)
         DB_TEST(pipeline_gives_every_result_in_order),
         DB_TEST(pipeline_stops_at_the_first_failure),
         DB_TEST(pipeline_of_many_statements_keeps_to_its_window),
+        DB_TEST(pipeline_of_large_statements_does_not_pile_up),
         DB_TEST(pipeline_failure_far_back_shows_in_add_or_end),
         DB_TEST(pipeline_deadline_cancels_and_recovers),
         DB_TEST(copy_in_a_pipeline_ends_the_connection),

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/str.h"
 #include "db/db.h"
 #include "db/pg.h"
 
@@ -153,6 +154,24 @@ setting_of_a_url_is_given_alone(void **state)
     assert_false(dr_pg_url_get("postgresql://h/app", "host", value, 1));
 }
 
+static void
+connection_string_for_tools_has_no_secret(void **state)
+{
+    (void)state;
+    struct dr_buf out = {0};
+    struct dr_err err = {0};
+    const char *url =
+        "postgresql://al'ice:s3cret@db.example/app?sslpassword=s3cret&passfile=/s3cret";
+    assert_int_equal(dr_pg_url_for_tools(url, &out, &err), DR_OK);
+    assert_null(strstr(out.data, "s3cret"));
+    assert_non_null(strstr(out.data, "user='al\\'ice'"));
+    assert_non_null(strstr(out.data, "sslmode='require'"));
+    dr_buf_fini(&out);
+    assert_int_equal(dr_pg_url_for_tools("postgresql:///app", &out, &err), DR_OK);
+    assert_non_null(strstr(out.data, "sslmode='prefer'"));
+    dr_buf_fini(&out);
+}
+
 int
 main(void)
 {
@@ -163,6 +182,7 @@ main(void)
         cmocka_unit_test(postgres_url_is_checked_before_it_is_used),
         cmocka_unit_test(bad_url_with_a_password_is_not_repeated),
         cmocka_unit_test(overlong_url_is_refused),
+        cmocka_unit_test(connection_string_for_tools_has_no_secret),
         cmocka_unit_test(setting_of_a_url_is_given_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
