@@ -142,6 +142,10 @@ sq_lock(struct dr_driver *driver, uint64_t wait_ms, struct dr_err *err)
         rc =
             poll(&p, 1, KEY_POLL_MS) > 0 ? dr_err_set(err, DR_E_INTERRUPTED, "interrupted") : DR_OK;
     }
+    struct dr_sqlite_identity now;
+    if (rc == DR_OK) {
+        rc = dr_sqlite_identify(d->db, &now, err); // the path may name another file by now
+    }
     return rc;
 }
 
