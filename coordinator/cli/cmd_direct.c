@@ -266,6 +266,12 @@ dr_cmd_direct_run(struct dr_cli *cli, const char *url, bool is_down, struct dr_e
         say_nothing_to_do(&d);
         goto out;
     }
+    if (rc == DR_OK && d.state.owner[0] != '\0') {
+        dr_err_set(err, DR_E_LEDGER_OWNED, "agent '%s' owns the ledger of this database",
+                   dr_print_safe(cli, d.state.owner));
+        rc = dr_err_hint(err, "drover %s %s without --url, which makes a rollout",
+                         cli->command->name, d.expr);
+    }
     if (rc == DR_OK && is_down) {
         rc = confirm_down(&d, err);
     }

@@ -12,7 +12,7 @@ mkdir -p "$WORLD/tmp" && chmod 777 "$WORLD/tmp"
 test_begin demo_tells_its_story_on_both_engines # id: G1 G2 G5 G6
 run 0 env TMPDIR="$WORLD/tmp" "$DROVER_SOURCE/deploy/demo" --bindir "$DROVER_BUILD"
 same "$(printf '%s\n' "$OUT" | tail -n 1)" "demo: ok"
-says "(exit code 8)" "is closed" "Approved. 2 of 2" "entries verified"
+says "(exit code 8)" "closed; nothing was signed" "Approved. 2 of 2" "entries verified"
 same "$(leftovers)" ""
 
 test_begin demo_runs_on_sqlite_alone

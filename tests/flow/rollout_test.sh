@@ -98,8 +98,7 @@ assert len(rows) == 2 and all(r["heads"] == ["20251022_1349"] and r["pending"] =
     wrong "not the JSON that was wanted"
 
 test_begin direct_mode_keeps_its_hands_off_an_agents_database
-run 1 drover upgrade head --url "sqlite:$WORLD/production.db"
-run 1 drover downgrade -1 --url "sqlite:$WORLD/production.db" --yes
+run 4 drover downgrade -1 --url "sqlite:$WORLD/production.db" --yes
 says "agent"
 same "$(version_of production)" "20251022_1349 (head)"
 
