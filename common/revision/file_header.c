@@ -333,6 +333,17 @@ unknown_key(struct dr_parse *p, const struct dr_line *line, size_t len, const st
                          (int)(len > 60 ? 60 : len), line->start + 3);
 }
 
+// `--` and nothing but blanks behind it.
+static bool
+is_blank_comment(const struct dr_line *line)
+{
+    size_t at = 2;
+    while (at < line->len && line->start[at] == ' ') {
+        at++;
+    }
+    return at >= line->len;
+}
+
 // One line of the header behind the message. `*in_keys` tells whether a key was seen.
 static enum dr_rc
 read_header_line(struct dr_parse *p, const struct dr_line *line, bool *in_keys)
@@ -344,7 +355,7 @@ read_header_line(struct dr_parse *p, const struct dr_line *line, bool *in_keys)
         *in_keys = true;
         return read_key(p, line, key);
     }
-    bool is_empty = line->len == 2 || strspn(line->start + 2, " ") >= line->len - 2;
+    bool is_empty = is_blank_comment(line);
     if (len > 0 && (*in_keys || key != NULL)) {
         return unknown_key(p, line, len, key);
     }

@@ -14,6 +14,7 @@ struct compile {
     Drover__V1__Engine engine;
     struct dr_arena *arena;
     struct dr_err *err;
+    bool failed; // a copy could not be made
 };
 
 static enum dr_rc
@@ -22,15 +23,14 @@ nomem(struct dr_err *err)
     return dr_err_set(err, DR_E_NOMEM, "no memory left for the plan");
 }
 
-// protobuf-c's fields are not const; the plan is never written to after it was made.
+// A copy in the plan's arena, so that the plan outlives the graph. An empty text when memory is
+// out, noted in `failed`.
 static char *
-lend(const char *text)
+copy(struct compile *c, const char *text)
 {
-    union {
-        const char *in;
-        char *out;
-    } u = {text};
-    return u.out;
+    char *own = dr_arena_str(c->arena, text);
+    c->failed = c->failed || own == NULL;
+    return own;
 }
 
 static Drover__V1__UnitKind
@@ -79,20 +79,20 @@ make_unit(struct compile *c, const struct dr_checked *item, const uint8_t digest
     }
     drover__v1__unit__init(unit);
     unit->kind = unit_kind(s);
-    unit->name = lend(s->name);
+    unit->name = copy(c, s->name);
     unit->outside_transaction = s->outside_transaction;
     unit->lock_timeout_ms = s->lock_timeout_ms != 0 ? s->lock_timeout_ms : r->lock_timeout_ms;
     unit->statement_timeout_ms =
         s->statement_timeout_ms != 0 ? s->statement_timeout_ms : r->statement_timeout_ms;
     unit->expect =
         s->expect_empty ? DROVER__V1__EXPECT__EXPECT_EMPTY : DROVER__V1__EXPECT__EXPECT_TRUE;
-    unit->only = lend(s->only);
+    unit->only = copy(c, s->only);
     unit->max_ms = s->max_ms;
     unit->sample = s->sample;
     unit->retry = s->retry;
     if (s->outside_transaction && item->lint.result->count == 1) {
         unit->probe = item->lint.result->stmts[0].probe;
-        unit->probe_object = lend(item->lint.result->stmts[0].object);
+        unit->probe_object = copy(c, item->lint.result->stmts[0].object);
     }
     enum dr_rc rc = add_statements(c, item, unit);
     rc = rc == DR_OK ? dr_digest_unit(own, digest, unit, r->bytes, r->size, c->err) : rc;
@@ -134,7 +134,7 @@ add_parents(struct compile *c, const struct dr_node *node, Drover__V1__PlanRevis
     for (size_t i = 0; i < n; i++) {
         out->parents[i] = (ProtobufCBinaryData){.len = DR_DIGEST_SIZE,
                                                 .data = keep_digest(c, parents[i]->digest)};
-        out->parent_ids[i] = lend(parents[i]->revision->id);
+        out->parent_ids[i] = copy(c, parents[i]->revision->id);
         if (out->parents[i].data == NULL) {
             return nomem(c->err);
         }
@@ -157,8 +157,8 @@ make_revision(struct compile *c, const struct dr_node *node, const struct dr_che
         return nomem(c->err);
     }
     drover__v1__plan_revision__init(r);
-    r->id = lend(node->revision->id);
-    r->message = lend(node->revision->message);
+    r->id = copy(c, node->revision->id);
+    r->message = copy(c, node->revision->message);
     r->file_size = node->revision->size;
     r->no_down = node->revision->down_none;
     r->digest = (ProtobufCBinaryData){.len = DR_DIGEST_SIZE, .data = keep_digest(c, node->digest)};
@@ -213,6 +213,32 @@ check_rules(struct compile *c, const struct dr_checked_list *list)
     return rc;
 }
 
+static int
+by_index(const void *a, const void *b)
+{
+    const struct dr_node *const *x = a, *const *y = b;
+    return ((*x)->index > (*y)->index) - ((*x)->index < (*y)->index);
+}
+
+// Parents first, whatever the direction that the list was made for.
+static enum dr_rc
+order_nodes(const struct dr_nodes *nodes, struct dr_arena *arena, struct dr_nodes *out,
+            struct dr_err *err)
+{
+    const struct dr_node **items = dr_arena_array(arena, nodes->count, sizeof *items);
+    if (items == NULL) {
+        return nomem(err);
+    }
+    for (size_t i = 0; i < nodes->count; i++) {
+        items[i] = nodes->items[i];
+    }
+    if (nodes->count > 1) {
+        qsort(items, nodes->count, sizeof *items, by_index);
+    }
+    *out = (struct dr_nodes){items, nodes->count};
+    return DR_OK;
+}
+
 static enum dr_rc
 check_request(const char *project, Drover__V1__Engine engine, const struct dr_nodes *nodes,
               struct dr_err *err)
@@ -235,6 +261,9 @@ check_request(const char *project, Drover__V1__Engine engine, const struct dr_no
 static enum dr_rc
 pack(struct compile *c, Drover__V1__Plan *message, struct dr_plan *out)
 {
+    if (c->failed) {
+        return nomem(c->err);
+    }
     size_t size = drover__v1__plan__get_packed_size(message);
     if (size > DR_PLAN_PACKED_MAX) {
         dr_err_set(c->err, DR_E_LIMIT, "the plan has %zu bytes; at most %u are allowed", size,
@@ -253,14 +282,17 @@ pack(struct compile *c, Drover__V1__Plan *message, struct dr_plan *out)
 }
 
 enum dr_rc
-dr_plan_compile(const char *project, Drover__V1__Engine engine, const struct dr_nodes *nodes,
+dr_plan_compile(const char *project, Drover__V1__Engine engine, const struct dr_nodes *given,
                 struct dr_arena *arena, struct dr_plan *out, struct dr_err *err)
 {
     struct dr_err unused = {0};
     struct compile c = {.engine = engine, .arena = arena, .err = err == NULL ? &unused : err};
     struct dr_checked_list list = {0};
+    struct dr_nodes ordered = {0};
+    const struct dr_nodes *nodes = &ordered;
     size_t next = 0;
-    enum dr_rc rc = check_request(project, engine, nodes, c.err);
+    enum dr_rc rc = check_request(project, engine, given, c.err);
+    rc = rc == DR_OK ? order_nodes(given, arena, &ordered, c.err) : rc;
     rc = rc == DR_OK ? check_engine(&c, nodes) : rc;
     rc = rc == DR_OK ? dr_sections_check(nodes, engine, arena, &list, c.err) : rc;
     rc = rc == DR_OK ? check_rules(&c, &list) : rc;
@@ -275,7 +307,7 @@ dr_plan_compile(const char *project, Drover__V1__Engine engine, const struct dr_
     drover__v1__plan__init(plan);
     plan->project = name;
     plan->engine = engine;
-    plan->compiler = lend(DR_PLAN_COMPILER);
+    plan->compiler = copy(&c, DR_PLAN_COMPILER);
     plan->revisions = dr_arena_array(arena, nodes->count, sizeof *plan->revisions);
     if (plan->revisions == NULL) {
         return nomem(c.err);

@@ -28,11 +28,12 @@ struct dr_plan {
     uint8_t digest[DR_DIGEST_SIZE];
 };
 
-// Compiles `nodes` (parents first, as dr_graph_upgrade gives them) for one engine. Errors carry the
-// position in the file: REVISION_ENGINE (a revision is not for this engine), SQL_SYNTAX,
-// SQL_RESERVED, SQL_FORBIDDEN, SQL_TRANSACTION, SQL_PROBE, SQL_CHECK_DIED, SQL_TOO_COMPLEX,
-// REVISION_DOWN, REVISION_STATEMENTS, DR_E_INVALID (project name). Starts drover-sqlcheck for
-// PostgreSQL and may block as dr_sql_check does.
+// Compiles `nodes` of one graph for one engine; the plan has them parents first, in whatever order
+// they are given (a way down names the same plan as the way up). Errors carry the position in the
+// file: REVISION_ENGINE (a revision is not for this engine), SQL_SYNTAX, SQL_RESERVED,
+// SQL_FORBIDDEN, SQL_TRANSACTION, SQL_PROBE, SQL_CHECK_DIED, SQL_TOO_COMPLEX, REVISION_DOWN,
+// REVISION_STATEMENTS, DR_E_INVALID (project name). Starts drover-sqlcheck for PostgreSQL and may
+// block as dr_sql_check does.
 DR_MUST_CHECK enum dr_rc
 dr_plan_compile(const char *project, Drover__V1__Engine engine, const struct dr_nodes *nodes,
                 struct dr_arena *arena, struct dr_plan *out, struct dr_err *err);

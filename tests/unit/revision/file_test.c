@@ -63,6 +63,8 @@ static const struct bad bads[] = {
      "message is missing", "line 2"},
     {"two headers", HEAD UP DOWN "-- drover:revision 1\n-- b\n", DR_E_REVISION_HEADER, 12, 1,
      "second header", "file of its own"},
+    {"header that ends with blanks", "-- drover:revision 1\n-- x\n-- y\n--  ", DR_E_REVISION_HEADER,
+     1, 1, "no 'Revision ID'", "add"},
     {"no id", "-- drover:revision 1\n-- x\n--\n-- Revises: b\n\n" UP DOWN, DR_E_REVISION_HEADER, 1,
      1, "no 'Revision ID'", "-- Revision ID:"},
     {"bad id", "-- drover:revision 1\n-- x\n-- Revision ID: a-b\n", DR_E_REVISION_ID, 3, 17,
@@ -189,7 +191,11 @@ parse_refuses_each_bad_file_at_its_place(void **state)
         const struct bad *b = &bads[i];
         struct dr_err err = {0};
         struct dr_revision *r = NULL;
-        enum dr_rc rc = dr_revision_parse("dir/a.sql", b->text, strlen(b->text), arena, &r, &err);
+        size_t len = strlen(b->text);
+        char *own =
+            malloc(len == 0 ? 1 : len); // no NUL behind it, so that a read beyond the end is seen
+        memcpy(own, b->text, len);
+        enum dr_rc rc = dr_revision_parse("dir/a.sql", own, len, arena, &r, &err);
         bool is_good = rc == b->rc && err.rc == rc && err.line == b->line &&
                        err.column == b->column && strstr(err.message, b->message) != NULL &&
                        strstr(err.hint, b->hint) != NULL && strcmp(err.file, "dir/a.sql") == 0 &&
@@ -199,6 +205,7 @@ parse_refuses_each_bad_file_at_its_place(void **state)
                         err.column, err.message, err.hint);
             fail();
         }
+        free(own);
     }
 }
 
@@ -355,7 +362,7 @@ parse_survives_any_cut_of_a_good_file(void **state)
         struct dr_err err = {0};
         struct dr_revision *r = NULL;
         struct dr_arena *own = dr_arena_new(1u << 20);
-        char *copy = malloc(cut + 1); // its own size, so that a read beyond it is seen
+        char *copy = malloc(cut == 0 ? 1 : cut); // its own size, so that a read beyond it is seen
         memcpy(copy, text, cut);
         enum dr_rc rc = dr_revision_parse("a.sql", copy, cut, own, &r, &err);
         assert_true(rc == DR_OK || (err.line > 0 && err.message[0] != '\0' && err.hint[0] != '\0'));

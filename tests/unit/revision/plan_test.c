@@ -122,6 +122,20 @@ compile_gives_the_same_bytes_each_time(void **state)
     assert_int_equal(dr_plan_compare(&one, two.message, &err), DR_OK);
 }
 
+static void
+the_way_down_names_the_same_plan(void **state)
+{
+    (void)state;
+    struct dr_nodes nodes = chain(), down = {0};
+    const char *const head[] = {"20251022_1350"};
+    struct dr_names current = {head, 1};
+    struct dr_err err = {0};
+    assert_int_equal(dr_graph_downgrade(graph, "base", &current, arena, &down, &err), DR_OK);
+    assert_string_equal(down.items[0]->revision->id, "20251022_1350");
+    struct dr_plan one = must_compile(&nodes, PG), two = must_compile(&down, PG);
+    assert_memory_equal(one.digest, two.digest, DR_DIGEST_SIZE);
+}
+
 // These digests are what people sign. When one changes without a change of the fixtures, every plan
 // that was approved before would no longer be found: then DR_PLAN_COMPILER must change too.
 static void
@@ -340,6 +354,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(compile_gives_the_same_bytes_each_time),
+        TEST(the_way_down_names_the_same_plan),
         TEST(digests_are_those_of_every_release),
         TEST(units_carry_options_statements_and_probes),
         TEST(unit_sql_is_the_files_bytes),
