@@ -308,7 +308,7 @@ static void
 killed_backend_is_a_lost_connection(void **state)
 {
     struct fixture *f = *state;
-    char sql[96];
+    char sql[320];
     snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%s)", ask(f, "SELECT pg_backend_pid()"));
     dr_pgcluster_sql(dr_pgcluster_shared(), dr_pgcluster_url(dr_pgcluster_shared(), "postgres"),
                      sql);
