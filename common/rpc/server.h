@@ -79,6 +79,7 @@ struct dr_rpc_server_stats {
     uint64_t accepted, refused, handshakes, frames_in, frames_out, calls, cut_off, relistened;
     uint32_t connections, connections_hello, open_calls;
 };
+// Any thread, while the server is open.
 void dr_rpc_server_stats(struct dr_rpc_server *server, struct dr_rpc_server_stats *out);
 
 #endif

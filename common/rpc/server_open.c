@@ -274,11 +274,11 @@ dr_rpc_server_stats(struct dr_rpc_server *server, struct dr_rpc_server_stats *ou
         .handshakes = atomic_load(&stats->handshakes),
         .frames_in = atomic_load(&stats->frames_in),
         .frames_out = atomic_load(&stats->frames_out),
-        .calls = server->calls,
-        .cut_off = server->cut_off,
+        .calls = atomic_load(&server->calls),
+        .cut_off = atomic_load(&server->cut_off),
         .relistened = dr_port_relistened(server->port),
         .connections = atomic_load(&stats->connections),
         .connections_hello = atomic_load(&stats->hello),
-        .open_calls = server->open_calls,
+        .open_calls = atomic_load(&server->open_calls),
     };
 }

@@ -74,8 +74,8 @@ struct dr_rpc_server {
     int64_t timer_at_ms;
     struct dr_deadlines deadlines;
     struct dr_peer *peers, *strangers; // known and unknown callers; utlist
-    uint64_t calls, cut_off;
-    uint32_t open_calls;
+    atomic_ullong calls, cut_off;      // read by others for statistics
+    atomic_uint open_calls;
 };
 
 // dispatch.c: checks a REQUEST and runs its handler.
