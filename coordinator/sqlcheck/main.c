@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 64, EXIT_PROTOCOL = 3, EXIT_MEMORY = 4 };
+enum { LINE_MAX_BYTES = 64 };
 
 static int
 print_version(void)
@@ -46,15 +46,15 @@ answer_one(struct dr_buf *out)
 {
     uint64_t len = 0;
     if (!read_number("", DR_WIRE_TEXT_MAX, &len)) {
-        return EXIT_PROTOCOL;
+        return SQLCHECK_EXIT_PROTOCOL;
     }
     char *text = malloc(len + 1);
     if (text == NULL) {
-        return EXIT_MEMORY;
+        return SQLCHECK_EXIT_MEMORY;
     }
     if (fread(text, 1, len, stdin) != len || memchr(text, '\0', len) != NULL) {
         free(text);
-        return EXIT_PROTOCOL;
+        return SQLCHECK_EXIT_PROTOCOL;
     }
     text[len] = '\0';
     dr_buf_reset(out);
@@ -63,10 +63,10 @@ answer_one(struct dr_buf *out)
     free(text);
     dr_buf_str(out, "E\n");
     if (out->failed) {
-        return EXIT_MEMORY;
+        return SQLCHECK_EXIT_MEMORY;
     }
     bool is_written = fwrite(out->data, 1, out->len, stdout) == out->len && fflush(stdout) == 0;
-    return is_written ? 0 : EXIT_PROTOCOL;
+    return is_written ? 0 : SQLCHECK_EXIT_PROTOCOL;
 }
 
 int

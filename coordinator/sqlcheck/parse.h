@@ -4,6 +4,9 @@
 
 #include "base/str.h"
 
+// How the program ends: asked in a way that it does not know; no memory.
+enum { SQLCHECK_EXIT_PROTOCOL = 3, SQLCHECK_EXIT_MEMORY = 4 };
+
 // Appends the S and P lines for `text` (NUL-terminated, `len` bytes, no NUL inside).
 void sqlcheck_parse(const char *text, size_t len, struct dr_buf *out);
 
