@@ -228,4 +228,67 @@ env_run_in_child(struct env *e, const struct dr_engine_job *job, const char *fai
     return status;
 }
 
+// cmocka fixtures: `*state` is the environment of one engine.
+static struct env env_shared DR_UNUSED;
+
+static inline int
+env_start_pg(void **state)
+{
+    env_start(&env_shared, DROVER__V1__ENGINE__POSTGRESQL);
+    *state = &env_shared;
+    return 0;
+}
+
+static inline int
+env_start_sqlite(void **state)
+{
+    env_start(&env_shared, DROVER__V1__ENGINE__SQLITE);
+    *state = &env_shared;
+    return 0;
+}
+
+static inline int
+env_end(void **state)
+{
+    env_stop(*state);
+    return 0;
+}
+
+// A test of the contract: once on each engine.
+#define BOTH(name)                                                                                 \
+    {"postgresql: " #name, name, env_start_pg, env_end, NULL},                                     \
+    {                                                                                              \
+        "sqlite: " #name, name, env_start_sqlite, env_end, NULL                                    \
+    }
+
+// A chain of three revisions and four units that most tests run.
+static const struct tp_revision chain[] DR_UNUSED = {
+    {.id = "one",
+     .sections = {TP_UP("CREATE TABLE a (id integer PRIMARY KEY)", "INSERT INTO a VALUES (1)"),
+                  TP_VERIFY("SELECT count(*) = 1 FROM a"), TP_DOWN("DROP TABLE a")}},
+    {.id = "two",
+     .parents = {"one"},
+     .sections = {TP_UP("CREATE TABLE b (id integer)"), TP_UP("CREATE TABLE c (id integer)"),
+                  TP_DOWN("DROP TABLE c"), TP_DOWN("DROP TABLE b")}},
+    {.id = "three",
+     .parents = {"two"},
+     .sections = {TP_UP("CREATE INDEX c_id ON c (id)"), TP_DOWN("DROP INDEX c_id")}},
+};
+
+static inline struct tp_plan *
+make(struct env *e, const struct tp_revision *revisions, size_t count)
+{
+    return tp_make(e->engine, revisions, count);
+}
+
+static inline void
+assert_head(struct env *e, const char *id)
+{
+    struct dr_engine_state s = env_state(e);
+    assert_int_equal(s.heads_count, id == NULL ? 0 : 1);
+    if (id != NULL) {
+        assert_string_equal(s.heads[0].id, id);
+    }
+}
+
 #endif

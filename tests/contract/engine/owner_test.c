@@ -1,0 +1,240 @@
+// The engine's contract: who may run, and what a run refuses before its first write. Every test
+// runs on both drivers.
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "support/engine_env.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+// ------------------------------------------------------------------------------------ who may run
+
+// id: S23
+static void
+second_runner_is_told_that_the_database_is_locked(void **state)
+{
+    struct env *e = *state;
+    struct tp_plan *p = make(e, chain, 3);
+    char gate[PATH_MAX], value[PATH_MAX + 64];
+    (void)dr_tmp_file(&e->tmp, "gate", "", 0600, gate);
+    (void)snprintf(value, sizeof value, "engine-locked=pause:%s", gate);
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)setenv("DROVER_FAILPOINT", value, 1);
+        e->options.lock_wait_ms = 20000;
+        enum dr_rc rc = env_up(e, p);
+        _exit(rc == DR_OK ? 0 : 1);
+    }
+    // The child waits at the gate with the lock held; until it has it, we would get it, so look for
+    // it.
+    bool was_locked = false;
+    struct dr_engine *engine = NULL;
+    e->options.url = e->url;
+    assert_ok(e, dr_engine_open(&e->options, &engine, &e->err));
+    struct dr_engine_job job = tp_job(p, DROVER__V1__MODE__UP);
+    const uint8_t never[32] = {1};
+    job.expect_head = never; // what is not locked out is refused here, and runs nothing
+    for (int i = 0; i < 200 && !was_locked; i++) {
+        enum dr_rc rc = dr_engine_run(engine, &job, e->arena, &e->result, &e->err);
+        was_locked = rc == DR_E_LOCKED;
+        (void)poll(NULL, 0, 20);
+    }
+    dr_engine_close(&engine);
+    assert_true(was_locked);
+    assert_int_equal(unlink(gate), 0);
+    int status = 1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_head(e, "three");
+    tp_free(p);
+}
+
+static void
+ledger_of_an_agent_is_refused_in_direct_mode(void **state)
+{
+    struct env *e = *state;
+    static const uint8_t key[32] = {7}, other[32] = {8};
+    struct tp_plan *p = make(e, chain, 1);
+    struct dr_engine *engine = NULL;
+    e->options.url = e->url;
+    e->options.owner = "agent-7";
+    e->options.owner_key = key;
+    assert_ok(e, dr_engine_open(&e->options, &engine, &e->err));
+    assert_ok(e, dr_engine_own(engine, false, &e->err));
+    dr_engine_close(&engine);
+    e->options.owner_key = other;
+    assert_int_equal(env_up(e, p), DR_E_LEDGER_OWNED);
+    e->options.owner = NULL;
+    e->options.owner_key = NULL;
+    assert_int_equal(env_up(e, p), DR_E_LEDGER_OWNED);
+    assert_non_null(strstr(e->err.message, "agent-7"));
+    assert_false(env_has_table(e, "a"));
+    e->options.owner = "agent-7";
+    e->options.owner_key = key;
+    assert_ok(e, env_up(e, p));
+    assert_string_equal(env_state(e).owner, "agent-7");
+    tp_free(p);
+}
+
+static void
+newer_ledger_is_refused(void **state)
+{
+    struct env *e = *state;
+    char sql[128];
+    struct tp_plan *p = make(e, chain, 1);
+    assert_ok(e, env_up(e, p));
+    (void)snprintf(sql, sizeof sql, "UPDATE %s SET value = '2' WHERE key = 'version'",
+                   env_ledger_table(e, "meta"));
+    env_sql(e, sql);
+    assert_int_equal(env_up(e, p), DR_E_LEDGER_NEWER);
+    tp_free(p);
+}
+
+static void
+changed_ledger_is_noticed(void **state)
+{
+    struct env *e = *state;
+    static const struct {
+        const char *verb, *rest;
+    } changes[] = {{"UPDATE", "SET plan_sha256 = approval_sha256 WHERE position = 2"},
+                   {"DELETE FROM", "WHERE position = 2"},
+                   {"DELETE FROM", "WHERE position = 3"},
+                   {"UPDATE", "SET revision_id = 'one' WHERE position = 3"}};
+    for (size_t i = 0; i < DR_COUNT_OF(changes); i++) {
+        char sql[256];
+        struct tp_plan *p = make(e, chain, 2), *all = make(e, chain, 3);
+        assert_ok(e, env_up(e, p));
+        (void)snprintf(sql, sizeof sql, "%s %s %s", changes[i].verb, env_ledger_table(e, "ledger"),
+                       changes[i].rest);
+        env_sql(e, sql);
+        assert_int_equal(env_up(e, all), DR_E_LEDGER_TAMPERED);
+        assert_false(env_has_table(e, "c_id"));
+        tp_free(all);
+        tp_free(p);
+        Drover__V1__Engine engine = e->engine;
+        env_stop(e);
+        env_start(e, engine);
+    }
+}
+
+static void
+changed_list_of_revisions_is_noticed(void **state)
+{
+    struct env *e = *state;
+    char sql[256];
+    struct tp_plan *p = make(e, chain, 2), *all = make(e, chain, 3);
+    assert_ok(e, env_up(e, p));
+    (void)snprintf(sql, sizeof sql, "DELETE FROM %s WHERE id = 'two'",
+                   env_ledger_table(e, "revision"));
+    env_sql(e, sql);
+    assert_int_equal(env_up(e, all), DR_E_LEDGER_TAMPERED);
+    assert_non_null(strstr(e->err.message, "'two'"));
+    tp_free(all);
+    tp_free(p);
+}
+
+static void
+target_that_moved_since_it_was_looked_at_is_refused(void **state)
+{
+    struct env *e = *state;
+    struct tp_plan *p = make(e, chain, 1), *all = make(e, chain, 3);
+    struct dr_engine_state before = env_state(e);
+    struct dr_engine_job job = tp_job(all, DROVER__V1__MODE__UP);
+    assert_ok(e, env_up(e, p));
+    job.expect_head = before.ledger_head;
+    assert_int_equal(env_run_job(e, &job), DR_E_STATE_CHANGED);
+    job.expect_head = NULL;
+    job.expect_fingerprint = before.fingerprint;
+    assert_int_equal(env_run_job(e, &job), DR_E_STATE_CHANGED);
+    struct dr_engine_state now = env_state(e);
+    job.expect_head = now.ledger_head;
+    job.expect_fingerprint = now.fingerprint;
+    assert_ok(e, env_run_job(e, &job));
+    tp_free(all);
+    tp_free(p);
+}
+
+static enum dr_rc
+refuse(void *arg, const struct dr_engine_state *found, struct dr_err *err)
+{
+    *(uint64_t *)arg += 1 + found->position;
+    return dr_err_set(err, DR_E_PERMISSION, "not now");
+}
+
+static void
+caller_may_refuse_before_the_first_write(void **state)
+{
+    struct env *e = *state;
+    uint64_t calls = 0;
+    struct tp_plan *p = make(e, chain, 3);
+    struct dr_engine_job job = tp_job(p, DROVER__V1__MODE__UP);
+    job.begin = refuse;
+    job.begin_arg = &calls;
+    assert_int_equal(env_run_job(e, &job), DR_E_PERMISSION);
+    assert_int_equal(calls, 1);
+    assert_false(env_has_table(e, "a"));
+    assert_false(env_state(e).has_ledger);
+    tp_free(p);
+}
+
+static void
+cancel_in_two(void *arg, const struct dr_engine_progress *p)
+{
+    if (strcmp(p->revision_id, "two") == 0) {
+        assert_int_equal(write(*(int *)arg, "x", 1), 1);
+    }
+}
+
+static void
+cancelled_run_leaves_a_true_state(void **state)
+{
+    struct env *e = *state;
+    static const struct tp_revision pg[] = {
+        {.id = "one", .sections = {TP_UP("CREATE TABLE a (id integer)")}},
+        {.id = "two",
+         .parents = {"one"},
+         .sections = {TP_UP("CREATE TABLE b (id integer)", "SELECT pg_sleep(60)")}}};
+    static const struct tp_revision sqlite[] = {
+        {.id = "one", .sections = {TP_UP("CREATE TABLE a (id integer)")}},
+        {.id = "two",
+         .parents = {"one"},
+         .sections = {TP_UP(
+             "CREATE TABLE b (id integer)",
+             "INSERT INTO b WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT"
+             " count(*) FROM n")}}};
+    struct tp_plan *p = make(e, env_is_pg(e) ? pg : sqlite, 2);
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    e->options.cancel_fd = fds[0];
+    e->options.progress = cancel_in_two;
+    e->options.progress_arg = &fds[1];
+    assert_int_equal(env_up(e, p), DR_E_INTERRUPTED);
+    e->options = (struct dr_engine_options){0};
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    assert_int_equal(e->result.outcome, DR_ENGINE_ROLLED_BACK);
+    assert_int_equal(e->result.units_count, 1);
+    assert_false(env_has_table(e, "b"));
+    assert_head(e, "one");
+    tp_free(p);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(second_runner_is_told_that_the_database_is_locked),
+        BOTH(ledger_of_an_agent_is_refused_in_direct_mode),
+        BOTH(newer_ledger_is_refused),
+        BOTH(changed_ledger_is_noticed),
+        BOTH(changed_list_of_revisions_is_noticed),
+        BOTH(target_that_moved_since_it_was_looked_at_is_refused),
+        BOTH(caller_may_refuse_before_the_first_write),
+        BOTH(cancelled_run_leaves_a_true_state),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
