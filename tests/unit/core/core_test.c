@@ -1,0 +1,499 @@
+// The coordinator over the wire, with real keys: a rollout from its creation to the last target,
+// with a restart in between, and what is refused on the way. The bundles that come out must pass
+// every check of an agent.
+#include "unit/core/world.h"
+
+#include "revision/digest.h"
+
+// The trust documents and the plan: what has to be there before a rollout.
+static void
+begin_site(struct site *site)
+{
+    struct world *w = &site->w;
+    Drover__V1__PutDocumentReply *reply;
+
+    OK(w, put_document(site, ALICE, DR_TYPE_FLEET, w->fleet.wire, w->leaves, TARGETS + ENVIRONMENTS,
+                       &reply));
+    assert_true(reply->complete);
+    OK(w, put_document(site, ALICE, DR_TYPE_CHAIN, w->chain.wire, NULL, 0, &reply));
+    assert_true(reply->complete);
+    put_blob(site, w->plan_sha, w->plan_bytes);
+}
+
+static struct dr_bytes
+payload_by(struct site *site, const uint8_t sha256[32])
+{
+    Drover__V1__GetDocumentRequest request;
+    ProtobufCMessage *reply = NULL;
+
+    drover__v1__get_document_request__init(&request);
+    request.sha256 = dr_data(sha256, 32);
+    OK(&site->w, call(site, site->person[CAROL], DR_METHOD_DOCUMENTS_GET, &request.base, &reply));
+    ProtobufCBinaryData wire = ((Drover__V1__Document *)(void *)reply)->envelope;
+    return payload_of(&site->w, (struct dr_bytes){wire.data, wire.len});
+}
+
+// Staging from PREPARE to STATE.
+static void
+run_staging(struct site *site)
+{
+    uint8_t approval[32];
+    struct dr_bytes *leaves;
+    Drover__V1__PutDocumentReply *reply;
+
+    for (int i = STG_ORDERS; i <= STG_STOCK; i++) {
+        agent_watch(site, i, 0);
+        (void)agent_next(site, i, DROVER__V1__PUSH_KIND__PUSH_PREPARE);
+        agent_ready(site, i, NOW - 200);
+    }
+    struct dr_bytes payload = draft_approval(site, STG_ORDERS, NULL, 0, &leaves);
+    struct dr_bytes wire = signed_by_one(site, DR_TYPE_APPROVAL, payload, ALICE, approval);
+    OK(&site->w, put_document(site, ALICE, DR_TYPE_APPROVAL, wire, leaves, 2, &reply));
+    assert_true(reply->complete);
+    for (int i = STG_ORDERS; i <= STG_STOCK; i++) {
+        Drover__V1__Push *bundle = agent_next(site, i, DROVER__V1__PUSH_KIND__PUSH_BUNDLE);
+
+        OK(&site->w, agent_verify(site, i, bundle, payload_by(site, site->ready_sha[i]),
+                                  (struct dr_bytes){0}));
+        agent_applied(site, i, NOW - 100, approval);
+        (void)agent_next(site, i, DROVER__V1__PUSH_KIND__PUSH_ORDER);
+        agent_state(site, i, NOW - 50);
+    }
+}
+
+static struct dr_bytes
+draft_production(struct site *site, const uint8_t *signoff, struct dr_bytes **leaves)
+{
+    uint8_t evidence[5][32];
+    size_t n = 0;
+
+    for (int i = STG_ORDERS; i <= STG_STOCK; i++) {
+        memcpy(evidence[n++], site->applied_sha[i], 32);
+        memcpy(evidence[n++], site->state_sha[i], 32);
+    }
+    if (signoff != NULL) {
+        memcpy(evidence[n++], signoff, 32);
+    }
+    return draft_approval(site, PRD_BILLING, (const uint8_t(*)[32])evidence, n, leaves);
+}
+
+static void
+ready_production(struct site *site)
+{
+    for (int i = PRD_BILLING; i <= PRD_ORDERS; i++) {
+        agent_watch(site, i, 0);
+        Drover__V1__Push *push = agent_next(site, i, DROVER__V1__PUSH_KIND__PUSH_PREPARE);
+        Drover__V1__Prepare *prepare = drover__v1__prepare__unpack(dr_arena_protobuf(site->w.arena),
+                                                                   push->body.len, push->body.data);
+
+        assert_non_null(prepare);
+        assert_true(prepare->with_backup);
+        agent_ready(site, i, NOW - 40);
+    }
+}
+
+// The BACKUP that the coordinator has of a target.
+static struct dr_bytes
+backup_payload(struct site *site, int agent)
+{
+    Drover__V1__ListDocumentsRequest request;
+    ProtobufCMessage *message = NULL;
+
+    drover__v1__list_documents_request__init(&request);
+    request.kind = word(&site->w, DR_TYPE_ATTESTATION);
+    request.target = site->w.target[agent].name;
+    OK(&site->w, call(site, site->person[BOB], DR_METHOD_DOCUMENTS_LIST, &request.base, &message));
+    const Drover__V1__DocumentList *list = (const Drover__V1__DocumentList *)(void *)message;
+    assert_true(list->n_documents > 0);
+    return payload_of(&site->w, (struct dr_bytes){list->documents[0]->envelope.data,
+                                                  list->documents[0]->envelope.len});
+}
+
+// id: P6
+// id: G1
+// id: G2
+static void
+a_rollout_goes_from_staging_to_production_over_a_restart(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    Drover__V1__Rollout *rollout;
+    Drover__V1__PutDocumentReply *reply;
+    uint8_t approval[32];
+    struct dr_bytes *leaves;
+
+    begin_site(site);
+    OK(w, create_rollout(site, &rollout));
+    assert_string_equal(rollout->id, "R-1");
+    assert_string_equal(rollout->stages[0]->environment, "staging");
+    assert_string_equal(rollout->stages[0]->state, "preparing");
+    assert_string_equal(rollout->stages[1]->state, "pending");
+    run_staging(site);
+    assert_string_equal(state_of(site, STG_ORDERS), "applied");
+    site_restart(site);
+    ready_production(site);
+
+    // without the sign-off the approval is refused, and says what is missing
+    struct dr_bytes payload = draft_production(site, NULL, &leaves);
+    struct dr_bytes wire = signed_by_one(site, DR_TYPE_APPROVAL, payload, ALICE, approval);
+    REFUSED(DR_E_GATE_MISSING, put_document(site, ALICE, DR_TYPE_APPROVAL, wire, leaves, 2, NULL));
+    assert_non_null(strstr(w->err.message, "logs-reviewed"));
+    rollout = get_rollout(site);
+    assert_string_equal(rollout->next, "drover checklist R-1 sign logs-reviewed -e production");
+
+    struct dr_bytes signoff = {w->signoff_wire[0].data, w->signoff_wire[0].len};
+    OK(w, put_document(site, CAROL, DR_TYPE_SIGNOFF, signoff, NULL, 0, &reply));
+    payload = draft_production(site, w->item_sha, &leaves);
+    wire = signed_by_one(site, DR_TYPE_APPROVAL, payload, ALICE, approval);
+    OK(w, put_document(site, ALICE, DR_TYPE_APPROVAL, wire, leaves, 2, &reply));
+    assert_false(reply->complete);
+    assert_int_equal(reply->signatures, 1);
+    assert_int_equal(reply->needed, 2);
+    assert_string_equal(state_of(site, PRD_BILLING), "ready");
+    wire = signed_by_one(site, DR_TYPE_APPROVAL, payload, BOB, approval);
+    OK(w, put_document(site, BOB, DR_TYPE_APPROVAL, wire, NULL, 0, &reply));
+    assert_true(reply->complete);
+
+    // the canary first
+    assert_string_equal(state_of(site, PRD_BILLING), "sent");
+    assert_string_equal(state_of(site, PRD_ORDERS), "approved");
+    Drover__V1__Push *bundle = agent_next(site, PRD_BILLING, DROVER__V1__PUSH_KIND__PUSH_BUNDLE);
+    OK(w, agent_verify(site, PRD_BILLING, bundle, payload_by(site, site->ready_sha[PRD_BILLING]),
+                       backup_payload(site, PRD_BILLING)));
+    agent_applied(site, PRD_BILLING, NOW - 10, approval);
+    bundle = agent_next(site, PRD_ORDERS, DROVER__V1__PUSH_KIND__PUSH_BUNDLE);
+    OK(w, agent_verify(site, PRD_ORDERS, bundle, payload_by(site, site->ready_sha[PRD_ORDERS]),
+                       backup_payload(site, PRD_ORDERS)));
+    agent_applied(site, PRD_ORDERS, NOW - 5, approval);
+    rollout = get_rollout(site);
+    assert_string_equal(rollout->state, "applied");
+    assert_string_equal(rollout->stages[1]->state, "applied");
+    assert_int_equal(rollout->stages[1]->n_signers, 2);
+}
+
+static void
+a_plan_outside_of_the_approved_chain_names_the_command(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+
+    OK(w, put_document(site, ALICE, DR_TYPE_FLEET, w->fleet.wire, w->leaves, TARGETS + ENVIRONMENTS,
+                       NULL));
+    REFUSED(DR_E_BLOB_MISSING, create_rollout(site, NULL));
+    put_blob(site, w->plan_sha, w->plan_bytes);
+    REFUSED(DR_E_CHAIN_MISSING, create_rollout(site, NULL));
+    assert_non_null(strstr(w->err.hint, "drover approve chain"));
+}
+
+static void
+a_second_rollout_on_a_busy_target_is_refused_until_the_first_is_aborted(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    Drover__V1__Rollout *rollout;
+
+    begin_site(site);
+    OK(w, create_rollout(site, NULL));
+    REFUSED(DR_E_ROLLOUT_BUSY, create_rollout(site, NULL));
+    assert_non_null(strstr(w->err.message, "R-1"));
+    OK(w, order(site, "abort", ""));
+    OK(w, create_rollout(site, &rollout));
+    assert_string_equal(rollout->id, "R-2");
+    REFUSED(DR_E_ROLLOUT_ENDED, order(site, "resume", ""));
+}
+
+static void
+signatures_of_the_chain_are_gathered_until_there_are_enough(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    Drover__V1__PutDocumentReply *reply;
+    uint8_t sha256[32];
+    struct dr_bytes payload = payload_of(w, w->chain.wire);
+
+    OK(w,
+       put_document(site, ALICE, DR_TYPE_CHAIN,
+                    signed_by_one(site, DR_TYPE_CHAIN, payload, ALICE, sha256), NULL, 0, &reply));
+    assert_false(reply->complete);
+    assert_true(reply->is_new);
+    OK(w,
+       put_document(site, ALICE, DR_TYPE_CHAIN,
+                    signed_by_one(site, DR_TYPE_CHAIN, payload, ALICE, sha256), NULL, 0, &reply));
+    assert_int_equal(reply->signatures, 1);
+    assert_false(reply->is_new);
+    site_restart(site);
+    OK(w, put_document(site, BOB, DR_TYPE_CHAIN,
+                       signed_by_one(site, DR_TYPE_CHAIN, payload, BOB, sha256), NULL, 0, &reply));
+    assert_true(reply->complete);
+}
+
+static void
+a_document_that_nobody_of_the_role_signed_is_not_kept(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    const struct dr_key *keys[] = {&w->stranger};
+    struct dr_bytes wire = sign_by(w, DR_TYPE_CHAIN, payload_of(w, w->chain.wire), keys, 1);
+
+    REFUSED(DR_E_BAD_SIGNATURE, put_document(site, ALICE, DR_TYPE_CHAIN, wire, NULL, 0, NULL));
+    REFUSED(DR_E_BAD_ENVELOPE,
+            put_document(site, ALICE, DR_TYPE_CHAIN, (struct dr_bytes){(const uint8_t *)"x", 1},
+                         NULL, 0, NULL));
+}
+
+static void
+an_approval_of_another_ready_is_refused(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    struct dr_bytes *leaves;
+    uint8_t sha256[32];
+
+    begin_site(site);
+    OK(w, create_rollout(site, NULL));
+    for (int i = STG_ORDERS; i <= STG_STOCK; i++) {
+        agent_watch(site, i, 0);
+        agent_ready(site, i, NOW - 200);
+    }
+    site->ready_sha[STG_STOCK][0] ^= 1;
+    struct dr_bytes payload = draft_approval(site, STG_ORDERS, NULL, 0, &leaves);
+    struct dr_bytes wire = signed_by_one(site, DR_TYPE_APPROVAL, payload, ALICE, sha256);
+    REFUSED(DR_E_WRONG_READY, put_document(site, ALICE, DR_TYPE_APPROVAL, wire, leaves, 2, NULL));
+    assert_non_null(strstr(w->err.hint, "drover approve R-1 -e staging"));
+}
+
+static void
+an_attestation_twice_is_nothing_new_and_another_under_its_number_is_an_alarm(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    uint8_t sha256[32];
+    Drover__V1__Attestation msg;
+    Drover__V1__LogRequest request;
+    ProtobufCMessage *message = NULL;
+    struct dr_attest_state before;
+    bool has_alarm = false;
+
+    begin_site(site);
+    begin_attestation(w, &msg, STG_ORDERS, ATT(STATE), NOW - 10);
+    msg.fingerprint = DATA32(w->fp_before);
+    OK(w, agent_attest(site, STG_ORDERS, &msg, sha256));
+    before = w->counters[STG_ORDERS];
+    OK(w, agent_attest(site, STG_ORDERS, &msg, sha256));
+    w->counters[STG_ORDERS] = before;
+    OK(w, agent_attest(site, STG_ORDERS, &msg, sha256)); // the same bytes again
+    w->counters[STG_ORDERS] = before;
+    msg.time = NOW - 9;
+    REFUSED(DR_E_COUNTER_REUSED, agent_attest(site, STG_ORDERS, &msg, sha256));
+    drover__v1__log_request__init(&request);
+    OK(w, call(site, site->person[ALICE], DR_METHOD_OPERATOR_LOG, &request.base, &message));
+    const Drover__V1__LogReply *log = (const Drover__V1__LogReply *)(void *)message;
+    for (size_t i = 0; i < log->n_entries; i++) {
+        has_alarm = has_alarm || strcmp(log->entries[i]->kind, "alarm") == 0;
+    }
+    assert_true(has_alarm);
+}
+
+static void
+the_log_that_travels_is_a_whole_chain(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    struct dr_loghash check = {0};
+    Drover__V1__LogRequest request;
+    ProtobufCMessage *message = NULL;
+
+    begin_site(site);
+    OK(w, create_rollout(site, NULL));
+    drover__v1__log_request__init(&request);
+    OK(w, call(site, site->person[ALICE], DR_METHOD_OPERATOR_LOG, &request.base, &message));
+    const Drover__V1__LogReply *log = (const Drover__V1__LogReply *)(void *)message;
+    assert_true(log->n_entries > 5);
+    for (size_t i = 0; i < log->n_entries; i++) {
+        OK(w, dr_loghash_verify(&check, log->entries[i], &w->err));
+    }
+}
+
+static void
+pushes_that_were_not_acknowledged_come_again(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    ProtobufCMessage *item = NULL;
+    uint64_t seq = 0;
+
+    begin_site(site);
+    OK(w, create_rollout(site, NULL));
+    agent_watch(site, STG_ORDERS, 0);
+    for (int i = 0; i < 2; i++) { // TRUST and PREPARE, taken but not acknowledged
+        OK(w,
+           dr_rpc_stream_next(site->watch[STG_ORDERS], DEADLINE_MS, -1, w->arena, &item, &w->err));
+        seq = ((Drover__V1__Push *)(void *)item)->seq;
+    }
+    site_restart(site);
+    agent_watch(site, STG_ORDERS, 1);
+    const Drover__V1__Push *push =
+        agent_next(site, STG_ORDERS, DROVER__V1__PUSH_KIND__PUSH_PREPARE);
+    assert_true(push->seq <= seq);
+}
+
+static void
+pause_holds_an_approved_wave_and_resume_lets_it_go(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    struct dr_bytes *leaves;
+    uint8_t sha256[32];
+
+    begin_site(site);
+    OK(w, create_rollout(site, NULL));
+    for (int i = STG_ORDERS; i <= STG_STOCK; i++) {
+        agent_watch(site, i, 0);
+        agent_ready(site, i, NOW - 200);
+    }
+    OK(w, order(site, "pause", ""));
+    REFUSED(DR_E_ROLLOUT_EVENT, order(site, "pause", ""));
+    struct dr_bytes payload = draft_approval(site, STG_ORDERS, NULL, 0, &leaves);
+    OK(w, put_document(site, ALICE, DR_TYPE_APPROVAL,
+                       signed_by_one(site, DR_TYPE_APPROVAL, payload, ALICE, sha256), leaves, 2,
+                       NULL));
+    assert_string_equal(state_of(site, STG_ORDERS), "approved");
+    assert_string_equal(get_rollout(site)->next, "drover rollout resume R-1");
+    OK(w, order(site, "resume", ""));
+    assert_string_equal(state_of(site, STG_ORDERS), "sent");
+}
+
+static void
+a_failed_target_is_prepared_again_by_retry(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    Drover__V1__Attestation msg;
+    uint8_t sha256[32];
+
+    begin_site(site);
+    OK(w, create_rollout(site, NULL));
+    agent_watch(site, STG_ORDERS, 0);
+    (void)agent_next(site, STG_ORDERS, DROVER__V1__PUSH_KIND__PUSH_PREPARE);
+    begin_attestation(w, &msg, STG_ORDERS, ATT(REFUSED), NOW - 100);
+    msg.plan_sha256 = DATA32(w->plan_sha);
+    msg.code = word(w, "preflight-failed");
+    OK(w, agent_attest(site, STG_ORDERS, &msg, sha256));
+    assert_string_equal(state_of(site, STG_ORDERS), "refused");
+    assert_string_equal(get_rollout(site)->next, "drover rollout retry R-1");
+    OK(w, order(site, "retry", ""));
+    (void)agent_next(site, STG_ORDERS, DROVER__V1__PUSH_KIND__PUSH_PREPARE);
+    assert_string_equal(state_of(site, STG_ORDERS), "preparing");
+    REFUSED(DR_E_INVALID, order(site, "dance", ""));
+}
+
+static void
+a_watcher_gets_the_state_at_once_and_then_each_event(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    struct dr_rpc_stream *stream = NULL;
+    Drover__V1__WatchRequest request;
+    ProtobufCMessage *item = NULL;
+
+    begin_site(site);
+    OK(w, create_rollout(site, NULL));
+    drover__v1__watch_request__init(&request);
+    request.rollout = word(w, "R-1");
+    OK(w, dr_rpc_stream_open(site->person[BOB], DR_METHOD_OPERATOR_WATCH_ROLLOUT, &request.base,
+                             &stream, &w->err));
+    OK(w, dr_rpc_stream_next(stream, DEADLINE_MS, -1, w->arena, &item, &w->err));
+    assert_string_equal(((Drover__V1__RolloutEvent *)(void *)item)->rollout->state, "preparing");
+    OK(w, order(site, "pause", ""));
+    OK(w, dr_rpc_stream_next(stream, DEADLINE_MS, -1, w->arena, &item, &w->err));
+    assert_string_equal(((Drover__V1__RolloutEvent *)(void *)item)->entry->text, "pause");
+    assert_string_equal(((Drover__V1__RolloutEvent *)(void *)item)->rollout->state, "paused");
+    dr_rpc_stream_close(&stream);
+}
+
+static void
+strangers_reach_health_and_enrolment_and_nothing_else(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    struct dr_key key = test_key(w, DR_KEY_TRANSPORT, 99);
+    struct dr_rpc_client *client = site_client(site, &key);
+    Drover__V1__EnrollRequest offer;
+    Drover__V1__HealthRequest health;
+    Drover__V1__Empty empty;
+    ProtobufCMessage *reply = NULL;
+
+    drover__v1__empty__init(&empty);
+    drover__v1__enroll_request__init(&offer);
+    drover__v1__health_request__init(&health);
+    assert_int_not_equal(call(site, client, DR_METHOD_OPERATOR_LIST_ROLLOUTS, &empty.base, &reply),
+                         DR_OK);
+    OK(w, call(site, client, DR_METHOD_HEALTH_CHECK, &health.base, &reply));
+    assert_string_equal(((Drover__V1__HealthReply *)(void *)reply)->caller_kind, "unknown");
+    offer.agent = word(w, "new-1");
+    offer.signing_key = DATA32(w->stranger.public_key);
+    offer.transport_key = DATA32(key.public_key);
+    OK(w, call(site, client, DR_METHOD_ENROLL_OFFER, &offer.base, &reply));
+    assert_string_equal(((Drover__V1__EnrollReply *)(void *)reply)->state, "offered");
+    OK(w, call(site, site->person[ALICE], DR_METHOD_HEALTH_CHECK, &health.base, &reply));
+    assert_string_equal(((Drover__V1__HealthReply *)(void *)reply)->caller, "alice");
+    dr_rpc_client_close(&client);
+    dr_key_fini(&key);
+}
+
+static void
+a_revision_is_submitted_once_and_only_with_its_true_digest(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    Drover__V1__SubmitRequest request;
+    Drover__V1__SubmittedRevision revision, *list[1] = {&revision};
+    ProtobufCMessage *reply = NULL;
+    uint8_t file[32], digest[32];
+
+    drover__v1__submit_request__init(&request);
+    drover__v1__submitted_revision__init(&revision);
+    digest_of(file, "CREATE TABLE t (a int);");
+    put_blob(site, file, (struct dr_bytes){(const uint8_t *)"CREATE TABLE t (a int);", 23});
+    dr_digest_revision(digest, "001_t", file, NULL, 0);
+    revision.id = word(w, "001_t");
+    revision.file_sha256 = DATA32(file);
+    revision.file_size = 23;
+    revision.digest = DATA32(file);
+    request.project = word(w, "shop");
+    request.revisions = list;
+    request.n_revisions = 1;
+    REFUSED(DR_E_PLAN_MISMATCH,
+            call(site, site->person[ALICE], DR_METHOD_OPERATOR_SUBMIT, &request.base, &reply));
+    revision.digest = DATA32(digest);
+    OK(w, call(site, site->person[ALICE], DR_METHOD_OPERATOR_SUBMIT, &request.base, &reply));
+    assert_int_equal(((Drover__V1__SubmitReply *)(void *)reply)->added, 1);
+    OK(w, call(site, site->person[BOB], DR_METHOD_OPERATOR_SUBMIT, &request.base, &reply));
+    assert_int_equal(((Drover__V1__SubmitReply *)(void *)reply)->added, 0);
+    assert_string_equal(((Drover__V1__SubmitReply *)(void *)reply)->revisions[0]->submitted_by,
+                        "alice");
+}
+
+#define SITE_TEST(name) cmocka_unit_test_setup_teardown(name, site_setup, site_teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SITE_TEST(a_rollout_goes_from_staging_to_production_over_a_restart),
+        SITE_TEST(a_plan_outside_of_the_approved_chain_names_the_command),
+        SITE_TEST(a_second_rollout_on_a_busy_target_is_refused_until_the_first_is_aborted),
+        SITE_TEST(signatures_of_the_chain_are_gathered_until_there_are_enough),
+        SITE_TEST(a_document_that_nobody_of_the_role_signed_is_not_kept),
+        SITE_TEST(an_approval_of_another_ready_is_refused),
+        SITE_TEST(an_attestation_twice_is_nothing_new_and_another_under_its_number_is_an_alarm),
+        SITE_TEST(the_log_that_travels_is_a_whole_chain),
+        SITE_TEST(pushes_that_were_not_acknowledged_come_again),
+        SITE_TEST(pause_holds_an_approved_wave_and_resume_lets_it_go),
+        SITE_TEST(a_failed_target_is_prepared_again_by_retry),
+        SITE_TEST(a_watcher_gets_the_state_at_once_and_then_each_event),
+        SITE_TEST(strangers_reach_health_and_enrolment_and_nothing_else),
+        SITE_TEST(a_revision_is_submitted_once_and_only_with_its_true_digest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
