@@ -223,6 +223,23 @@ lint_concurrent(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
     }
 }
 
+// A plain CREATE INDEX on a table that is in use already.
+static void
+lint_plain_index(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
+                 const struct dr_lint_catalog *catalog, struct dr_findings *out)
+{
+    const char *owner = strchr(stmt->creates, '\n');
+    bool is_plain =
+        s->dialect == DR_SQL_POSTGRESQL && owner != NULL && (stmt->flags & DR_SQL_CONCURRENT) == 0;
+    if (is_plain && dr_lint_is_older(catalog, owner + 1, s->file)) {
+        report_stmt(
+            s, stmt, "require-concurrent-index-creation",
+            "building this index blocks writes to the table",
+            "write CREATE INDEX CONCURRENTLY in a section of its own: -- drover:up transaction=off",
+            out);
+    }
+}
+
 static void
 lint_statement(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
                struct dr_lint_catalog *catalog, struct dr_findings *out)
@@ -249,6 +266,7 @@ lint_statement(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
     lint_transaction(s, stmt, out);
     lint_concurrent(s, stmt, out);
     if (catalog != NULL && s->kind == DR_LINT_UP) {
+        lint_plain_index(s, stmt, catalog, out);
         dr_lint_replay(catalog, s, stmt, out);
     }
 }

@@ -133,9 +133,10 @@ create(struct dr_lint_catalog *c, const struct dr_lint_section *s, const struct 
 }
 
 bool
-dr_lint_is_known(const struct dr_lint_catalog *catalog, const char *name)
+dr_lint_is_older(const struct dr_lint_catalog *catalog, const char *name, const char *file)
 {
-    return find(catalog, name, strlen(name)) != NULL;
+    const struct object *o = find(catalog, name, strlen(name));
+    return o != NULL && strcmp(o->file, file) != 0;
 }
 
 void

@@ -13,7 +13,7 @@ void dr_lint_report(const struct dr_lint_section *section, const struct dr_sql_s
 // What the section creates and drops.
 void dr_lint_replay(struct dr_lint_catalog *catalog, const struct dr_lint_section *section,
                     const struct dr_sql_stmt *stmt, struct dr_findings *out);
-// True when the catalog has `name` ("relation x").
-bool dr_lint_is_known(const struct dr_lint_catalog *catalog, const char *name);
+// True when `name` ("relation x") was made by another file than `file`: by an earlier revision.
+bool dr_lint_is_older(const struct dr_lint_catalog *catalog, const char *name, const char *file);
 
 #endif

@@ -227,6 +227,22 @@ a_nolint_with_a_reason_silences_a_warning(void **state)
 }
 
 static void
+an_index_on_an_older_table_should_be_concurrent(void **state)
+{
+    (void)state;
+    put("1.sql", "-- drover:revision 1\n-- x\n-- Revision ID: a\n\n-- drover:up\nCREATE TABLE t "
+                 "(id int);\nCREATE INDEX i ON t (id);\n" VERIFY "-- drover:down\nDROP TABLE t;\n");
+    put("2.sql", "-- drover:revision 1\n-- x\n-- Revision ID: b\n-- Revises: a\n\n-- "
+                 "drover:up\nCREATE INDEX j ON t (id);\n"
+                 "-- drover:nolint require-concurrent-index-creation reason=\"ten rows\"\nCREATE "
+                 "INDEX k ON t (id);\n" VERIFY "-- drover:down\nDROP INDEX k, j;\n");
+    struct dr_findings out = lint(folder);
+    assert_int_equal(out.count, 1);
+    assert_int_equal(find(&out, "require-concurrent-index-creation")->line, 7);
+    assert_int_equal(out.items[0].severity, DR_SEVERITY_WARNING);
+}
+
+static void
 json_escapes_and_counts(void **state)
 {
     (void)state;
@@ -273,6 +289,7 @@ main(void)
         TEST(a_second_head_is_a_finding),
         TEST(sqlite_is_prepared_against_a_scratch_database),
         TEST(a_nolint_with_a_reason_silences_a_warning),
+        TEST(an_index_on_an_older_table_should_be_concurrent),
         TEST(json_escapes_and_counts),
         TEST(every_rule_has_its_row),
     };
