@@ -18,18 +18,16 @@ dr_approval_leaf_count(const Drover__V1__Approval *approval)
     return n;
 }
 
-// The wave of leaf `index`; 0 when there is no such leaf.
+// The wave of leaf `index`.
 static uint32_t
 wave_of(const Drover__V1__Approval *approval, uint64_t index)
 {
     uint64_t end = 0;
-    for (size_t i = 0; i < approval->n_wave_sizes; i++) {
-        end += approval->wave_sizes[i];
-        if (index < end) {
-            return (uint32_t)i + 1;
-        }
+    uint32_t wave = 0;
+    while (wave < approval->n_wave_sizes && index >= end) {
+        end += approval->wave_sizes[wave++];
     }
-    return 0;
+    return wave;
 }
 
 static enum dr_rc

@@ -9,17 +9,14 @@
 #include "trust/try.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define MAGIC       0x64725453u
-#define PATH_SIZE   4096u
 #define FILE_MODE   0600
 #define FOLDER_MODE 0700
 #define TICK_S      60
-#define CLOCK_TEXT  24u
 
 static struct dr_bytes
 bytes_of(ProtobufCBinaryData data)
@@ -32,18 +29,12 @@ bytes_of(ProtobufCBinaryData data)
 static enum dr_rc
 open_folder(struct dr_trust_store *store, struct dr_err *err)
 {
-    char path[PATH_SIZE];
-    struct dr_buf name = {.max = PATH_SIZE};
+    struct dr_buf path = {0};
     DR_TRY(dr_dir_make(store->folder, FOLDER_MODE, err));
-    dr_buf_printf(&name, "%s/lock", store->folder);
-    if (name.failed) {
-        dr_buf_fini(&name);
-        return dr_err_set(err, DR_E_LIMIT, "the path of the trusted store is too long");
-    }
-    memcpy(path, name.data, name.len + 1);
-    dr_buf_fini(&name);
-    DR_TRY(dr_file_lock(path, &store->lock_fd, err));
-    return dr_store_load(store, err);
+    dr_buf_printf(&path, "%s/lock", store->folder);
+    enum dr_rc rc = dr_file_lock(path.failed ? "" : path.data, &store->lock_fd, err);
+    dr_buf_fini(&path);
+    return rc == DR_OK ? dr_store_load(store, err) : rc;
 }
 
 enum dr_rc
@@ -60,7 +51,8 @@ dr_trust_store_open(const char *folder, struct dr_bytes first_root, const uint8_
         return dr_err_set(err, DR_E_NOMEM, "no memory for the trusted store");
     } // GCOVR_EXCL_STOP
     memcpy(root, first_root.data, first_root.len);
-    *store = (struct dr_trust_store){.magic = MAGIC, .folder = name, .lock_fd = -1};
+    *store = (struct dr_trust_store){
+        .magic = MAGIC, .folder = name, .lock_fd = -1, .arena_cap = DR_STORE_ARENA_CAP};
     store->first_root = (struct dr_bytes){root, first_root.len};
     memcpy(store->pinned, pinned, 32);
     enum dr_rc rc = open_folder(store, err);
@@ -98,6 +90,13 @@ dr_trust_store_get(const struct dr_trust_store *store)
 }
 
 // --------------------------------------------------------------------------------- update
+
+enum dr_rc
+dr_store_write(const char *path, struct dr_bytes bytes, struct dr_err *err)
+{
+    return path ? dr_file_write(path, bytes.data, bytes.len, FILE_MODE, err)
+                : dr_err_set(err, DR_E_LIMIT, "no room for a path");
+}
 
 // One update in progress; `root` is the newest persisted.
 struct update {
@@ -147,8 +146,8 @@ update_roots(struct update *update, struct dr_err *err)
         }
         DR_TRY(dr_root_next(update->arena, &update->root, wire, &next, err));
         DR_TRY(check_issued(update, next.msg->issued, "root", err));
-        DR_TRY(dr_file_write(dr_store_root_path(update->store, update->arena, next.msg->version),
-                             next.wire.data, next.wire.len, FILE_MODE, err));
+        DR_TRY(dr_store_write(dr_store_root_path(update->store, update->arena, next.msg->version),
+                              next.wire, err));
         update->root = next;
         update->changed = true;
     }
@@ -174,8 +173,8 @@ write_fleet(struct update *update, const struct dr_fleet *fleet, struct dr_err *
         return DR_OK;
     }
     update->changed = true;
-    return dr_file_write(dr_store_path(update->store, update->arena, "fleet"), packed, len,
-                         FILE_MODE, err);
+    return dr_store_write(dr_store_path(update->store, update->arena, "fleet"),
+                          (struct dr_bytes){packed, len}, err);
 }
 
 static enum dr_rc
@@ -217,8 +216,7 @@ update_chain(struct update *update, struct dr_err *err)
         }
     }
     update->changed = true;
-    return dr_file_write(dr_store_path(update->store, update->arena, "chain"), chain.wire.data,
-                         chain.wire.len, FILE_MODE, err);
+    return dr_store_write(dr_store_path(update->store, update->arena, "chain"), chain.wire, err);
 }
 
 static enum dr_rc
@@ -249,7 +247,7 @@ dr_trust_store_update(struct dr_trust_store *store, const Drover__V1__TrustUpdat
     DR_TRY(check_size(msg, err));
     DR_TRY(dr_trust_check_clock(&store->trust, now, err));
     struct update update = {.store = store,
-                            .arena = dr_arena_new(DR_STORE_ARENA_CAP),
+                            .arena = dr_arena_new(store->arena_cap),
                             .msg = msg,
                             .now = now,
                             .root = store->trust.root};
@@ -314,16 +312,16 @@ dr_trust_check_clock(const struct dr_trust *trust, int64_t now, struct dr_err *e
 enum dr_rc
 dr_trust_store_tick(struct dr_trust_store *store, int64_t seen, struct dr_err *err)
 {
-    char text[CLOCK_TEXT], path[PATH_SIZE];
+    struct dr_buf path = {0}, text = {0};
     if (seen < store->trust.clock_high + TICK_S) {
         return DR_OK;
     }
-    int text_len = snprintf(text, sizeof(text), "%" PRId64, seen);
-    int path_len = snprintf(path, sizeof(path), "%s/clock", store->folder);
-    if (text_len < 0 || path_len < 0 || (size_t)path_len >= sizeof(path)) {
-        return dr_err_set(err, DR_E_LIMIT, "the path of the trusted store is too long");
-    }
-    DR_TRY(dr_file_write(path, text, (size_t)text_len, FILE_MODE, err));
-    store->trust.clock_high = seen;
-    return DR_OK;
+    dr_buf_printf(&text, "%" PRId64, seen);
+    dr_buf_printf(&path, "%s/clock", store->folder);
+    enum dr_rc rc = dr_file_write(path.failed || text.failed ? "" : path.data, text.data, text.len,
+                                  FILE_MODE, err);
+    store->trust.clock_high = rc == DR_OK ? seen : store->trust.clock_high;
+    dr_buf_fini(&path);
+    dr_buf_fini(&text);
+    return rc;
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROOTS_MAX  10000u
+#define ROOTS_MAX  1000u
 #define CLOCK_TEXT 24u
 
 static struct dr_bytes
@@ -21,15 +21,13 @@ bytes_of(ProtobufCBinaryData data)
 const char *
 dr_store_path(const struct dr_trust_store *store, struct dr_arena *arena, const char *name)
 {
-    const char *path = dr_arena_printf(arena, "%s/%s", store->folder, name);
-    return path ? path : "";
+    return dr_arena_printf(arena, "%s/%s", store->folder, name);
 }
 
 const char *
 dr_store_root_path(const struct dr_trust_store *store, struct dr_arena *arena, uint64_t version)
 {
-    const char *name = dr_arena_printf(arena, "root-%" PRIu64, version);
-    return dr_store_path(store, arena, name ? name : "");
+    return dr_arena_printf(arena, "%s/root-%" PRIu64, store->folder, version);
 }
 
 enum dr_rc
@@ -38,6 +36,9 @@ dr_store_read(struct dr_arena *arena, const char *path, size_t max, struct dr_by
 {
     char *content = NULL;
     *out = (struct dr_bytes){0};
+    if (!path) {
+        return dr_err_set(err, DR_E_LIMIT, "no room for a path");
+    }
     if (!dr_path_exists(path)) {
         return DR_OK;
     }
@@ -160,9 +161,9 @@ load_clock(struct dr_trust_store *store, struct dr_err *err)
     uint64_t seen = 0;
     const char *path = dr_store_path(store, store->arena, "clock");
     DR_TRY(dr_store_read(store->arena, path, CLOCK_TEXT, &file, err));
-    char *text = dr_arena_strn(store->arena, file.len ? (const char *)file.data : "0",
-                               file.len ? file.len : 1);
-    if (!text || !dr_parse_u64(text, 0, INT64_MAX, &seen)) {
+    char text[CLOCK_TEXT + 1] = "0";
+    memcpy(text, file.data ? file.data : (const uint8_t *)"0", file.data ? file.len : 1);
+    if (!dr_parse_u64(text, 0, INT64_MAX, &seen)) {
         return dr_err_set(err, DR_E_IO, "'%s' is damaged", path);
     }
     store->trust.clock_high = (int64_t)seen;
@@ -176,7 +177,7 @@ dr_store_load(struct dr_trust_store *store, struct dr_err *err)
     fresh.trust = (struct dr_trust){0};
     fresh.held_fleet = (struct dr_fleet){0};
     fresh.held_chain = (struct dr_chain){0};
-    fresh.arena = dr_arena_new(DR_STORE_ARENA_CAP);
+    fresh.arena = dr_arena_new(store->arena_cap);
     enum dr_rc rc = fresh.arena ? load_roots(&fresh, err)
                                 : dr_err_set(err, DR_E_NOMEM, "no memory for the trusted store");
     rc = rc == DR_OK ? load_fleet(&fresh, err) : rc;

@@ -15,7 +15,7 @@ enum dr_row
 dr_row_sizes(struct dr_check *check)
 {
     const Drover__V1__Bundle *bundle = check->in->bundle;
-    size_t envelopes = bundle->n_evidence + bundle->n_signoffs + check->in->n_stops;
+    size_t envelopes = bundle->n_evidence + bundle->n_signoffs;
     size_t total = drover__v1__bundle__get_packed_size(bundle);
     if (total > DR_BUNDLE_MAX || envelopes > DR_BUNDLE_ENVELOPES_MAX ||
         bundle->n_evidence_entries > DR_BUNDLE_ENVELOPES_MAX) {

@@ -851,9 +851,45 @@ unknown_head_in_ready_is_an_error(void **state)
     REFUSED(DR_E_NOT_IN_CHAIN, dr_gate_evaluate(w.arena, &in, &results, &n, &w.err));
     OK(&w, dr_gate_to_run(w.arena, &w.chain, plan, MODE(DOWN), NULL, &to_run, &w.err));
     assert_true(to_run[0] && to_run[2]);
-    struct dr_arena *small = dr_arena_new(16);
-    REFUSED(DR_E_LIMIT, dr_gate_evaluate(small, &in, &results, &n, &w.err));
-    dr_arena_free(&small);
+    world_end(&w);
+}
+
+static void
+lack_of_memory_is_an_error(void **state)
+{
+    static struct world w;
+    struct dr_gate_result *results = NULL;
+    struct dr_attestation ready, *evidence = NULL;
+    struct dr_signoff *signoffs = NULL;
+    Drover__V1__Plan *plan;
+    size_t n;
+    (void)state;
+    world_begin(&w);
+    world_sign(&w);
+    OK(&w, dr_plandoc_decode(w.arena, w.plan_bytes, NULL, &plan, &w.err));
+    OK(&w, dr_attest_decode(w.arena, w.ready, true, &ready, &w.err));
+    enum dr_rc rc = DR_E_LIMIT;
+    for (size_t cap = 0; rc != DR_OK; cap += 16) {
+        struct dr_arena *small = dr_arena_new(cap);
+        struct dr_gate_input in = {.policy = &w.own[1],
+                                   .chain = &w.chain,
+                                   .plan = plan,
+                                   .plan_sha256 = w.plan_sha,
+                                   .mode = MODE(UP),
+                                   .ready = ready.msg,
+                                   .target = "production/orders",
+                                   .now = NOW};
+        rc = dr_gate_evaluate(small, &in, &results, &n, &w.err);
+        rc = rc == DR_OK ? dr_gate_load_evidence(small, &w.fleet, w.all, N, w.bundle.evidence, 1,
+                                                 false, &evidence, &n, &w.err)
+                         : rc;
+        rc = rc == DR_OK ? dr_gate_load_signoffs(small, &w.root, "production", w.signoff_wire, 1,
+                                                 false, &signoffs, &n, &w.err)
+                         : rc;
+        assert_true(rc == DR_OK || rc == DR_E_LIMIT || rc == DR_E_BAD_EVIDENCE);
+        dr_arena_free(&small);
+        assert_true(cap < 1000000);
+    }
     world_end(&w);
 }
 
@@ -873,6 +909,7 @@ main(void)
         cmocka_unit_test(backup_is_found_in_the_evidence),
         cmocka_unit_test(views_leave_out_what_does_not_verify),
         cmocka_unit_test(unknown_head_in_ready_is_an_error),
+        cmocka_unit_test(lack_of_memory_is_an_error),
     };
     for (; extra < DR_COUNT_OF(more); extra++) {
         tests[n + extra] = more[extra];

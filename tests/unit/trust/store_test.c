@@ -2,6 +2,7 @@
 #include "unit/trust/world.h"
 
 #include "base/file.h"
+#include "trust/store_inner.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -526,6 +527,32 @@ export_brings_another_store_to_the_same_state(void **state)
     }
 }
 
+static void
+lack_of_memory_changes_nothing(void **state)
+{
+    enum dr_rc rc = DR_E_LIMIT;
+    size_t cap;
+    (void)state; // id: C16
+    add_root(2);
+    add_fleet(7);
+    add_entries(2);
+    add_chain(3, 3);
+    for (cap = 0; rc != DR_OK; cap += 40) {
+        p.store->arena_cap = cap;
+        rc = update(NULL);
+        assert_true(rc == DR_OK || rc == DR_E_LIMIT || rc == DR_E_BAD_FLEET);
+        assert_true(cap < 10000000);
+    }
+    assert_int_equal(held()->chain.msg->version, 3);
+    reopen();
+    for (cap = 0, rc = DR_E_LIMIT; rc != DR_OK; cap += cap < 31000 ? 997 : 40) {
+        p.store->arena_cap = cap;
+        rc = dr_store_load(p.store, &p.w.err);
+        assert_true(rc == DR_OK || rc == DR_E_LIMIT || rc == DR_E_BAD_FLEET);
+        assert_int_equal(held()->chain.msg->version, 3);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -550,6 +577,7 @@ main(void)
         TEST(damaged_files_are_refused),
         TEST(failure_to_read_back_is_an_error),
         TEST(failure_to_write_is_an_error),
+        TEST(lack_of_memory_changes_nothing),
         TEST(export_brings_another_store_to_the_same_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 // Verify: every row of the agent's order of checks, each attack refused with its own code.
 #include "unit/trust/world.h"
 
+#include "trust/verify_rows.h"
+
 #include <stdlib.h>
 
 // ------------------------------------------------------------------- clock, root, fleet, me
@@ -542,6 +544,13 @@ down_with_canary_applied(struct world *w)
     down_of_the_last_two(w);
     w->evidence_msg[E_CANARY].kind = ATT(APPLIED);
 }
+// The newest of the plan is not there: only the older one is taken away.
+static void
+down_of_what_is_there(struct world *w)
+{
+    down_of_the_last_two(w);
+    w->ready_msg.heads = w->record.heads = &w->head_p[1];
+}
 static void
 stamp_needs_no_proof(struct world *w)
 {
@@ -902,6 +911,7 @@ static const struct world_case cases[] = {
     {"plan_with_a_hole_is_refused", DR_E_PLAN_NOT_CONTIGUOUS, plan_skips_a_revision,
      NULL}, // id: P16 P17
     {"plan_from_my_heads_is_accepted", DR_OK, plan_begins_after_my_heads, NULL},
+    {"down_takes_only_what_is_there", DR_OK, down_of_what_is_there, NULL},
     {"down_is_accepted", DR_OK, down_of_the_last_two, NULL}, // id: P18
     {"down_from_under_another_revision_is_refused", DR_E_PLAN_NOT_CONTIGUOUS, down_of_the_middle,
      NULL},
@@ -1096,6 +1106,24 @@ lack_of_memory_is_never_acceptance(void **state)
     world_end(&w);
 }
 
+static void
+plan_is_not_compared_without_memory(void **state)
+{
+    static struct world w;
+    (void)state;
+    accepted_world(&w);
+    struct dr_check check = {.in = &w.input, .out = &w.verdict, .err = &w.err, .chain = w.chain};
+    bool applied[3] = {true, false, false};
+    check.applied = applied;
+    for (size_t cap = 0; cap < 17; cap += 16) {
+        check.arena = dr_arena_new(cap);
+        assert_int_equal(dr_row_contiguous(&check), DR_ROW_REFUSED);
+        assert_int_equal(w.err.rc, DR_E_LIMIT);
+        dr_arena_free(&check.arena);
+    }
+    world_end(&w);
+}
+
 int
 main(void)
 {
@@ -1112,6 +1140,7 @@ main(void)
         cmocka_unit_test(database_other_than_in_ready_is_refused),
         cmocka_unit_test(identity_that_is_not_pinned_is_accepted),
         cmocka_unit_test(resume_is_accepted_within_the_window_only),
+        cmocka_unit_test(plan_is_not_compared_without_memory),
         cmocka_unit_test(lack_of_memory_is_never_acceptance),
     };
     for (; extra < DR_COUNT_OF(more); extra++) {
