@@ -46,6 +46,11 @@ open_trust(struct dr_agent *agent, struct dr_err *err)
     const struct dr_bytes first = {.data = (const uint8_t *)root, .len = len};
     rc = dr_trust_store_open(folder, first, config->root_sha256, &agent->trust, err);
     free(root);
+    if (rc == DR_E_CONFLICT) {
+        (void)dr_err_set(err, rc, "another drover-agent runs with the state folder '%s'",
+                         config->state);
+        (void)dr_err_hint(err, "stop that one first, or give this one a state folder of its own");
+    }
     return rc;
 }
 

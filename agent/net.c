@@ -81,6 +81,7 @@ on_push(void *user, const ProtobufCMessage *item)
     }
     (void)protobuf_c_message_pack(item, bytes);
     net->watch_failures = 0;
+    net->attest.retry_at_ms = 0;
     tell(net, DROVER__V1__PIPE_KIND__PIPE_PUSH, 0, NULL,
          (struct dr_bytes){.data = bytes, .len = len}, NULL);
     free(bytes);
@@ -121,6 +122,7 @@ on_state(void *user, bool is_up, const struct dr_err *err)
 {
     struct net *net = user;
     net->is_up = is_up;
+    net->attest.retry_at_ms = 0; // who connects anew may have become known
     if (is_up) {
         net->watch_at_ms = 0;
     } else {

@@ -191,14 +191,25 @@ say_leg(struct dr_report *report, Drover__V1__Attestation msg, Drover__V1__UnitP
     return rc;
 }
 
+// What READY saw: of a run that was gone on with, the last start saw only a part. NULL when memory
+// is out.
+static const Drover__V1__Attestation *
+ready_of(struct dr_agent_slot *slot, struct dr_err *err)
+{
+    struct dr_attestation ready = {0};
+    return dr_attest_decode(slot->arena, slot->run.ready, true, &ready, err) == DR_OK ? ready.msg
+                                                                                      : NULL;
+}
+
 // PROVE: up, down, up. The heads after the way back are READY's.
 static enum dr_rc
 say_proof(struct dr_report *report, const Drover__V1__WorkerResult *result, struct dr_err *err)
 {
-    struct dr_attestation ready = {0};
+    const Drover__V1__Attestation *ready = ready_of(report->slot, err);
     size_t down = 0;
-    enum dr_rc rc =
-        dr_attest_decode(report->slot->arena, report->slot->run.ready, true, &ready, err);
+    if (ready == NULL) {
+        return err->rc;
+    }
     while (down < result->n_units && result->units[down]->mode != DROVER__V1__MODE__DOWN) {
         down++;
     }
@@ -214,17 +225,15 @@ say_proof(struct dr_report *report, const Drover__V1__WorkerResult *result, stru
     back.kind = DR_REPORT_KIND(REVERTED);
     back.fingerprint = result->fingerprint_down;
     back.fingerprint_before = result->fingerprint_up;
-    if (rc == DR_OK) {
-        back.n_heads = ready.msg->n_heads;
-        back.heads = ready.msg->heads;
-    }
+    back.n_heads = ready->n_heads;
+    back.heads = ready->heads;
     // The ledger's head between the legs is not known.
     up.ledger_head.len = 0;
     back.ledger_head.len = 0;
     Drover__V1__Attestation last = dr_report_word(report, DR_REPORT_KIND(APPLIED));
     dr_report_add_state(&last, result);
     last.fingerprint_before = result->fingerprint_down;
-    rc = rc != DR_OK ? rc : say_leg(report, up, result->units, down, err);
+    enum dr_rc rc = say_leg(report, up, result->units, down, err);
     rc = rc != DR_OK ? rc : say_leg(report, back, result->units + down, again - down, err);
     return rc != DR_OK ? rc
                        : say_leg(report, last, result->units + again, result->n_units - again, err);
@@ -243,11 +252,12 @@ dr_report_run(struct dr_agent_slot *slot, struct dr_err *err)
     if (rc == DR_OK && slot->mode == DROVER__V1__MODE__PROVE) {
         rc = say_proof(&report, result, err);
     } else if (rc == DR_OK) {
+        const Drover__V1__Attestation *ready = ready_of(slot, err);
         Drover__V1__Attestation msg =
             dr_report_word(&report, slot->mode == DROVER__V1__MODE__DOWN ? DR_REPORT_KIND(REVERTED)
                                                                          : DR_REPORT_KIND(APPLIED));
         dr_report_add_state(&msg, result);
-        msg.fingerprint_before = result->fingerprint_before;
+        msg.fingerprint_before = ready == NULL ? result->fingerprint_before : ready->fingerprint;
         rc = say_leg(&report, msg, result->units, result->n_units, err);
     }
     rc = rc != DR_OK ? rc : dr_report_say_state(&report, result, 0, err);

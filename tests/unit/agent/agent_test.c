@@ -1,0 +1,508 @@
+// The real drover-agent with a coordinator of this test's own, on real databases: prepare, approve,
+// apply, refuse, and go on after each of its processes was killed.
+#include "unit/agent/coordinator.h"
+
+#define SQLITE        DROVER__V1__ENGINE__SQLITE
+#define MODE_OF(name) DROVER__V1__MODE__##name
+
+static const struct tp_revision TWO[] = {
+    {.id = "001_users",
+     .sections = {TP_UP("CREATE TABLE users(id INTEGER PRIMARY KEY)"),
+                  TP_DOWN("DROP TABLE users")}},
+    {.id = "002_orders",
+     .parents = {"001_users"},
+     .sections = {TP_UP("CREATE TABLE orders(id INTEGER PRIMARY KEY)"),
+                  TP_DOWN("DROP TABLE orders")}},
+};
+
+static const struct tp_revision BROKEN[] = {
+    {.id = "001_users",
+     .sections = {TP_UP("CREATE TABLE users(id INTEGER PRIMARY KEY)"),
+                  TP_DOWN("DROP TABLE users")}},
+    {.id = "002_broken",
+     .parents = {"001_users"},
+     .sections = {TP_UP("INSERT INTO nowhere VALUES(1)"), TP_DOWN("DROP TABLE orders")}},
+};
+
+static struct coord *
+begin(Drover__V1__Engine engine, const struct tp_revision *revisions, size_t n)
+{
+    static struct coord c;
+    c = (struct coord){0};
+    c_begin(&c, engine, revisions, n);
+    return &c;
+}
+
+static Drover__V1__Engine
+engine_of(void **state)
+{
+    return *(const Drover__V1__Engine *)*state;
+}
+
+// ------------------------------------------------------------------------------------- apply
+
+// id: P1, P6
+static void
+agent_applies_what_enough_people_approved(void **state)
+{
+    struct coord *c = begin(engine_of(state), TWO, 2);
+    c->with_backup_gate = true;
+    c_make_fleet(c);
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    assert_int_equal(ready.msg->flags, 0);
+    assert_int_equal(ready.msg->n_heads, 0);
+    assert_non_null(ready.msg->backup);
+    c_push_bundle(c, &ready, &(struct c_approve){.mode = MODE_OF(UP), .people = 2});
+    struct dr_attestation applied = c_expect(c, KIND_OF(APPLIED));
+    assert_int_equal(applied.msg->n_units, 2);
+    assert_int_equal(applied.msg->n_heads, 1);
+    assert_string_equal(applied.msg->heads[0]->id, "002_orders");
+    assert_true(dr_data_is(applied.msg->plan_sha256, c->plan->sha256));
+    assert_true(dr_data_eq(applied.msg->fingerprint_before, ready.msg->fingerprint));
+    struct dr_attestation now = c_expect(c, KIND_OF(STATE));
+    assert_true(dr_data_eq(now.msg->ledger_head, applied.msg->ledger_head));
+    assert_true(c_has_table(c, "users") && c_has_table(c, "orders"));
+    C_UNTIL(c, c->push[c->n_push - 1].is_acked);
+    c_end(c);
+}
+
+static void
+agent_goes_down_again_when_that_is_approved(void **state)
+{
+    struct coord *c = begin(engine_of(state), TWO, 2);
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    uint32_t flags = ready.msg->flags;
+    assert_int_equal(flags, DROVER__V1__READY_FLAG__FLAG_NO_BACKUP);
+    c_push_bundle(c, &ready,
+                  &(struct c_approve){.mode = MODE_OF(UP), .people = 2, .acknowledged = flags});
+    (void)c_expect(c, KIND_OF(APPLIED));
+    c_push_prepare(c, MODE_OF(DOWN));
+    struct dr_attestation again = c_expect(c, KIND_OF(READY));
+    assert_int_equal(again.msg->n_heads, 1);
+    c_push_bundle(c, &again,
+                  &(struct c_approve){.mode = MODE_OF(DOWN), .people = 2, .acknowledged = flags});
+    struct dr_attestation reverted = c_expect(c, KIND_OF(REVERTED));
+    assert_int_equal(reverted.msg->n_heads, 0);
+    assert_int_equal(reverted.msg->n_units, 2);
+    assert_true(dr_data_eq(reverted.msg->fingerprint, ready.msg->fingerprint));
+    assert_false(c_has_table(c, "users"));
+    c_end(c);
+}
+
+static void
+agent_proves_the_way_back_in_three_words(void **state)
+{
+    struct coord *c = begin(engine_of(state), TWO, 2);
+    c->prove = true;
+    c_make_fleet(c);
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(PROVE));
+    c_push_bundle(
+        c, &ready,
+        &(struct c_approve){.mode = MODE_OF(PROVE), .people = 2, .acknowledged = ready.msg->flags});
+    struct dr_attestation up = c_expect(c, KIND_OF(APPLIED));
+    struct dr_attestation down = c_expect(c, KIND_OF(REVERTED));
+    struct dr_attestation again = c_expect(c, KIND_OF(APPLIED));
+    assert_true(dr_data_eq(up.msg->fingerprint_before, down.msg->fingerprint));
+    assert_true(dr_data_eq(up.msg->fingerprint, again.msg->fingerprint));
+    assert_int_equal(up.msg->n_units, 2);
+    assert_int_equal(down.msg->n_units, 2);
+    assert_int_equal(down.msg->n_heads, 0);
+    assert_int_equal(again.msg->n_units, 2);
+    c_end(c);
+}
+
+static void
+agent_says_what_failed_and_what_stays(void **state)
+{
+    struct coord *c = begin(engine_of(state), BROKEN, 2);
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    c_push_bundle(
+        c, &ready,
+        &(struct c_approve){.mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+    struct dr_attestation failed = c_expect(c, KIND_OF(FAILED));
+    assert_string_equal(failed.msg->heads[0]->id, "001_users");
+    assert_int_equal(failed.msg->flags, DROVER__V1__READY_FLAG__FLAG_PARTIAL);
+    assert_true(strlen(failed.msg->detail) > 0);
+    assert_true(c_has_table(c, "users"));
+    c_end(c);
+}
+
+static void
+agent_reverses_what_it_did_when_that_was_approved(void **state)
+{
+    struct coord *c = begin(engine_of(state), BROKEN, 2);
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    c_push_bundle(c, &ready,
+                  &(struct c_approve){.mode = MODE_OF(UP),
+                                      .on_failure = DROVER__V1__ON_FAILURE__REVERSE,
+                                      .people = 2,
+                                      .acknowledged = ready.msg->flags});
+    (void)c_expect(c, KIND_OF(FAILED));
+    struct dr_attestation reverted = c_expect(c, KIND_OF(REVERTED));
+    assert_int_equal(reverted.msg->n_heads, 0);
+    assert_int_equal(reverted.msg->n_units, 1);
+    assert_false(c_has_table(c, "users"));
+    c_end(c);
+}
+
+// ------------------------------------------------------------------------------------ refuse
+
+static void
+refused(struct coord *c, const char *code)
+{
+    struct dr_attestation one = c_expect(c, KIND_OF(REFUSED));
+    if (strcmp(one.msg->code, code) != 0) {
+        fail_msg("'%s' instead of '%s': %s", one.msg->code, code, one.msg->detail);
+    }
+    assert_false(c_has_table(c, "users"));
+}
+
+// id: P1
+static void
+agent_refuses_one_signature_where_two_are_needed_and_takes_two_later(void **state)
+{
+    struct coord *c = begin(engine_of(state), TWO, 2);
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    uint32_t flags = ready.msg->flags;
+    c_push_bundle(c, &ready,
+                  &(struct c_approve){.mode = MODE_OF(UP), .people = 1, .acknowledged = flags});
+    refused(c, "quorum");
+    c_push_bundle(c, &ready,
+                  &(struct c_approve){.mode = MODE_OF(UP), .people = 2, .acknowledged = flags});
+    (void)c_expect(c, KIND_OF(APPLIED));
+    c_end(c);
+}
+
+// id: P1
+static void
+agent_refuses_an_approval_that_was_used(void **state)
+{
+    struct coord *c = begin(engine_of(state), TWO, 2);
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    Drover__V1__Bundle *bundle = c_bundle(
+        c, &ready,
+        &(struct c_approve){.mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+    (void)c_push(c, DROVER__V1__PUSH_KIND__PUSH_BUNDLE, &bundle->base);
+    (void)c_expect(c, KIND_OF(APPLIED));
+    (void)c_push(c, DROVER__V1__PUSH_KIND__PUSH_BUNDLE, &bundle->base);
+    struct dr_attestation again = c_expect(c, KIND_OF(REFUSED));
+    assert_string_equal(again.msg->code, "no-ready");
+    c_end(c);
+}
+
+static void
+agent_refuses_what_is_expired_unacknowledged_or_for_another_ready(void **state)
+{
+    struct coord *c = begin(engine_of(state), TWO, 2);
+    const uint8_t other[32] = {1};
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    uint32_t flags = ready.msg->flags;
+    c_push_bundle(c, &ready,
+                  &(struct c_approve){
+                      .mode = MODE_OF(UP), .people = 2, .acknowledged = flags, .expires_in_s = -1});
+    refused(c, "expired");
+    c_push_bundle(c, &ready, &(struct c_approve){.mode = MODE_OF(UP), .people = 2});
+    refused(c, "not-acknowledged");
+    c_push_bundle(
+        c, &ready,
+        &(struct c_approve){
+            .mode = MODE_OF(UP), .people = 2, .acknowledged = flags, .ready_sha256 = other});
+    refused(c, "wrong-ready");
+    c_end(c);
+}
+
+static void
+agent_refuses_files_that_are_not_what_their_digest_says(void **state)
+{
+    struct coord *c = begin(engine_of(state), TWO, 2);
+    c->lies_about_blobs = true;
+    c_start_agent(c, NULL);
+    c_push_trust(c);
+    c_push_prepare(c, MODE_OF(UP));
+    refused(c, "agent-no-blob");
+    c->lies_about_blobs = false;
+    c_push_prepare(c, MODE_OF(UP));
+    (void)c_expect(c, KIND_OF(READY));
+    c_end(c);
+}
+
+static void
+agent_prepares_nothing_that_is_not_in_the_chain(void **state)
+{
+    struct coord *c = begin(engine_of(state), TWO, 2);
+    c->plan->plan->n_revisions = 1;
+    c_make_chain(c); // the chain holds the first revision only
+    c->plan->plan->n_revisions = 2;
+    c_start_agent(c, NULL);
+    c_push_trust(c);
+    c_push_prepare(c, MODE_OF(UP));
+    refused(c, "not-in-chain");
+    c_end(c);
+}
+
+static void
+agent_refuses_a_withdrawn_revision(void **state)
+{
+    struct coord *c = begin(engine_of(state), TWO, 2);
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    c->withdrawn = 2;
+    c_make_chain(c);
+    c_push_bundle(
+        c, &ready,
+        &(struct c_approve){.mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+    refused(c, "withdrawn");
+    c_end(c);
+}
+
+static void
+agent_refuses_after_the_host_disarmed_it(void **state)
+{
+    struct coord *c = begin(engine_of(state), TWO, 2);
+    char conf[PATH_MAX];
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    const char *const args[] = {"disarm", "--config", dr_tmp_path(&c->tmp, "agent.conf", conf),
+                                NULL};
+    assert_int_equal(c_command(c, args), 0);
+    assert_non_null(strstr(c_output(c), "1 open READY dropped"));
+    c_push_bundle(
+        c, &ready,
+        &(struct c_approve){.mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+    refused(c, "no-ready");
+    c_end(c);
+}
+
+static void
+agent_refuses_a_target_that_changed_since_its_ready(void **state)
+{
+    struct coord *c = begin(SQLITE, TWO, 2);
+    struct dr_sqlite *db = NULL;
+    const struct dr_sqlite_options options = {0};
+    (void)state;
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    C_OK(c, dr_sqlite_open(c->url + strlen("sqlite:"), &options, &db, &c->err));
+    C_OK(c, dr_sqlite_script(db, "CREATE TABLE sneaked(id INTEGER)", &c->err));
+    dr_sqlite_close(&db);
+    c_push_bundle(
+        c, &ready,
+        &(struct c_approve){.mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+    refused(c, "state-changed");
+    c_end(c);
+}
+
+// ------------------------------------------------------------------------------------- crash
+
+static void
+agent_goes_on_when_net_is_killed(void **state)
+{
+    struct coord *c = begin(SQLITE, TWO, 2);
+    (void)state;
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    pid_t net = 0;
+    C_UNTIL(c, (net = c_child(c, "--role net")) != 0);
+    (void)kill(net, SIGKILL);
+    c_push_bundle(
+        c, &ready,
+        &(struct c_approve){.mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+    (void)c_expect(c, KIND_OF(APPLIED));
+    c_end(c);
+}
+
+// id: P2
+static void
+agent_finishes_what_a_killed_worker_began(void **state)
+{
+    static const char *const POINTS[] = {"agent-worker-facts=kill", "agent-worker-go=kill",
+                                         "engine-commit-before=kill", "engine-commit-after=kill",
+                                         "engine-run-end=kill"};
+    for (size_t i = 0; i < DR_COUNT_OF(POINTS); i++) {
+        struct coord *c = begin(engine_of(state), TWO, 2);
+        c_start_agent(c, NULL);
+        struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+        (void)c_stop_agent(c, SIGTERM);
+        c_start_agent(c, POINTS[i]);
+        c_push_bundle(c, &ready,
+                      &(struct c_approve){
+                          .mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+        // Every worker of this agent dies there; one that does not goes on.
+        C_UNTIL(c, c->push[c->n_push - 1].is_acked);
+        for (int turn = 0; turn < 20; turn++) {
+            c_turn(c);
+        }
+        (void)c_stop_agent(c, SIGKILL);
+        c_start_agent(c, NULL);
+        struct dr_attestation applied = c_expect(c, KIND_OF(APPLIED));
+        assert_int_equal(applied.msg->n_units, 2);
+        assert_true(dr_data_eq(applied.msg->fingerprint_before, ready.msg->fingerprint));
+        assert_true(c_has_table(c, "orders"));
+        c_end(c);
+    }
+}
+
+// id: P2
+static void
+agent_killed_at_each_write_of_its_state_goes_on(void **state)
+{
+    for (unsigned hit = 1; hit <= 4; hit++) {
+        struct coord *c = begin(SQLITE, TWO, 2);
+        char point[64];
+        (void)state;
+        c_start_agent(c, NULL);
+        struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+        C_UNTIL(c, c->push[c->n_push - 1].is_acked);
+        (void)c_stop_agent(c, SIGTERM);
+        // Commits of an agent that starts: opening, a STATE, then the push, the consumption and the
+        // report.
+        (void)snprintf(point, sizeof point, "agent-state-%s=kill@%u",
+                       hit % 2 == 0 ? "commit" : "committed", hit + 1);
+        c_start_agent(c, point);
+        c_push_bundle(c, &ready,
+                      &(struct c_approve){
+                          .mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+        int status = 0;
+        C_UNTIL(c, waitpid(c->agent, &status, WNOHANG) == c->agent);
+        assert_true(WIFSIGNALED(status));
+        c->agent = 0;
+        c_start_agent(c, NULL);
+        (void)c_expect(c, KIND_OF(APPLIED));
+        assert_true(c_has_table(c, "orders"));
+        c_end(c);
+    }
+}
+
+// id: P6
+static void
+agent_keeps_its_reports_until_a_dead_coordinator_is_back(void **state)
+{
+    struct coord *c = begin(SQLITE, TWO, 2);
+    (void)state;
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    c->refuses_attestations = true;
+    c_push_bundle(
+        c, &ready,
+        &(struct c_approve){.mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+    C_UNTIL(c, c_has_table(c, "orders"));
+    dr_rpc_server_close(&c->server);
+    (void)c_stop_agent(c, SIGTERM);
+    c_start_agent(c, NULL);
+    c->refuses_attestations = false;
+    c_serve(c);
+    struct dr_attestation applied = c_expect(c, KIND_OF(APPLIED));
+    assert_int_equal(applied.msg->n_units, 2);
+    c_end(c);
+}
+
+static void
+agent_tells_its_state_when_it_starts_and_when_it_is_asked(void **state)
+{
+    struct coord *c = begin(engine_of(state), TWO, 2);
+    c_start_agent(c, NULL);
+    struct dr_attestation first = c_next(c);
+    assert_int_equal(first.msg->kind, KIND_OF(STATE));
+    assert_int_equal(first.msg->counter, 1);
+    c_push_order(c, "state");
+    struct dr_attestation second = c_next(c);
+    assert_int_equal(second.msg->kind, KIND_OF(STATE));
+    assert_int_equal(dr_attest_follows(&first, &second, NULL), DR_OK);
+    c_end(c);
+}
+
+// ---------------------------------------------------------------------------------- commands
+
+static void
+check_finds_what_is_wrong_and_names_the_remedy(void **state)
+{
+    struct coord *c = begin(SQLITE, TWO, 2);
+    char conf[PATH_MAX];
+    char key[PATH_MAX];
+    (void)state;
+    const char *const args[] = {"check", "--config", dr_tmp_path(&c->tmp, "agent.conf", conf),
+                                NULL};
+    dr_rpc_server_close(&c->server); // nobody serves it while the command runs
+    (void)chmod(dr_tmp_path(&c->tmp, "agent.key", key), 0644);
+    assert_int_equal(c_command(c, args), 1);
+    const char *text = c_output(c);
+    assert_non_null(strstr(text, "FAIL  key"));
+    assert_non_null(strstr(text, "chmod"));
+    assert_non_null(strstr(text, "FAIL  coordinator"));
+    assert_non_null(strstr(text, "ok    root"));
+    assert_non_null(strstr(text, "ok    " C_TARGET));
+    c_end(c);
+}
+
+static void
+check_speaks_json(void **state)
+{
+    struct coord *c = begin(SQLITE, TWO, 2);
+    char conf[PATH_MAX];
+    (void)state;
+    dr_rpc_server_close(&c->server);
+    const char *const args[] = {"check",    "--config", dr_tmp_path(&c->tmp, "agent.conf", conf),
+                                "--output", "json",     NULL};
+    assert_int_equal(c_command(c, args), 1);
+    assert_int_equal(c_output(c)[0], '[');
+    assert_non_null(strstr(c_output(c), "\"level\": \"FAIL\""));
+    c_end(c);
+}
+
+static void
+a_second_agent_on_one_state_folder_is_refused(void **state)
+{
+    struct coord *c = begin(SQLITE, TWO, 2);
+    char conf[PATH_MAX];
+    (void)state;
+    c_start_agent(c, NULL);
+    const char *const args[] = {"--config", dr_tmp_path(&c->tmp, "agent.conf", conf), NULL};
+    assert_int_equal(c_command(c, args), 1);
+    c_end(c);
+}
+
+static const Drover__V1__Engine ON_SQLITE = DROVER__V1__ENGINE__SQLITE;
+static const Drover__V1__Engine ON_POSTGRESQL = DROVER__V1__ENGINE__POSTGRESQL;
+
+#define ON(engine, name)                                                                           \
+    {                                                                                              \
+#name " on " #engine, name, NULL, NULL, (void *)(uintptr_t)&ON_##engine                    \
+    }
+#define BOTH(name) ON(SQLITE, name), ON(POSTGRESQL, name)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(agent_applies_what_enough_people_approved),
+        BOTH(agent_goes_down_again_when_that_is_approved),
+        BOTH(agent_proves_the_way_back_in_three_words),
+        BOTH(agent_says_what_failed_and_what_stays),
+        BOTH(agent_reverses_what_it_did_when_that_was_approved),
+        BOTH(agent_refuses_one_signature_where_two_are_needed_and_takes_two_later),
+        ON(SQLITE, agent_refuses_an_approval_that_was_used),
+        ON(SQLITE, agent_refuses_what_is_expired_unacknowledged_or_for_another_ready),
+        ON(SQLITE, agent_refuses_files_that_are_not_what_their_digest_says),
+        ON(SQLITE, agent_prepares_nothing_that_is_not_in_the_chain),
+        ON(SQLITE, agent_refuses_a_withdrawn_revision),
+        ON(SQLITE, agent_refuses_after_the_host_disarmed_it),
+        ON(SQLITE, agent_refuses_a_target_that_changed_since_its_ready),
+        ON(SQLITE, agent_goes_on_when_net_is_killed),
+        BOTH(agent_finishes_what_a_killed_worker_began),
+        ON(SQLITE, agent_killed_at_each_write_of_its_state_goes_on),
+        ON(SQLITE, agent_keeps_its_reports_until_a_dead_coordinator_is_back),
+        BOTH(agent_tells_its_state_when_it_starts_and_when_it_is_asked),
+        ON(SQLITE, check_finds_what_is_wrong_and_names_the_remedy),
+        ON(SQLITE, check_speaks_json),
+        ON(SQLITE, a_second_agent_on_one_state_folder_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
