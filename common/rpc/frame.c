@@ -133,7 +133,7 @@ dr_frame_reader_take(struct dr_frame_reader *reader, const uint8_t *bytes, size_
                 return DR_OK;
             }
             enum dr_rc rc = check_length(reader, err);
-            if (rc != DR_OK) {
+            if (rc != DR_OK || len == 0) {
                 return rc;
             }
         }
