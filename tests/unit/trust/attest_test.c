@@ -1,4 +1,5 @@
 // Attestations and sign-offs: built, verified under the fleet or the root, counted without gaps.
+// size: one table of bad contents per document, beside what is good
 #include "unit/trust/world.h"
 
 #define N (TARGETS + ENVIRONMENTS)

@@ -1,4 +1,5 @@
 // Gates: what opens each, and everything that must not.
+// size: one table of cases with the changes that its rows name
 #include "unit/trust/world.h"
 
 #define N (TARGETS + ENVIRONMENTS)

@@ -1,4 +1,5 @@
 // Trusted store: verified, then persisted, then used; only forward.
+// size: one fixture, a folder with a store, for all of its cases
 #include "unit/trust/world.h"
 
 #include "base/file.h"

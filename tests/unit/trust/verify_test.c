@@ -1,4 +1,5 @@
 // Verify: every row of the agent's order of checks, each attack refused with its own code.
+// size: one table of cases with the changes that its rows name
 #include "unit/trust/world.h"
 
 #include "trust/verify_rows.h"

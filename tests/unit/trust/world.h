@@ -1,4 +1,5 @@
 // A small world for tests of trust: three people, two environments, four agents, a chain of three
+// size: one world, read from top to bottom; every test of trust includes it
 // revisions, evidence and an approval in two waves. world_begin fills the messages, a test changes
 // some, world_sign signs all of it.
 #ifndef DR_TEST_TRUST_WORLD_H
