@@ -55,4 +55,23 @@ const char *dr_rc_hint(enum dr_rc rc);
 // Back from a number (from the wire); DR_E_INTERNAL when unknown. 0 is DR_OK.
 enum dr_rc dr_rc_from_number(uint32_t number);
 
+#ifdef __clang_analyzer__
+// The analyzer reads one file at a time: here it learns that these return the failure they are
+// given, so that it does not follow a path on which an error is a success.
+static inline enum dr_rc
+dr_analyzer_not_ok(enum dr_rc rc)
+{
+    if (rc == DR_OK) {
+        __builtin_unreachable();
+    }
+    return rc;
+}
+#define dr_err_set(err, rc, ...) ((void)(dr_err_set)(err, rc, __VA_ARGS__), (rc))
+#define dr_err_errno(err, rc, errnum, ...)                                                         \
+    ((void)(dr_err_errno)(err, rc, errnum, __VA_ARGS__), (rc))
+#define dr_err_wrap(...) dr_analyzer_not_ok((dr_err_wrap)(__VA_ARGS__))
+#define dr_err_hint(...) dr_analyzer_not_ok((dr_err_hint)(__VA_ARGS__))
+#define dr_err_at(...)   dr_analyzer_not_ok((dr_err_at)(__VA_ARGS__))
+#endif
+
 #endif
