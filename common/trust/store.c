@@ -65,15 +65,22 @@ dr_trust_store_open(const char *folder, struct dr_bytes first_root, const uint8_
 }
 
 void
+dr_trust_store_release(struct dr_trust_store *store)
+{
+    if (store->lock_fd >= 0) {
+        (void)close(store->lock_fd);
+        store->lock_fd = -1;
+    }
+}
+
+void
 dr_trust_store_close(struct dr_trust_store **store)
 {
     if (*store) {
         struct dr_trust_store *old = *store;
         uint8_t *root = NULL;
         memcpy(&root, &old->first_root.data, sizeof(root));
-        if (old->lock_fd >= 0) {
-            (void)close(old->lock_fd);
-        }
+        dr_trust_store_release(old);
         dr_arena_free(&old->arena);
         free(root);
         free(old->folder);
@@ -244,6 +251,9 @@ enum dr_rc
 dr_trust_store_update(struct dr_trust_store *store, const Drover__V1__TrustUpdate *msg, int64_t now,
                       bool *out_changed, struct dr_err *err)
 {
+    if (store->lock_fd < 0) {
+        return dr_err_set(err, DR_E_CONFLICT, "the folder '%s' was released", store->folder);
+    }
     DR_TRY(check_size(msg, err));
     DR_TRY(dr_trust_check_clock(&store->trust, now, err));
     struct update update = {.store = store,

@@ -32,6 +32,9 @@ dr_trust_store_open(const char *folder, struct dr_bytes first_root, const uint8_
                     struct dr_trust_store **out, struct dr_err *err);
 // Frees; NULL is accepted, the pointer is cleared.
 void dr_trust_store_close(struct dr_trust_store **store);
+// Gives up the folder's lock and keeps what was read: another process may update the folder. No
+// update may follow (DR_E_CONFLICT).
+void dr_trust_store_release(struct dr_trust_store *store);
 // The current state; valid until the next update.
 const struct dr_trust *dr_trust_store_get(const struct dr_trust_store *store);
 // Roots one by one, then fleet with entries, then chain; each is persisted as soon as it is

@@ -10,8 +10,27 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define PIECE_MAX (512u * 1024)
+#define STORE_WAIT_MS 20000
+#define PIECE_MAX     (512u * 1024)
+
+// Two commands of one person may begin at once: the second waits while the first brings the folder
+// up to date.
+static enum dr_rc
+open_store(struct dr_cli *cli, struct dr_bytes first, struct dr_trust_store **out,
+           struct dr_err *err)
+{
+    int64_t deadline = dr_monotonic_ms() + STORE_WAIT_MS;
+    for (;;) {
+        enum dr_rc rc =
+            dr_trust_store_open(cli->project->trust, first, cli->project->root_sha256, out, err);
+        if (rc != DR_E_CONFLICT || dr_monotonic_ms() >= deadline) {
+            return rc;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 20 * 1000000}, NULL);
+    }
+}
 
 enum dr_rc
 dr_remote_open_offline(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err)
@@ -70,6 +89,9 @@ dr_remote_open(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err)
     rc = rc == DR_OK ? dr_remote_open_offline(cli, out, err) : rc;
     rc = rc == DR_OK ? connect_client(out, err) : rc;
     rc = rc == DR_OK ? dr_remote_sync(out, err) : rc;
+    if (rc == DR_OK) {
+        dr_trust_store_release(out->store);
+    }
     return rc;
 }
 
