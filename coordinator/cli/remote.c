@@ -51,8 +51,7 @@ dr_remote_open_offline(struct dr_cli *cli, struct dr_remote *out, struct dr_err 
     }
     if (rc == DR_OK) {
         struct dr_bytes first = {(const uint8_t *)root, len};
-        rc = dr_trust_store_open(cli->project->trust, first, cli->project->root_sha256, &out->store,
-                                 err);
+        rc = open_store(cli, first, &out->store, err);
     }
     free(root);
     if (rc == DR_OK) {
