@@ -70,12 +70,12 @@ static const struct tp_revision sqlite_outside = {
 static struct tp_plan *
 make_chain(struct env *e)
 {
-    struct tp_revision chain[4];
-    memcpy(chain, pg_chain, sizeof chain);
+    struct tp_revision mine[4];
+    memcpy(mine, pg_chain, sizeof mine);
     if (!env_is_pg(e)) {
-        chain[2] = sqlite_outside;
+        mine[2] = sqlite_outside;
     }
-    return tp_make(e->engine, chain, 4);
+    return tp_make(e->engine, mine, 4);
 }
 
 static void
