@@ -9,37 +9,6 @@
 
 #include <string.h>
 
-static const struct dr_rpc_route ROUTES[] = {
-    {DR_METHOD_HEALTH_CHECK, dr_api_health_check},
-    {DR_METHOD_ENROLL_OFFER, dr_api_enroll_offer},
-    {DR_METHOD_DOCUMENTS_PUT, dr_api_documents_put},
-    {DR_METHOD_DOCUMENTS_GET, dr_api_documents_get},
-    {DR_METHOD_DOCUMENTS_LIST, dr_api_documents_list},
-    {DR_METHOD_DOCUMENTS_PUT_BLOB, dr_api_documents_put_blob},
-    {DR_METHOD_DOCUMENTS_GET_BLOB, dr_api_documents_get_blob},
-    {DR_METHOD_OPERATOR_SUBMIT, dr_api_operator_submit},
-    {DR_METHOD_OPERATOR_LIST_REVISIONS, dr_api_operator_list_revisions},
-    {DR_METHOD_OPERATOR_CREATE_ROLLOUT, dr_api_operator_create_rollout},
-    {DR_METHOD_OPERATOR_GET_ROLLOUT, dr_api_operator_get_rollout},
-    {DR_METHOD_OPERATOR_LIST_ROLLOUTS, dr_api_operator_list_rollouts},
-    {DR_METHOD_OPERATOR_ORDER_ROLLOUT, dr_api_operator_order_rollout},
-    {DR_METHOD_OPERATOR_WATCH_ROLLOUT, dr_watch_handle},
-    {DR_METHOD_OPERATOR_STATUS, dr_api_operator_status},
-    {DR_METHOD_OPERATOR_LOG, dr_api_operator_log},
-    {DR_METHOD_OPERATOR_AGENTS, dr_api_operator_agents},
-    {DR_METHOD_AGENT_WATCH, dr_api_agent_watch},
-    {DR_METHOD_AGENT_ACK, dr_api_agent_ack},
-    {DR_METHOD_AGENT_ATTEST, dr_api_agent_attest},
-    {DR_METHOD_AGENT_REPORT, dr_api_agent_report},
-};
-
-const struct dr_rpc_route *
-dr_core_routes(size_t *out_count)
-{
-    *out_count = DR_COUNT_OF(ROUTES);
-    return ROUTES;
-}
-
 void
 dr_api_answer(struct dr_core *core, struct dr_call *call, enum dr_rc rc,
               const ProtobufCMessage *reply, const struct dr_err *err)
@@ -78,8 +47,8 @@ kind_name(enum dr_caller_kind kind)
     return names[kind];
 }
 
-void
-dr_api_health_check(struct dr_call *call, const ProtobufCMessage *message, void *user)
+static void
+check_health(struct dr_call *call, const ProtobufCMessage *message, void *user)
 {
     const struct dr_core *core = user;
     const struct dr_caller *caller = dr_call_caller(call);
@@ -102,8 +71,8 @@ dr_api_health_check(struct dr_call *call, const ProtobufCMessage *message, void 
 }
 
 // An offer is only a note for people: a key becomes an agent's by the fleet's signatures.
-void
-dr_api_enroll_offer(struct dr_call *call, const ProtobufCMessage *message, void *user)
+static void
+offer_agent(struct dr_call *call, const ProtobufCMessage *message, void *user)
 {
     struct dr_core *core = user;
     const Drover__V1__EnrollRequest *request =
@@ -135,4 +104,35 @@ dr_api_enroll_offer(struct dr_call *call, const ProtobufCMessage *message, void 
     reply.state = dr_arena_str(
         dr_call_arena(call), dr_call_caller(call)->kind == DR_CALLER_AGENT ? "active" : "offered");
     dr_core_answer(core, call, rc, &reply.base, &err);
+}
+
+static const struct dr_rpc_route ROUTES[] = {
+    {DR_METHOD_HEALTH_CHECK, check_health},
+    {DR_METHOD_ENROLL_OFFER, offer_agent},
+    {DR_METHOD_DOCUMENTS_PUT, dr_api_documents_put},
+    {DR_METHOD_DOCUMENTS_GET, dr_api_documents_get},
+    {DR_METHOD_DOCUMENTS_LIST, dr_api_documents_list},
+    {DR_METHOD_DOCUMENTS_PUT_BLOB, dr_api_documents_put_blob},
+    {DR_METHOD_DOCUMENTS_GET_BLOB, dr_api_documents_get_blob},
+    {DR_METHOD_OPERATOR_SUBMIT, dr_api_operator_submit},
+    {DR_METHOD_OPERATOR_LIST_REVISIONS, dr_api_operator_list_revisions},
+    {DR_METHOD_OPERATOR_CREATE_ROLLOUT, dr_api_operator_create_rollout},
+    {DR_METHOD_OPERATOR_GET_ROLLOUT, dr_api_operator_get_rollout},
+    {DR_METHOD_OPERATOR_LIST_ROLLOUTS, dr_api_operator_list_rollouts},
+    {DR_METHOD_OPERATOR_ORDER_ROLLOUT, dr_api_operator_order_rollout},
+    {DR_METHOD_OPERATOR_WATCH_ROLLOUT, dr_watch_handle},
+    {DR_METHOD_OPERATOR_STATUS, dr_api_operator_status},
+    {DR_METHOD_OPERATOR_LOG, dr_api_operator_log},
+    {DR_METHOD_OPERATOR_AGENTS, dr_api_operator_agents},
+    {DR_METHOD_AGENT_WATCH, dr_api_agent_watch},
+    {DR_METHOD_AGENT_ACK, dr_api_agent_ack},
+    {DR_METHOD_AGENT_ATTEST, dr_api_agent_attest},
+    {DR_METHOD_AGENT_REPORT, dr_api_agent_report},
+};
+
+const struct dr_rpc_route *
+dr_core_routes(size_t *out_count)
+{
+    *out_count = DR_COUNT_OF(ROUTES);
+    return ROUTES;
 }

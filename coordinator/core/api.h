@@ -5,8 +5,6 @@
 
 #include "coordinator/core/core.h"
 
-void dr_api_health_check(struct dr_call *call, const ProtobufCMessage *message, void *user);
-void dr_api_enroll_offer(struct dr_call *call, const ProtobufCMessage *message, void *user);
 void dr_api_documents_put(struct dr_call *call, const ProtobufCMessage *message, void *user);
 void dr_api_documents_get(struct dr_call *call, const ProtobufCMessage *message, void *user);
 void dr_api_documents_list(struct dr_call *call, const ProtobufCMessage *message, void *user);

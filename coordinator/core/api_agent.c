@@ -131,8 +131,7 @@ dr_api_agent_attest(struct dr_call *call, const ProtobufCMessage *message, void 
     dr_core_answer(core, call, rc, &reply.base, &err);
 }
 
-// --------------------------------------------------------------------------------------------------------------
-// progress
+// ---- progress
 
 static void
 keep_progress(struct dr_rollout_target *target, const Drover__V1__Progress *progress,

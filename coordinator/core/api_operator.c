@@ -11,8 +11,7 @@
 
 #define LOG_LIMIT 500u
 
-// --------------------------------------------------------------------------------------------------------------
-// rollouts
+// ---- rollouts
 
 void
 dr_api_operator_create_rollout(struct dr_call *call, const ProtobufCMessage *message, void *user)
@@ -125,8 +124,7 @@ dr_api_operator_order_rollout(struct dr_call *call, const ProtobufCMessage *mess
     dr_core_answer(core, call, rc, rc == DR_OK ? &reply->base : NULL, &err);
 }
 
-// ----------------------------------------------------------------------------------------------------------
-// status, log
+// ---- status, log
 
 void
 dr_api_operator_status(struct dr_call *call, const ProtobufCMessage *message, void *user)

@@ -22,12 +22,6 @@ static const struct dr_conf_key KEYS[] = {
     {0},
 };
 
-const struct dr_conf_key *
-dr_config_keys(void)
-{
-    return KEYS;
-}
-
 static void
 read_path(const struct dr_conf *conf, const char *key, char out[PATH_MAX])
 {

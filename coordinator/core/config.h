@@ -10,8 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct dr_conf_key;
-
 struct dr_config {
     char project[68];
     char listen[256];             // tcp://host:port
@@ -29,7 +27,5 @@ struct dr_config {
 // DR_E_NOT_FOUND.
 DR_MUST_CHECK enum dr_rc
 dr_config_read(const char *path, struct dr_config *out, struct dr_err *err);
-// The keys, for help and man page.
-const struct dr_conf_key *dr_config_keys(void);
 
 #endif

@@ -1,14 +1,9 @@
-// Core: opening, transactions, the loop's step.
+// Core: transactions, and the state that they keep in step with the store.
 #include "coordinator/core/core.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
-#include "coordinator/core/documents.h"
 #include "coordinator/core/push.h"
-#include "coordinator/core/schedule.h"
-#include "coordinator/core/watch.h"
-#include "trust/keyfile.h"
 #include "trust/plandoc.h"
 #include "trust/try.h"
 
@@ -17,11 +12,8 @@
 #include <string.h>
 
 #define PLAN_MEMORY_MAX (256u << 20)
-#define SWEEP_MS        3600000
-#define FLEET_FILE_MAX  (64u << 20)
 
-// -------------------------------------------------------------------------------------------------------
-// transactions
+// ---- transactions
 
 static enum dr_rc
 save_rollout(struct dr_core *core, struct dr_rollout *rollout, struct dr_err *err)
@@ -59,13 +51,19 @@ load_rollout(void *user, const char *id, struct dr_bytes body, struct dr_err *er
     return rc == DR_OK ? DR_OK : dr_err_wrap(err, "rollout '%s'", id);
 }
 
-static void
-drop_rollouts(struct dr_core *core)
+void
+dr_core_drop_rollouts(struct dr_core *core)
 {
     for (size_t i = 0; i < core->n_rollouts; i++) {
         dr_rollout_free(&core->rollouts[i]);
     }
     core->n_rollouts = 0;
+}
+
+enum dr_rc
+dr_core_load_rollouts(struct dr_core *core, struct dr_err *err)
+{
+    return core->store->ops->rollout_list(core->store, false, load_rollout, core, err);
 }
 
 enum dr_rc
@@ -89,8 +87,8 @@ take_back(struct dr_core *core)
         is_dirty = is_dirty || core->rollouts[i]->is_dirty;
     }
     if (is_dirty) {
-        drop_rollouts(core);
-        if (core->store->ops->rollout_list(core->store, false, load_rollout, core, &err) != DR_OK) {
+        dr_core_drop_rollouts(core);
+        if (dr_core_load_rollouts(core, &err) != DR_OK) {
             dr_log_err(DR_LOG_ERROR, "rollouts cannot be read", &err);
         }
     }
@@ -146,8 +144,7 @@ dr_core_answer(struct dr_core *core, struct dr_call *call, enum dr_rc rc,
     }
 }
 
-// ----------------------------------------------------------------------------------------------------------------
-// state
+// ---- state
 
 struct dr_rollout *
 dr_core_rollout(struct dr_core *core, const char *id)
@@ -231,8 +228,8 @@ dr_core_plan(struct dr_core *core, const uint8_t sha256[32], const Drover__V1__P
     return DR_OK;
 }
 
-static enum dr_rc
-index_trust(struct dr_core *core, struct dr_err *err)
+enum dr_rc
+dr_core_index_trust(struct dr_core *core, struct dr_err *err)
 {
     dr_directory_free(&core->directory);
     core->trust = dr_trust_store_get(core->trust_store);
@@ -247,8 +244,8 @@ dr_core_trust_update(struct dr_core *core, const Drover__V1__TrustUpdate *update
     struct dr_err later = {0};
     enum dr_rc rc =
         dr_trust_store_update(core->trust_store, update, dr_now_unix_s(), &changed, err);
-    enum dr_rc indexed =
-        index_trust(core, &later); // also after a failure: an earlier part may have been taken
+    enum dr_rc indexed = dr_core_index_trust(
+        core, &later); // also after a failure: an earlier part may have been taken
 
     if (indexed != DR_OK) {
         dr_log_err(DR_LOG_ERROR, "the fleet cannot be indexed", &later);
@@ -262,267 +259,4 @@ dr_core_trust_update(struct dr_core *core, const Drover__V1__TrustUpdate *update
         *out_changed = changed;
     }
     return rc;
-}
-
-// ---------------------------------------------------------------------------------------------------------------
-// opening
-
-static void
-look_up(void *user, const uint8_t key[32], struct dr_caller *out)
-{
-    const struct dr_core *core = user;
-
-    dr_directory_caller(core->directory, key, out);
-}
-
-static enum dr_rc
-get_result(void *user, const uint8_t caller[32], const uint8_t request_id[16],
-           struct dr_arena *arena, struct dr_rpc_result *out, struct dr_err *err)
-{
-    struct dr_core *core = user;
-    struct dr_store_result row;
-
-    DR_TRY(core->store->ops->result_get(core->store, caller, request_id, arena, &row, err));
-    memcpy(out->request_sha256, row.request_sha256, 32);
-    out->body = row.body.data;
-    out->body_len = row.body.len;
-    return DR_OK;
-}
-
-static enum dr_rc
-put_result(void *user, const struct dr_rpc_result *result, struct dr_err *err)
-{
-    struct dr_core *core = user;
-    struct dr_store_result row = {.body = {result->body, result->body_len},
-                                  .time = dr_now_unix_s()};
-
-    memcpy(row.caller, result->caller, 32);
-    memcpy(row.request_id, result->request_id, 16);
-    memcpy(row.request_sha256, result->request_sha256, 32);
-    return core->store->ops->result_put(core->store, &row, err);
-}
-
-static enum dr_rc
-open_trust(struct dr_core *core, struct dr_err *err)
-{
-    char path[PATH_MAX + 16];
-    char *root = NULL;
-    size_t len = 0;
-    uint8_t pin[32];
-
-    DR_TRY(dr_file_read(core->config.root, DR_ENVELOPE_MAX, &root, &len, err));
-    struct dr_bytes first = {(const uint8_t *)root, len};
-    dr_sha256(first, pin);
-    (void)snprintf(path, sizeof path, "%s/trust", core->config.state);
-    enum dr_rc rc = dr_dir_make(path, 0700, err);
-    if (rc == DR_OK) {
-        rc = dr_trust_store_open(path, first,
-                                 core->config.has_root_pin ? core->config.root_sha256 : pin,
-                                 &core->trust_store, err);
-    }
-    free(root);
-    return rc == DR_OK ? index_trust(core, err) : rc;
-}
-
-static enum dr_rc
-open_server(struct dr_core *core, struct dr_err *err)
-{
-    struct dr_key key = {0};
-    struct dr_rpc_server_config config = {
-        .url = core->config.listen, .lookup = look_up, .user = core};
-
-    enum dr_rc rc = dr_keyfile_load(core->config.transport_key, DR_KEY_TRANSPORT, NULL, &key, err);
-    if (rc != DR_OK) {
-        return dr_err_wrap(err, "transport key '%s'", core->config.transport_key);
-    }
-    config.secret_key = dr_secret_bytes(key.secret);
-    config.cluster_id = core->trust->root.msg->cluster_id.data;
-    config.tls_cert_key_file = core->config.tls[0] != '\0' ? core->config.tls : NULL;
-    config.routes = dr_core_routes(&config.route_count);
-    config.store = (struct dr_rpc_store){get_result, put_result, core};
-    rc = dr_rpc_server_open(&config, &core->server, err);
-    dr_key_fini(&key);
-    return rc;
-}
-
-// The fleet file of the configuration, if it is newer than what is held; signatures may still be
-// missing in it.
-static enum dr_rc
-take_fleet_file(struct dr_core *core, struct dr_err *err)
-{
-    char *bytes = NULL;
-    size_t len = 0;
-
-    if (core->config.fleet[0] == '\0') {
-        return DR_OK;
-    }
-    DR_TRY(dr_file_read(core->config.fleet, FLEET_FILE_MAX, &bytes, &len, err));
-    Drover__V1__Document *document =
-        drover__v1__document__unpack(NULL, len, (const uint8_t *)bytes);
-    free(bytes);
-    if (document == NULL) {
-        return dr_err_set(err, DR_E_CONFIG, "'%s' is not a document file", core->config.fleet);
-    }
-    struct dr_arena *arena = dr_arena_new(DR_REPLY_MEMORY_MAX);
-    Drover__V1__PutDocumentReply reply;
-    enum dr_rc rc = arena == NULL ? dr_err_set(err, DR_E_NOMEM, "out of memory")
-                                  : dr_documents_put(core, document, "", arena, &reply, err);
-    dr_arena_free(&arena);
-    drover__v1__document__free_unpacked(document, NULL);
-    if (rc == DR_OK && !reply.complete) {
-        dr_log(DR_LOG_WARN, "the fleet file lacks signatures", "file", core->config.fleet, NULL);
-    }
-    if (rc >= 100 && rc < 200) { // what trust refuses: a newer one came over the wire, or people
-                                 // have to sign again
-        dr_log_err(rc == DR_E_ROLLBACK ? DR_LOG_INFO : DR_LOG_WARN, "the fleet file is not taken",
-                   err);
-        return DR_OK;
-    }
-    return rc == DR_OK ? DR_OK : dr_err_wrap(err, "fleet file '%s'", core->config.fleet);
-}
-
-enum dr_rc
-dr_core_reload(struct dr_core *core, struct dr_err *err)
-{
-    DR_TRY(dr_core_begin(core, err));
-    enum dr_rc rc = dr_documents_adopt(core, err);
-    if (rc == DR_OK) {
-        rc = take_fleet_file(core, err);
-    }
-    return dr_core_end(core, rc, err);
-}
-
-enum dr_rc
-dr_core_open(const struct dr_config *config, struct dr_core **out, struct dr_err *err)
-{
-    struct dr_core *core = calloc(1, sizeof *core);
-
-    if (core == NULL) {
-        return dr_err_set(err, DR_E_NOMEM, "out of memory");
-    }
-    core->config = *config;
-    core->started_ms = dr_monotonic_ms();
-    core->last_sweep_ms = core->started_ms;
-    enum dr_rc rc = dr_store_sqlite_open(config->state, &core->store, err);
-    if (rc == DR_OK) {
-        rc = dr_events_open(core->store, true, &core->events, err);
-    }
-    if (rc == DR_OK) {
-        rc = open_trust(core, err);
-    }
-    if (rc == DR_OK) {
-        rc = core->store->ops->rollout_list(core->store, false, load_rollout, core, err);
-    }
-    if (rc == DR_OK) {
-        rc = dr_core_reload(core, err);
-    }
-    if (rc == DR_OK) {
-        rc = open_server(core, err);
-    }
-    if (rc != DR_OK) {
-        dr_core_close(&core);
-        return rc;
-    }
-    *out = core;
-    return DR_OK;
-}
-
-void
-dr_core_close(struct dr_core **core_pointer)
-{
-    struct dr_core *core = core_pointer != NULL ? *core_pointer : NULL;
-    struct dr_agent *agent, *next;
-
-    if (core == NULL) {
-        return;
-    }
-    dr_rpc_server_close(&core->server);
-    dr_watch_drop_all(core);
-    HASH_ITER(hh, core->agents, agent, next)
-    {
-        HASH_DEL(core->agents, agent);
-        free(agent);
-    }
-    drop_rollouts(core);
-    free(core->rollouts);
-    for (size_t i = 0; i < DR_CORE_PLANS_CACHED; i++) {
-        dr_arena_free(&core->plans[i].arena);
-    }
-    dr_directory_free(&core->directory);
-    dr_trust_store_close(&core->trust_store);
-    dr_events_close(&core->events);
-    dr_store_close(&core->store);
-    free(core);
-    *core_pointer = NULL;
-}
-
-// ------------------------------------------------------------------------------------------------------------------
-// loop
-
-int
-dr_core_fd(const struct dr_core *core)
-{
-    return dr_rpc_server_fd(core->server);
-}
-
-uint16_t
-dr_core_port(const struct dr_core *core)
-{
-    return dr_rpc_server_port(core->server);
-}
-
-int
-dr_core_timeout_ms(const struct dr_core *core)
-{
-    int64_t left = core->last_tick_ms + DR_CORE_TICK_MS - dr_monotonic_ms();
-
-    return left < 0 ? 0 : (int)left;
-}
-
-void
-dr_core_feed(struct dr_core *core)
-{
-    struct dr_agent *agent, *next;
-
-    HASH_ITER(hh, core->agents, agent, next)
-    {
-        if (agent->has_mail && agent->watch != NULL) {
-            dr_push_pump(core, agent);
-        }
-    }
-    dr_watch_feed(core);
-}
-
-static void
-tick(struct dr_core *core, int64_t now_ms)
-{
-    struct dr_err err = {0};
-
-    core->last_tick_ms = now_ms;
-    dr_schedule_tick(core);
-    if (now_ms - core->last_sweep_ms >= SWEEP_MS) {
-        core->last_sweep_ms = now_ms;
-        core->offers = 0;
-        if (core->store->ops->sweep(core->store, dr_now_unix_s(), &err) != DR_OK) {
-            dr_log_err(DR_LOG_WARN, "old results cannot be removed", &err);
-        }
-    }
-    if (dr_trust_store_tick(core->trust_store, dr_now_unix_s(), &err) != DR_OK) {
-        dr_log_err(DR_LOG_WARN, "the clock's high water cannot be kept", &err);
-    }
-}
-
-void
-dr_core_step(struct dr_core *core)
-{
-    dr_rpc_server_step(core->server);
-    if (core->must_recheck) {
-        core->must_recheck = false;
-        dr_rpc_server_recheck(core->server);
-    }
-    int64_t now_ms = dr_monotonic_ms();
-    if (now_ms - core->last_tick_ms >= DR_CORE_TICK_MS) {
-        tick(core, now_ms);
-    }
-    dr_core_feed(core);
 }

@@ -86,7 +86,7 @@ uint16_t dr_core_port(const struct dr_core *core);
 // Takes up the root and fleet files of the configuration again (SIGHUP): newer ones become current.
 DR_MUST_CHECK enum dr_rc dr_core_reload(struct dr_core *core, struct dr_err *err);
 
-// ----------------------------------------------------------------------------------------- for the
+// ---- for the
 // modules of the core
 
 DR_MUST_CHECK enum dr_rc dr_core_begin(struct dr_core *core, struct dr_err *err);
@@ -99,8 +99,6 @@ void dr_core_answer(struct dr_core *core, struct dr_call *call, enum dr_rc rc,
                     const ProtobufCMessage *reply, struct dr_err *err);
 // Fails a call and logs what deserves it.
 void dr_core_fail(struct dr_core *core, struct dr_call *call, const struct dr_err *err);
-// Sends what has become due on open streams.
-void dr_core_feed(struct dr_core *core);
 
 // Verifies and takes a root, fleet (with leaves) or chain as the current one; every agent is told.
 // The caller has a transaction open. `*out_changed` false: it was held already.
@@ -112,6 +110,12 @@ dr_core_trust_update(struct dr_core *core, const Drover__V1__TrustUpdate *update
 // dr_plandoc_decode.
 DR_MUST_CHECK enum dr_rc dr_core_plan(struct dr_core *core, const uint8_t sha256[32],
                                       const Drover__V1__Plan **out, struct dr_err *err);
+
+// Builds the directory of what trust holds now.
+DR_MUST_CHECK enum dr_rc dr_core_index_trust(struct dr_core *core, struct dr_err *err);
+// All rollouts from the store into memory; and out of memory.
+DR_MUST_CHECK enum dr_rc dr_core_load_rollouts(struct dr_core *core, struct dr_err *err);
+void dr_core_drop_rollouts(struct dr_core *core);
 
 // The rollout of an id; NULL when there is none.
 struct dr_rollout *dr_core_rollout(struct dr_core *core, const char *id);

@@ -170,8 +170,7 @@ dr_incoming_approval(struct dr_incoming *in, struct dr_err *err)
     return dr_schedule_approval(in->core, rollout, &approval, leaves, in->n_parts, err);
 }
 
-// -------------------------------------------------------------------------------------------------------------
-// sign-offs
+// ---- sign-offs
 
 // The rollouts that a sign-off is about, for the log's subject.
 static const char *

@@ -158,8 +158,7 @@ dr_incoming_chain(struct dr_incoming *in, struct dr_err *err)
     return become_current(in, &update, "chain", err);
 }
 
-// --------------------------------------------------------------------------------------------------------------
-// adopting
+// ---- adopting
 
 static enum dr_rc
 adopt_one(struct dr_core *core, const char *kind, struct dr_bytes envelope,
@@ -230,6 +229,10 @@ dr_documents_adopt(struct dr_core *core, struct dr_err *err)
     enum dr_rc rc = arena == NULL ? dr_err_set(err, DR_E_NOMEM, "out of memory")
                                   : adopt_roots(core, arena, err);
 
+    if (rc == DR_OK) { // the export leaves out the first, which everybody has as a file
+        rc = adopt_one(core, DR_TYPE_ROOT, trust->root.wire, trust->root.sha256,
+                       trust->root.msg->version, trust->root.msg->issued, arena, err);
+    }
     if (rc == DR_OK && trust->fleet.msg != NULL && trust->is_fleet_whole) {
         rc = adopt_one(core, DR_TYPE_FLEET, trust->fleet.wire, trust->fleet.sha256,
                        trust->fleet.msg->version, trust->fleet.msg->issued, arena, err);

@@ -195,8 +195,7 @@ dr_evidence_gates(struct dr_core *core, struct dr_arena *arena, const struct dr_
     return dr_gate_evaluate(arena, &input, out, out_n, err);
 }
 
-// -------------------------------------------------------------------------------------------------------------
-// finished
+// ---- finished
 
 // The newest signed word about the target's heads.
 static bool

@@ -147,8 +147,7 @@ dr_push_signoff(struct dr_core *core, const char *environment, const uint8_t sha
     return DR_OK;
 }
 
-// ----------------------------------------------------------------------------------------------------------------
-// trust
+// ---- trust
 
 static enum dr_rc
 add_entry(struct dr_core *core, const struct dr_fleet_entry *entry, struct dr_arena *arena,
@@ -190,8 +189,7 @@ dr_push_trust_update(struct dr_core *core, const char *agent, struct dr_arena *a
     return DR_OK;
 }
 
-// ------------------------------------------------------------------------------------------------------------------
-// pump
+// ---- pump
 
 struct pump {
     struct dr_core *core;

@@ -50,8 +50,8 @@ dr_rollout_current(const struct dr_rollout *rollout)
     return &rollout->stages[rollout->n_stages - 1];
 }
 
-enum dr_rollout_state
-dr_rollout_state(const struct dr_rollout *rollout)
+static enum dr_rollout_state
+state_of(const struct dr_rollout *rollout)
 {
     enum dr_rollout_state current = dr_stage_state(dr_rollout_current(rollout));
 
@@ -69,8 +69,8 @@ dr_rollout_state(const struct dr_rollout *rollout)
     return rollout->is_paused && current != DR_ROLLOUT_FAILED ? DR_ROLLOUT_PAUSED : current;
 }
 
-const char *
-dr_rollout_state_name(enum dr_rollout_state state, Drover__V1__Mode mode)
+static const char *
+state_name(enum dr_rollout_state state, Drover__V1__Mode mode)
 {
     static const char *const names[] = {"pending", "preparing", "waiting", "running",
                                         "failed",  "paused",    "applied", "aborted"};
@@ -84,7 +84,7 @@ dr_rollout_state_name(enum dr_rollout_state state, Drover__V1__Mode mode)
 bool
 dr_rollout_is_open(const struct dr_rollout *rollout)
 {
-    enum dr_rollout_state state = dr_rollout_state(rollout);
+    enum dr_rollout_state state = state_of(rollout);
 
     return state != DR_ROLLOUT_DONE && state != DR_ROLLOUT_ABORTED;
 }
@@ -181,8 +181,7 @@ dr_rollout_free(struct dr_rollout **rollout)
     *rollout = NULL;
 }
 
-// -------------------------------------------------------------------------------------------------------
-// stored form
+// ---- stored form
 
 static ProtobufCBinaryData
 digest(struct dr_arena *arena, bool is_there, const uint8_t bytes[32])
@@ -229,7 +228,7 @@ stage_message(const struct dr_rollout_stage *stage, struct dr_arena *arena)
     }
     drover__v1__stage_status__init(out);
     out->environment = dr_arena_str(arena, stage->environment);
-    out->state = dr_arena_str(arena, dr_rollout_state_name(dr_stage_state(stage), stage->mode));
+    out->state = dr_arena_str(arena, state_name(dr_stage_state(stage), stage->mode));
     out->mode = stage->mode;
     out->n_targets = stage->n_targets;
     out->targets = dr_arena_array(arena, stage->n_targets + 1, sizeof *out->targets);
@@ -252,7 +251,7 @@ dr_rollout_message(const struct dr_rollout *rollout, struct dr_arena *arena,
 {
     Drover__V1__Rollout *message = dr_arena_alloc(arena, sizeof *message);
     Drover__V1__EnginePlan *plans = dr_arena_array(arena, DR_ROLLOUT_PLANS_MAX, sizeof *plans);
-    const enum dr_rollout_state state = dr_rollout_state(rollout);
+    const enum dr_rollout_state state = state_of(rollout);
 
     if (message == NULL || plans == NULL) {
         return dr_err_set(err, DR_E_LIMIT, "rollout '%s' is too large for this request",
@@ -260,7 +259,7 @@ dr_rollout_message(const struct dr_rollout *rollout, struct dr_arena *arena,
     }
     drover__v1__rollout__init(message);
     message->id = dr_arena_str(arena, rollout->id);
-    message->state = dr_arena_str(arena, dr_rollout_state_name(state, rollout->mode));
+    message->state = dr_arena_str(arena, state_name(state, rollout->mode));
     message->mode = rollout->mode;
     message->on_failure = rollout->on_failure;
     message->from = dr_arena_str(arena, rollout->from);

@@ -72,8 +72,6 @@ enum dr_rollout_state {
     DR_ROLLOUT_ABORTED,
 };
 enum dr_rollout_state dr_stage_state(const struct dr_rollout_stage *stage);
-enum dr_rollout_state dr_rollout_state(const struct dr_rollout *rollout);
-const char *dr_rollout_state_name(enum dr_rollout_state state, Drover__V1__Mode mode);
 // Has an end not been reached? A done or aborted rollout with nothing at work is closed.
 bool dr_rollout_is_open(const struct dr_rollout *rollout);
 // The stage that is at work or waits; the last one when all are done.

@@ -106,6 +106,7 @@ static const struct row ROWS[] = {
     {S(UNREACHABLE), E(FAILED), PARTIAL, S(HELD), A(NONE), "failed in the middle: what was done before stays"},
     {S(UNREACHABLE), E(FAILED), ALWAYS, S(FAILED), A(NONE), "failed, nothing of the failed unit is there"},
     {S(UNREACHABLE), E(REFUSED), ALWAYS, S(REFUSED), A(NONE), "the agent refused the approval"},
+    {S(UNREACHABLE), E(RETRY), ALWAYS, S(PREPARING), A(DROP_READY), "asked to prepare again, should the agent come back"},
     {S(UNREACHABLE), E(READY), ALWAYS, S(READY), A(KEEP_READY), "ready anew: the approval came too late"},
 
     {S(APPLIED), E(REVERTED), MODE_FORWARD, S(REVERTED), A(ASK_STATE), "reverted after it was applied"},
@@ -175,6 +176,12 @@ holds(enum guard guard, const struct dr_target_facts *facts)
     return false;
 }
 
+static const char *
+event_name(enum dr_target_event event)
+{
+    return (unsigned)event < DR_TARGET_EVENTS ? EVENT_NAMES[event] : "unknown";
+}
+
 enum dr_rc
 dr_rollout_step(enum dr_target_state state, enum dr_target_event event,
                 const struct dr_target_facts *facts, struct dr_target_step *out, struct dr_err *err)
@@ -188,19 +195,13 @@ dr_rollout_step(enum dr_target_state state, enum dr_target_event event,
         }
     }
     return dr_err_set(err, DR_E_ROLLOUT_EVENT, "'%s' cannot happen to a target that is %s",
-                      dr_target_event_name(event), dr_target_state_name(state));
+                      event_name(event), dr_target_state_name(state));
 }
 
 const char *
 dr_target_state_name(enum dr_target_state state)
 {
     return (unsigned)state < DR_TARGET_STATES ? STATE_NAMES[state] : "unknown";
-}
-
-const char *
-dr_target_event_name(enum dr_target_event event)
-{
-    return (unsigned)event < DR_TARGET_EVENTS ? EVENT_NAMES[event] : "unknown";
 }
 
 bool

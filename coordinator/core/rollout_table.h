@@ -76,9 +76,8 @@ DR_MUST_CHECK enum dr_rc dr_rollout_step(enum dr_target_state state, enum dr_tar
                                          const struct dr_target_facts *facts,
                                          struct dr_target_step *out, struct dr_err *err);
 
-// "pending", "preparing", ...; "backup", ...
+// "pending", "preparing", ...
 const char *dr_target_state_name(enum dr_target_state state);
-const char *dr_target_event_name(enum dr_target_event event);
 // Back from a name; false when there is none.
 DR_MUST_CHECK bool dr_target_state_parse(const char *name, enum dr_target_state *out);
 // Done as the rollout wanted.

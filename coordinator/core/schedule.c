@@ -76,8 +76,7 @@ dr_schedule_event(struct dr_core *core, struct dr_rollout *rollout, struct dr_ro
     return act(core, rollout, stage, target, step.action, err);
 }
 
-// ------------------------------------------------------------------------------------------------------------
-// moving on
+// ---- moving on
 
 static enum dr_rc
 begin_stage(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
@@ -122,8 +121,7 @@ dr_schedule_advance(struct dr_core *core, struct dr_rollout *rollout, struct dr_
     return DR_OK;
 }
 
-// ---------------------------------------------------------------------------------------------------------
-// attestations
+// ---- attestations
 
 static bool
 event_of(const Drover__V1__Attestation *msg, enum dr_target_event *out)

@@ -135,8 +135,7 @@ dr_schedule_order(struct dr_core *core, struct dr_rollout *rollout, const char *
     return dr_err_hint(err, "pause, resume, abort, retry or prepare");
 }
 
-// ------------------------------------------------------------------------------------------------------------------
-// time
+// ---- time
 
 // The longest soak that the next environment asks of this one, in seconds.
 static uint64_t

@@ -39,8 +39,7 @@ dr_view_document(const struct dr_store_document *row, bool with_parts, struct dr
     return message->kind != NULL ? DR_OK : no_room(err);
 }
 
-// ---------------------------------------------------------------------------------------------------------------
-// the log
+// ---- the log
 
 struct log_rows {
     struct dr_arena *arena;
@@ -86,8 +85,7 @@ dr_view_log(struct dr_core *core, uint64_t after, uint32_t limit, const char *wo
     return DR_OK;
 }
 
-// ----------------------------------------------------------------------------------------------------------------
-// status
+// ---- status
 
 struct status {
     struct dr_core *core;

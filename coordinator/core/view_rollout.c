@@ -21,8 +21,7 @@ no_room(struct dr_err *err)
     return dr_err_set(err, DR_E_LIMIT, "the rollout is too large for one answer");
 }
 
-// -----------------------------------------------------------------------------------------------------------------
-// gates
+// ---- gates
 
 static const struct {
     const char *item, *title;
@@ -49,15 +48,14 @@ title_of(const char *item)
 
 // What to type when a gate is closed.
 static const char *
-try_of(const struct maker *m, const Drover__V1__Gate *gate)
+try_of(const struct maker *m, const Drover__V1__Gate *gate, const char *target)
 {
     switch (gate->kind) {
     case DROVER__V1__GATE_KIND__GATE_SIGNOFF:
         return dr_arena_printf(m->arena, "drover checklist %s sign %s -e %s", m->rollout->id,
                                gate->item, m->stage->environment);
     case DROVER__V1__GATE_KIND__GATE_BACKUP:
-        return dr_arena_printf(m->arena, "drover rollout prepare %s -e %s", m->rollout->id,
-                               m->stage->environment);
+        return dr_arena_printf(m->arena, "drover rollout retry %s -t %s", m->rollout->id, target);
     default:
         return dr_arena_printf(m->arena, "drover rollout show %s", m->rollout->id);
     }
@@ -117,7 +115,7 @@ add_gate(struct maker *m, const struct dr_gate_result *result, const char *targe
     if (!result->is_open && row->is_open) {
         row->is_open = false;
         row->missing = keep(m, result->missing);
-        row->try_ = keep(m, try_of(m, gate));
+        row->try_ = keep(m, try_of(m, gate, target));
     } else if (result->is_open && row->evidence[0] == '\0') {
         row->evidence = keep(m, result->shown_by);
         row->document = first_document(result);
@@ -174,8 +172,7 @@ add_gates(struct maker *m, struct dr_err *err)
     return DR_OK;
 }
 
-// ------------------------------------------------------------------------------------------------------------
-// signatures
+// ---- signatures
 
 struct newest {
     struct maker *maker;
@@ -275,8 +272,7 @@ add_approvals(struct maker *m, struct dr_err *err)
     return DR_OK;
 }
 
-// -------------------------------------------------------------------------------------------------------------
-// next step
+// ---- next step
 
 static const char *
 stage_next(const struct maker *m)

@@ -83,8 +83,8 @@ feed_one(struct dr_core *core, struct dr_watcher *watcher, struct dr_arena *aren
         watcher->sent_index = dr_events_head(core->events)->index;
     }
     int64_t now = dr_monotonic_ms();
-    if (watcher->has_progress && watcher->rollout[0] != '\0' &&
-        now - watcher->progress_sent_ms >= PROGRESS_EVERY_MS && dr_call_room(watcher->call) > 0) {
+    if (watcher->has_progress && now - watcher->progress_sent_ms >= PROGRESS_EVERY_MS &&
+        dr_call_room(watcher->call) > 0) {
         watcher->has_progress = false;
         watcher->progress_sent_ms = now;
         (void)send_event(core, watcher, watcher->rollout, NULL, true, arena);
@@ -113,7 +113,7 @@ void
 dr_watch_progress(struct dr_core *core, const char *rollout)
 {
     for (struct dr_watcher *watcher = core->watchers; watcher != NULL; watcher = watcher->next) {
-        if (watcher->rollout[0] == '\0' || strcmp(watcher->rollout, rollout) == 0) {
+        if (strcmp(watcher->rollout, rollout) == 0) {
             watcher->has_progress = true;
         }
     }

@@ -1,7 +1,7 @@
 // The coordinator over the wire, with real keys: a rollout from its creation to the last target,
 // with a restart in between, and what is refused on the way. The bundles that come out must pass
 // every check of an agent.
-#include "unit/core/world.h"
+#include "unit/core/world_agents.h"
 
 #include "revision/digest.h"
 
