@@ -4,6 +4,7 @@
 //   auth: ANYONE, PERSON, AGENT, PERSON_OR_AGENT
 //   retry: FREELY (doing it twice is the same as once), STORED (the result is kept by request id), NEVER
 
+// clang-format off
 #define DR_KIB 1024u
 
 DR_METHOD(HEALTH_CHECK, health, "drover.v1.Health", "Check", health_request, health_reply, ANYONE, DR_KIB, false, FREELY)
