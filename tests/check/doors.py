@@ -8,8 +8,9 @@ import source
 # header, as it begins: the files that may include it
 DOORS = {
     "nng/": ("common/rpc/stream*",),
-    "libpq-fe.h": ("common/db/pg*", "tests/support/pgcluster*"),
-    "sqlite3.h": ("common/db/sqlite*",),
+    # A bench measures drover against the bare libraries.
+    "libpq-fe.h": ("common/db/pg*", "tests/support/pgcluster*", "tests/bench/*"),
+    "sqlite3.h": ("common/db/sqlite*", "tests/bench/*"),
     "pg_query": ("coordinator/sqlcheck/*",),
     "confuse.h": ("common/base/conf.c",),
     "libsmartcols/": ("coordinator/cli/print*",),
