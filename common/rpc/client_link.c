@@ -3,6 +3,7 @@
 #include "rpc/client_priv.h"
 
 #include "base/clock.h"
+#include "base/str.h"
 
 #include <string.h>
 
@@ -119,6 +120,10 @@ handle(struct dr_rpc_client *client, const struct dr_event *event)
         const char *reason;
         enum dr_rc rc = dr_conn_reason(event->conn, &reason);
         dr_err_set(&err, rc, "'%s': %s", client->url, reason);
+        if (rc == DR_E_WRONG_SERVER_KEY && dr_str_starts(client->url, "tls+")) {
+            dr_err_hint(&err, "is its certificate signed by the CA file, and for this host name? "
+                              "if so, compare the coordinator's public key in the configuration");
+        }
         dr_link_lost(client, &err);
     }
 }

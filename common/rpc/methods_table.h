@@ -1,8 +1,10 @@
-// The methods of proto/service.proto: one row each. The generated descriptors do not say which methods stream, who may
-// call them, how large a request may be or whether it may be sent again: this table does.
-// DR_METHOD(id, service descriptor, service name, method name, request, reply, auth, request limit, streams, retry)
+// The methods of proto/service.proto: one row each. The generated descriptors do not say which
+// methods stream, who may call them, how large a request may be or whether it may be sent again:
+// this table does. The columns of DR_METHOD are: id, service descriptor, service name, method name,
+// request, reply, auth, request limit in bytes, streams, retry.
 //   auth: ANYONE, PERSON, AGENT, PERSON_OR_AGENT
-//   retry: FREELY (doing it twice is the same as once), STORED (the result is kept by request id), NEVER
+//   retry: FREELY (doing it twice is the same as once), STORED (the result is kept by request id),
+//          NEVER
 
 // clang-format off
 #define DR_KIB 1024u
