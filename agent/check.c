@@ -200,6 +200,7 @@ check_coordinator(struct dr_agent_check_list *list, const struct dr_agent_config
         .url = config->coordinator,
         .server_key = config->coordinator_key,
         .secret_key = dr_secret_bytes(transport->secret),
+        .tls_ca_file = config->coordinator_ca[0] == '\0' ? NULL : config->coordinator_ca,
     };
     enum dr_rc rc = dr_rpc_client_open(&options, &client, &err);
     rc = rc != DR_OK ? rc

@@ -37,6 +37,9 @@ static const struct dr_conf_key KEYS[] = {
      .type = DR_CONF_STR,
      .is_required = true,
      .help = "droverd's public transport key, 64 hex digits"},
+    {.name = "coordinator_ca",
+     .type = DR_CONF_STR,
+     .help = "tls+tcp://: file of the certificate authority (PEM)"},
     {.name = "root", .type = DR_CONF_STR, .is_required = true, .help = "file of the first root"},
     {.name = "root_sha256",
      .type = DR_CONF_STR,
@@ -238,6 +241,11 @@ take_all(struct dr_agent_config *config, struct dr_err *err)
     if (!dr_str_starts(config->coordinator, "tcp://") &&
         !dr_str_starts(config->coordinator, "tls+tcp://")) {
         return bad(conf, err, "coordinator", "tcp://HOST:PORT or tls+tcp://HOST:PORT");
+    }
+    take_path(conf, "coordinator_ca", config->coordinator_ca);
+    if (dr_str_starts(config->coordinator, "tls+") && config->coordinator_ca[0] == '\0') {
+        return bad(conf, err, "coordinator_ca",
+                   "the file of the certificate authority, for tls+tcp://");
     }
     take_path(conf, "root", config->root);
     take_path(conf, "state", config->state);

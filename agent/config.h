@@ -27,6 +27,7 @@ struct dr_agent_target {
 // environment = "production"           every target begins with it
 // coordinator = "tcp://host:7800"      where to dial
 // coordinator_key = "<64 hex>"         X25519, pinned
+// coordinator_ca = "ca.pem"            only for tls+tcp://HOST:PORT
 // root = "root.drv"                    the first root, and
 // root_sha256 = "<64 hex>"             its SHA-256, pinned
 // state = "/var/lib/drover-agent"      folder, made with mode 0700
@@ -42,6 +43,7 @@ struct dr_agent_config {
     char agent[DR_AGENT_NAME_SIZE], environment[DR_AGENT_NAME_SIZE];
     const char *coordinator;
     uint8_t coordinator_key[32], root_sha256[32];
+    char coordinator_ca[PATH_MAX]; // "": none
     char path[PATH_MAX], root[PATH_MAX], state[PATH_MAX], key[PATH_MAX], transport_key[PATH_MAX];
     char backups[PATH_MAX];
     char pg_bindir[PATH_MAX]; // "": looked for

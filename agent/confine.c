@@ -39,18 +39,18 @@ dr_confine_is_available(void)
 }
 
 static void
-allow_below(int ruleset, const char *path)
+allow(int ruleset, const char *path, uint64_t rights)
 {
     int fd = open(path, O_PATH | O_CLOEXEC);
     if (fd >= 0) {
-        struct landlock_path_beneath_attr rule = {.allowed_access = READS, .parent_fd = fd};
+        struct landlock_path_beneath_attr rule = {.allowed_access = rights, .parent_fd = fd};
         (void)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
         (void)close(fd);
     }
 }
 
 bool
-dr_confine_files(void)
+dr_confine_files(const char *also)
 {
     static const char *const READABLE[] = {"/etc", "/usr", "/lib", "/lib64", "/run", "/proc"};
     struct landlock_ruleset_attr attr = {.handled_access_fs = ALL_RIGHTS};
@@ -62,7 +62,10 @@ dr_confine_files(void)
         return false;
     }
     for (size_t i = 0; i < DR_COUNT_OF(READABLE); i++) {
-        allow_below(ruleset, READABLE[i]);
+        allow(ruleset, READABLE[i], READS);
+    }
+    if (also[0] != '\0') {
+        allow(ruleset, also, LANDLOCK_ACCESS_FS_READ_FILE);
     }
     bool is_on = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
                  syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;

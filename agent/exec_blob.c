@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-void
-dr_exec_blob_path(const struct dr_agent *agent, const uint8_t sha256[32], char out[PATH_MAX])
+static void
+name_blob(const struct dr_agent *agent, const uint8_t sha256[32], char out[PATH_MAX])
 {
     char hex[65];
     dr_hex(hex, sha256, 32);
@@ -24,7 +24,7 @@ bool
 dr_exec_blob_has(const struct dr_agent *agent, const uint8_t sha256[32])
 {
     char path[PATH_MAX];
-    dr_exec_blob_path(agent, sha256, path);
+    name_blob(agent, sha256, path);
     return dr_path_exists(path);
 }
 
@@ -35,7 +35,7 @@ dr_exec_blob_read(const struct dr_agent *agent, struct dr_arena *arena, const ui
     char path[PATH_MAX];
     char *bytes = NULL;
     size_t len = 0;
-    dr_exec_blob_path(agent, sha256, path);
+    name_blob(agent, sha256, path);
     enum dr_rc rc = dr_file_read(path, DR_PLANDOC_MAX, &bytes, &len, err);
     if (rc != DR_OK) {
         return rc;
@@ -62,7 +62,7 @@ begin_fetch(struct dr_agent *agent, const uint8_t sha256[32])
     struct dr_agent_fetch *fetch = &agent->fetch;
     char path[PATH_MAX];
     struct dr_err err = {0};
-    dr_exec_blob_path(agent, sha256, path);
+    name_blob(agent, sha256, path);
     (void)snprintf(fetch->part, sizeof fetch->part, "%.*s.part", PATH_MAX - 8, path);
     fetch->fd = open(fetch->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fetch->fd < 0) {
@@ -137,7 +137,7 @@ end_fetch(struct dr_agent *agent)
     (void)close(fetch->fd);
     fetch->is_on = false;
     enum dr_rc rc = dr_file_sha256(fetch->part, found, &size, NULL);
-    dr_exec_blob_path(agent, sha256, path);
+    name_blob(agent, sha256, path);
     if (is_written && rc == DR_OK && memcmp(found, sha256, 32) == 0 &&
         rename(fetch->part, path) == 0) {
         tell_slots(agent);

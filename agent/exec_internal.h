@@ -129,8 +129,6 @@ void dr_exec_net_send(struct dr_agent *agent, Drover__V1__PipeKind kind, uint64_
 void dr_exec_push(struct dr_agent *agent, const Drover__V1__PipeFrame *frame);
 
 // exec_blob.c
-// The path of a blob; it may not be there.
-void dr_exec_blob_path(const struct dr_agent *agent, const uint8_t sha256[32], char out[PATH_MAX]);
 bool dr_exec_blob_has(const struct dr_agent *agent, const uint8_t sha256[32]);
 // Its bytes in the arena. DR_E_NOT_FOUND, DR_E_LIMIT.
 DR_MUST_CHECK enum dr_rc

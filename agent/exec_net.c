@@ -99,7 +99,8 @@ start(struct dr_agent *agent, struct dr_err *err)
 {
     const struct dr_agent_config *config = agent->config;
     struct dr_role_child child = {0};
-    const char *const extra[] = {config->net_user, NULL};
+    const char *const extra[] = {config->net_user == NULL ? "" : config->net_user,
+                                 config->coordinator_ca, NULL};
     enum dr_rc rc = dr_role_start("drover-agent: net", DR_NET_ROLE, extra, &child, err);
     if (rc != DR_OK) {
         return rc;

@@ -198,8 +198,9 @@ fill_input(struct dr_agent_slot *slot, struct dr_verify_me *me, struct dr_verify
                                                &out->backup, err);
 }
 
-enum dr_rc
-dr_exec_task_verify(struct dr_agent_slot *slot, struct dr_verdict *out, struct dr_err *err)
+// Runs all checks of the bundle now. The verdict is in the arena.
+static enum dr_rc
+verify(struct dr_agent_slot *slot, struct dr_verdict *out, struct dr_err *err)
 {
     struct dr_verify_me me;
     struct dr_verify_input input;
@@ -235,7 +236,7 @@ open_plan(struct dr_agent_slot *slot, struct dr_err *err)
     if (rc != DR_OK) {
         return rc;
     }
-    rc = slot->bundle == NULL ? check_prepare(slot, err) : dr_exec_task_verify(slot, &verdict, err);
+    rc = slot->bundle == NULL ? check_prepare(slot, err) : verify(slot, &verdict, err);
     for (size_t i = 0; rc == DR_OK && i < slot->plan->n_revisions; i++) {
         rc = need(slot, slot->plan->revisions[i]->file_sha256.data, err);
     }
@@ -304,7 +305,7 @@ static enum dr_rc
 fill_run(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *err)
 {
     struct dr_verdict verdict = {0};
-    enum dr_rc rc = dr_exec_task_verify(slot, &verdict, err);
+    enum dr_rc rc = verify(slot, &verdict, err);
     if (rc != DR_OK) {
         return rc;
     }
@@ -389,7 +390,7 @@ dr_exec_task_consume(struct dr_agent_slot *slot, const Drover__V1__WorkerResult 
     struct dr_verdict verdict = {0};
     // Again and whole: a stop, a newer fleet or the expiry may have come since the worker was
     // started.
-    enum dr_rc rc = dr_exec_task_verify(slot, &verdict, err);
+    enum dr_rc rc = verify(slot, &verdict, err);
     rc = rc != DR_OK ? rc : check_facts(&verdict, facts, err);
     if (rc != DR_OK) {
         return rc;

@@ -7,6 +7,7 @@
 #include "agent/net.h"
 #include "agent/state.h"
 #include "agent/worker.h"
+#include "base/conf.h"
 #include "base/log.h"
 #include "base/role.h"
 #include "base/str.h"
@@ -26,6 +27,7 @@ static const struct argp_option OPTIONS[] = {
     {"target", OPT_TARGET, "NAME", 0, "disarm: this target only", 0},
     {"dir", OPT_DIR, "FOLDER", 0, "key new: where the files go", 0},
     {"name", OPT_NAME, "NAME", 0, "key new: the agent's name", 0},
+    {"version", 'V', NULL, 0, "print the version", -1},
     {"output", OPT_OUTPUT, "FORMAT", 0, "check: text or json", 0},
     {0},
 };
@@ -46,14 +48,32 @@ static const char DOC[] =
     "\n"
     "Exit codes: 0 good, 1 failed, 2 usage or configuration, 4 keys or permission, 5 unreachable.";
 
-const char *argp_program_version = "drover-agent " DROVER_VERSION;
-
 struct arguments {
     const char *config, *target, *dir, *name, *output;
     const char *words[2];
     unsigned n_words;
     int ready_fd;
 };
+
+// Behind the commands and examples: the keys of the configuration, from the table that reads them.
+static char *
+add_keys(int key, const char *text, void *input)
+{
+    struct dr_buf help = {0};
+    (void)input;
+    union {
+        const char *in;
+        char *out;
+    } same = {.in = text};
+    if (key != ARGP_KEY_HELP_POST_DOC || text == NULL) {
+        return same.out;
+    }
+    dr_buf_printf(&help, "%s\n\nKeys of the configuration:\n", text);
+    for (const struct dr_conf_key *row = dr_agent_config_keys(); row->name != NULL; row++) {
+        dr_buf_printf(&help, "  %-16s %s\n", row->name, row->help);
+    }
+    return help.failed ? same.out : help.data; // argp frees what is not its own text
+}
 
 static error_t
 take_option(int key, char *arg, struct argp_state *state)
@@ -70,6 +90,9 @@ take_option(int key, char *arg, struct argp_state *state)
         }
         arguments->ready_fd = (int)number;
         return 0;
+    case 'V':
+        printf("drover-agent %s\n", DROVER_VERSION);
+        exit(EXIT_SUCCESS);
     case OPT_TARGET:
         arguments->target = arg;
         return 0;
@@ -198,7 +221,7 @@ run_role(int argc, char **argv)
     dr_log_init(dr_str_eq(argv[2], DR_NET_ROLE) ? "drover-agent.net" : "drover-agent.worker",
                 DR_LOG_INFO, DR_LOG_AUTO);
     if (dr_str_eq(argv[2], DR_NET_ROLE)) {
-        return dr_net_main(argc > 3 ? argv[3] : NULL);
+        return dr_net_main(argc > 3 ? argv[3] : "", argc > 4 ? argv[4] : "");
     }
     return dr_str_eq(argv[2], DR_WORKER_ROLE) ? dr_worker_main() : dr_rc_exit_code(DR_E_USAGE);
 }
@@ -207,7 +230,7 @@ int
 main(int argc, char **argv)
 {
     struct arguments arguments = {.ready_fd = -1, .output = "text"};
-    static const struct argp ARGP = {OPTIONS, take_option, "[COMMAND]", DOC, NULL, NULL, NULL};
+    static const struct argp ARGP = {OPTIONS, take_option, "[COMMAND]", DOC, NULL, add_keys, NULL};
     struct dr_err err = {0};
     if (argc >= 3 && dr_str_eq(argv[1], "--role")) {
         return run_role(argc, argv);

@@ -373,7 +373,7 @@ loop(struct net *net)
 
 // Takes START and HELLO. The secret goes into the client and is wiped with its frame.
 static enum dr_rc
-open_client(struct net *net, struct dr_err *err)
+open_client(struct net *net, const char *ca_file, struct dr_err *err)
 {
     Drover__V1__PipeFrame *start = NULL;
     Drover__V1__PipeFrame *hello = NULL;
@@ -390,6 +390,7 @@ open_client(struct net *net, struct dr_err *err)
             .url = start->text,
             .server_key = start->digest.data,
             .secret_key = start->body.data,
+            .tls_ca_file = ca_file[0] == '\0' ? NULL : ca_file,
             .is_persistent = true,
             .on_state = on_state,
             .user = net,
@@ -404,7 +405,7 @@ open_client(struct net *net, struct dr_err *err)
 }
 
 int
-dr_net_main(const char *user)
+dr_net_main(const char *user, const char *ca_file)
 {
     struct net net = {0};
     struct dr_err err = {0};
@@ -413,8 +414,8 @@ dr_net_main(const char *user)
     dr_pipe_init(&net.pipe, DR_ROLE_CHANNEL_FD);
     enum dr_rc rc = dr_confine_user(user, &err);
     if (rc == DR_OK) {
-        (void)dr_confine_files();
-        rc = open_client(&net, &err);
+        (void)dr_confine_files(ca_file);
+        rc = open_client(&net, ca_file, &err);
     }
     if (rc == DR_OK) {
         loop(&net);

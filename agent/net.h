@@ -12,8 +12,8 @@
 #define DR_NET_QUEUE_MAX    (8u * 1048576u) // bytes for exec; beyond it no further blob is asked for
 #define DR_NET_REPORTS_MAX  8u              // progress reports on their way
 
-// The whole process. `user` (NULL: stay) is switched to when it runs as root. Returns its exit
-// code.
-int dr_net_main(const char *user);
+// The whole process. `user` ("": stay) is switched to when it runs as root; `ca_file` ("": none) is
+// what tls+tcp:// trusts. Returns its exit code.
+int dr_net_main(const char *user, const char *ca_file);
 
 #endif

@@ -164,21 +164,31 @@ take_lets_a_newer_prepare_replace_a_waiting_one_but_no_bundle(void **state)
 }
 
 static void
-take_refuses_more_than_may_wait(void **state)
+take_drops_the_oldest_when_too_much_waits(void **state)
 {
     struct world *w = *state;
     char id[16];
-    struct dr_err err = {0};
-    bool is_new = false;
-    for (unsigned i = 0; i < DR_AGENT_TASKS_MAX; i++) {
+    for (unsigned i = 1; i <= DR_AGENT_TASKS_MAX + 3; i++) {
         (void)snprintf(id, sizeof id, "id-%u", i);
         (void)take(w, i, id, DROVER__V1__PUSH_KIND__PUSH_BUNDLE, "x");
     }
-    const struct dr_agent_task task = {
-        .kind = DROVER__V1__PUSH_KIND__PUSH_BUNDLE, .target = TARGET, .body = text("x")};
+    assert_int_equal(next_task(w).seq, 4);
+}
+
+static void
+take_refuses_a_body_that_is_too_large(void **state)
+{
+    struct world *w = *state;
+    struct dr_err err = {0};
+    bool is_new = false;
+    uint8_t *large = calloc(1, DR_AGENT_TASK_MAX + 1);
+    const struct dr_agent_task task = {.kind = DROVER__V1__PUSH_KIND__PUSH_BUNDLE,
+                                       .target = TARGET,
+                                       .body = {.data = large, .len = DR_AGENT_TASK_MAX + 1}};
     assert_int_equal(dr_agent_state_take(w->state, 99, text("last"), &task, &is_new, &err),
                      DR_E_LIMIT);
-    assert_non_null(strstr(err.message, TARGET));
+    assert_int_equal(next_task(w).id, 0);
+    free(large);
 }
 
 static void
@@ -347,101 +357,6 @@ stops_are_remembered_once_each(void **state)
     assert_memory_equal(stops[0].data, "veto", 4);
 }
 
-// ------------------------------------------------------------------------------------- crash
-
-// A child does one write and dies at `failpoint`; it has read the variable before anything else
-// did.
-static void
-die_in_child(struct world *w, const char *failpoint, void (*act)(struct world *))
-{
-    dr_agent_state_close(&w->state);
-    pid_t pid = fork();
-    if (pid == 0) {
-        (void)setenv("DROVER_FAILPOINT", failpoint, 1);
-        open_state(w);
-        act(w);
-        _exit(3);
-    }
-    int status = 0;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    open_state(w);
-}
-
-static void
-consume_it(struct world *w)
-{
-    struct dr_agent_run run = run_of(1, 9);
-    enum dr_rc rc = dr_agent_state_consume(w->state, TARGET, &run, 0, NULL);
-    (void)rc;
-}
-
-static void
-open_another(struct world *w)
-{
-    enum dr_rc rc = open_ready(w, 2, NULL);
-    (void)rc;
-}
-
-static void
-killed_before_the_commit_nothing_is_consumed(void **state)
-{
-    struct world *w = *state;
-    assert_int_equal(open_ready(w, 1, NULL), DR_OK);
-    // The first commit of the child is that of opening.
-    die_in_child(w, "agent-state-commit=kill@2", consume_it);
-    assert_true(has_ready(w));
-    assert_false(has_run(w));
-}
-
-static void
-killed_after_the_commit_it_is_consumed(void **state)
-{
-    struct world *w = *state;
-    assert_int_equal(open_ready(w, 1, NULL), DR_OK);
-    die_in_child(w, "agent-state-committed=kill@2", consume_it);
-    assert_false(has_ready(w));
-    assert_true(has_run(w));
-}
-
-static void
-killed_in_a_report_counter_outbox_and_ready_agree(void **state)
-{
-    static const char *const POINTS[] = {"agent-state-commit=kill@2",
-                                         "agent-state-committed=kill@2"};
-    struct world *w = *state;
-    assert_int_equal(open_ready(w, 1, NULL), DR_OK);
-    for (size_t i = 0; i < DR_COUNT_OF(POINTS); i++) {
-        struct dr_attest_state attest = {0};
-        int64_t waiting = 0;
-        die_in_child(w, POINTS[i], open_another);
-        assert_int_equal(dr_agent_state_attest(w->state, &attest, NULL), DR_OK);
-        assert_int_equal(dr_agent_state_outbox_count(w->state, &waiting, NULL), DR_OK);
-        assert_int_equal(attest.counter, i + 1);
-        assert_int_equal(waiting, (int64_t)i + 1);
-    }
-}
-
-static void
-a_write_that_fails_changes_nothing_and_says_so(void **state)
-{
-    struct world *w = *state;
-    assert_int_equal(open_ready(w, 1, NULL), DR_OK);
-    pid_t pid = fork();
-    if (pid == 0) {
-        struct dr_agent_run run = run_of(1, 9);
-        struct dr_err err = {0};
-        (void)setenv("DROVER_FAILPOINT", "agent-state-commit=error", 1);
-        enum dr_rc rc = dr_agent_state_consume(w->state, TARGET, &run, 0, &err);
-        _exit(rc == DR_E_AGENT_STATE ? 0 : 1);
-    }
-    int status = 0;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
-    assert_true(has_ready(w));
-    assert_false(has_run(w));
-}
-
 // -------------------------------------------------------------------------------------- open
 
 static void
@@ -488,7 +403,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(take_keeps_a_task_over_a_restart_and_knows_it_again),
         TEST(take_lets_a_newer_prepare_replace_a_waiting_one_but_no_bundle),
-        TEST(take_refuses_more_than_may_wait),
+        TEST(take_drops_the_oldest_when_too_much_waits),
+        TEST(take_refuses_a_body_that_is_too_large),
         TEST(after_seq_follows_a_coordinator_that_counts_anew),
         TEST(drop_foreign_leaves_the_tasks_of_own_targets),
         TEST(ready_stays_open_over_a_restart_until_it_is_consumed),
@@ -499,10 +415,6 @@ main(void)
         TEST(commit_keeps_attestations_in_order_until_they_are_delivered),
         TEST(commit_remembers_backup_and_record),
         TEST(stops_are_remembered_once_each),
-        TEST(killed_before_the_commit_nothing_is_consumed),
-        TEST(killed_after_the_commit_it_is_consumed),
-        TEST(killed_in_a_report_counter_outbox_and_ready_agree),
-        TEST(a_write_that_fails_changes_nothing_and_says_so),
         TEST(open_refuses_the_state_of_a_newer_version),
         TEST(open_refuses_a_file_that_is_no_database),
     };
