@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""clang-tidy, with the checks of .clang-tidy, on every file that changed since it was last found clean.
+"""clang-tidy, with the checks of .clang-tidy, on every file of the product that changed since it was last clean.
 
 What a file is after the preprocessor decides whether it changed; the marks of clean files lie in BUILD/tidy.
 """
@@ -25,7 +25,7 @@ def commands(build, root):
     seen = set()
     for row in rows:
         path = os.path.relpath(row["file"], root)
-        if not path.startswith("..") and not source.SKIPPED.search(path) and path not in seen:
+        if not path.startswith(("..", "tests/")) and not source.SKIPPED.search(path) and path not in seen:
             seen.add(path)
             yield path, row
 
@@ -50,7 +50,8 @@ def run(root, build, path, row, salt):
     found = [(os.path.relpath(os.path.join(root, p), root), int(l), "tidy", words)
              for p, l, words in FINDING.findall(done.stdout)]
     if done.returncode != 0 and not found:
-        return [(path, 1, "tidy", "clang-tidy failed: " + done.stderr.strip()[-300:])]
+        words = " ".join((done.stdout + done.stderr).split())
+        return [(path, 1, "tidy", "clang-tidy failed: " + words[:300])]
     if not found:
         with open(mark, "w", encoding="ascii") as file:
             file.write(key)
