@@ -64,7 +64,8 @@ dr_loghash_verify(struct dr_loghash *state, const Drover__V1__LogEntry *entry, s
                           state->index + 1);
     }
     if (dr_loghash_compute(entry, hash, err) != DR_OK) {
-        return err != NULL ? (err->rc = DR_E_BAD_LOG) : DR_E_BAD_LOG;
+        return dr_err_set(err, DR_E_BAD_LOG, "log entry %" PRIu64 " has a digest of wrong length",
+                          entry->index);
     }
     if (memcmp(entry->previous.data, state->hash, 32) != 0) {
         return dr_err_set(err, DR_E_BAD_LOG,

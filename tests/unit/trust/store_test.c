@@ -554,6 +554,20 @@ lack_of_memory_changes_nothing(void **state)
     }
 }
 
+static void
+released_store_keeps_what_it_read_and_lets_others_in(void **state)
+{
+    (void)state;
+    struct dr_trust_store *other = NULL;
+    bool changed = false;
+    dr_trust_store_release(p.store);
+    OK(&p.w, dr_trust_store_open(p.state, p.first, p.pinned, &other, &p.w.err));
+    assert_int_equal(held()->root.msg->version, 1);
+    assert_int_equal(dr_trust_store_update(p.store, &p.update, p.w.now, &changed, &p.w.err),
+                     DR_E_CONFLICT);
+    dr_trust_store_close(&other);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -574,6 +588,7 @@ main(void)
         TEST(chain_goes_only_forward),
         TEST(endless_updates_are_refused),
         TEST(another_process_is_kept_out),
+        TEST(released_store_keeps_what_it_read_and_lets_others_in),
         TEST(another_first_root_is_refused),
         TEST(damaged_files_are_refused),
         TEST(failure_to_read_back_is_an_error),
