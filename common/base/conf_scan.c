@@ -19,7 +19,8 @@ struct key {
 
 struct scan {
     const char *path;
-    const char *p, *end;
+    char *p;
+    const char *end;
     uint32_t line;
     uint32_t open_line[DEPTH_MAX]; // where each open section begins
     uint32_t scope[DEPTH_MAX];     // its number
@@ -56,11 +57,12 @@ skip_to(struct scan *s, const char *close, bool escapes, struct dr_err *err, con
     return fail(s, from, err, what);
 }
 
+// The comment is blanked: libconfuse counts its line more than once.
 static void
 skip_line(struct scan *s)
 {
     while (s->p < s->end && *s->p != '\n') {
-        s->p++;
+        *s->p++ = ' ';
     }
 }
 
@@ -147,7 +149,7 @@ take_one(struct scan *s, struct dr_err *err)
 }
 
 enum dr_rc
-dr_conf_scan(const char *path, const char *text, size_t len, struct dr_err *err)
+dr_conf_scan(const char *path, char *text, size_t len, struct dr_err *err)
 {
     struct scan s = {.path = path, .p = text, .end = text + len, .line = 1};
     size_t bad = 0;

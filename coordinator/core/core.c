@@ -122,9 +122,11 @@ dr_core_fail(struct dr_core *core, struct dr_call *call, const struct dr_err *er
     bool is_ours = dr_rc_rpc_status(err->rc) == 13 || err->rc == DR_E_NOMEM;
 
     (void)core;
-    dr_log(is_ours ? DR_LOG_ERROR : DR_LOG_INFO, "call failed", "method",
-           dr_call_method(call)->name, "caller", caller->name, "address", dr_call_address(call),
-           "code", dr_rc_name(err->rc), "error", err->message, NULL);
+    dr_log(is_ours                     ? DR_LOG_ERROR
+           : err->rc == DR_E_NOT_FOUND ? DR_LOG_DEBUG // a question that was answered
+                                       : DR_LOG_INFO,
+           "call failed", "method", dr_call_method(call)->name, "caller", caller->name, "address",
+           dr_call_address(call), "code", dr_rc_name(err->rc), "error", err->message, NULL);
     dr_call_fail(call, err);
 }
 

@@ -89,7 +89,12 @@ fail(const struct dr_err *err)
 {
     const char *hint = err->hint[0] != '\0' ? err->hint : dr_rc_hint(err->rc);
 
-    (void)fprintf(stderr, "droverd: error: %s\n", err->message);
+    if (err->file[0] != '\0') {
+        (void)fprintf(stderr, "droverd: error: %s:%u: %s\n", err->file, (unsigned)err->line,
+                      err->message);
+    } else {
+        (void)fprintf(stderr, "droverd: error: %s\n", err->message);
+    }
     if (hint[0] != '\0') {
         (void)fprintf(stderr, "  try: %s\n", hint);
     }

@@ -1,0 +1,184 @@
+// Rollouts as data: what follows from the targets' states, and that the stored form loses nothing.
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "coordinator/core/rollout.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct dr_rollout *
+make(void)
+{
+    struct dr_rollout *rollout = dr_rollout_new(2);
+
+    assert_non_null(rollout);
+    (void)snprintf(rollout->id, sizeof rollout->id, "R-7");
+    rollout->number = 7;
+    rollout->mode = DROVER__V1__MODE__UP;
+    rollout->n_plans = 1;
+    rollout->plans[0].engine = DROVER__V1__ENGINE__SQLITE;
+    memset(rollout->plans[0].sha256, 5, 32);
+    for (size_t s = 0; s < 2; s++) {
+        assert_true(dr_stage_reserve(&rollout->stages[s], 2));
+        rollout->stages[s].mode = DROVER__V1__MODE__UP;
+        (void)snprintf(rollout->stages[s].environment, DR_ENVIRONMENT_MAX,
+                       s == 0 ? "staging" : "production");
+        for (size_t t = 0; t < 2; t++) {
+            (void)snprintf(rollout->stages[s].targets[t].name, DR_TARGET_NAME_MAX, "%s/db%zu",
+                           rollout->stages[s].environment, t);
+        }
+    }
+    return rollout;
+}
+
+static void
+set(struct dr_rollout *rollout, size_t stage, enum dr_target_state a, enum dr_target_state b)
+{
+    rollout->stages[stage].targets[0].state = a;
+    rollout->stages[stage].targets[1].state = b;
+}
+
+static const char *
+state(const struct dr_rollout *rollout, struct dr_arena *arena)
+{
+    Drover__V1__Rollout *message = NULL;
+    struct dr_err err = {0};
+
+    assert_int_equal(dr_rollout_message(rollout, arena, &message, &err), DR_OK);
+    return message->state;
+}
+
+static void
+the_state_follows_from_the_targets(void **unused)
+{
+    static const struct {
+        enum dr_target_state a, b;
+        bool is_first_done;
+        const char *expected;
+    } rows[] = {
+        {DR_TARGET_PENDING, DR_TARGET_PENDING, false, "pending"},
+        {DR_TARGET_PREPARING, DR_TARGET_PENDING, false, "preparing"},
+        {DR_TARGET_PREPARING, DR_TARGET_READY, false, "waiting"},
+        {DR_TARGET_APPROVED, DR_TARGET_SENT, false, "running"},
+        {DR_TARGET_APPLIED, DR_TARGET_UNREACHABLE, false, "running"},
+        {DR_TARGET_FAILED, DR_TARGET_RUNNING, false, "running"},
+        {DR_TARGET_FAILED, DR_TARGET_APPLIED, false, "failed"},
+        {DR_TARGET_REVERTED, DR_TARGET_APPLIED, false, "failed"},
+        {DR_TARGET_READY, DR_TARGET_HELD, true, "failed"},
+        {DR_TARGET_APPLIED, DR_TARGET_APPLIED, true, "applied"},
+    };
+    struct dr_arena *arena = dr_arena_new(1u << 20);
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct dr_rollout *rollout = make();
+
+        if (rows[i].is_first_done) {
+            set(rollout, 0, DR_TARGET_APPLIED, DR_TARGET_APPLIED);
+        }
+        set(rollout, rows[i].is_first_done ? 1 : 0, rows[i].a, rows[i].b);
+        assert_string_equal(state(rollout, arena), rows[i].expected);
+        assert_int_equal(dr_rollout_is_open(rollout), strcmp(rows[i].expected, "applied") != 0);
+        dr_rollout_free(&rollout);
+    }
+    dr_arena_free(&arena);
+}
+
+static void
+an_aborted_rollout_is_open_until_nothing_is_at_work(void **unused)
+{
+    struct dr_rollout *rollout = make();
+    struct dr_arena *arena = dr_arena_new(1u << 20);
+
+    (void)unused;
+    rollout->is_aborted = true;
+    set(rollout, 0, DR_TARGET_CANCELLED, DR_TARGET_RUNNING);
+    assert_true(dr_rollout_is_open(rollout));
+    set(rollout, 0, DR_TARGET_CANCELLED, DR_TARGET_APPLIED);
+    assert_false(dr_rollout_is_open(rollout));
+    assert_string_equal(state(rollout, arena), "aborted");
+    dr_arena_free(&arena);
+    dr_rollout_free(&rollout);
+}
+
+static void
+a_later_wave_waits_for_the_whole_earlier_one_of_its_approval(void **unused)
+{
+    struct dr_rollout *rollout = make();
+    struct dr_rollout_target *canary = &rollout->stages[0].targets[0],
+                             *later = &rollout->stages[0].targets[1];
+
+    (void)unused;
+    canary->has_approval = later->has_approval = true;
+    canary->wave = 1;
+    later->wave = 2;
+    set(rollout, 0, DR_TARGET_SENT, DR_TARGET_APPROVED);
+    assert_true(dr_stage_wave_may_go(&rollout->stages[0], canary));
+    assert_false(dr_stage_wave_may_go(&rollout->stages[0], later));
+    canary->state = DR_TARGET_FAILED;
+    assert_false(dr_stage_wave_may_go(&rollout->stages[0], later));
+    canary->state = DR_TARGET_APPLIED;
+    assert_true(dr_stage_wave_may_go(&rollout->stages[0], later));
+    canary->state = DR_TARGET_SENT;
+    canary->approval[0] = 1; // of another approval: nothing to wait for
+    assert_true(dr_stage_wave_may_go(&rollout->stages[0], later));
+    dr_rollout_free(&rollout);
+}
+
+static void
+the_stored_form_loses_nothing(void **unused)
+{
+    struct dr_rollout *rollout = make(), *back = NULL;
+    struct dr_arena *arena = dr_arena_new(1u << 20);
+    struct dr_rollout_target *target = &rollout->stages[1].targets[1];
+    Drover__V1__Rollout *message = NULL;
+    struct dr_err err = {0};
+    uint8_t bytes[4096];
+
+    (void)unused;
+    rollout->is_paused = true;
+    rollout->on_failure = DROVER__V1__ON_FAILURE__REVERSE;
+    target->state = DR_TARGET_HELD;
+    target->has_ready = target->has_approval = true;
+    target->ready[3] = 9;
+    target->approval[4] = 8;
+    target->wave = 2;
+    target->since = 1234;
+    (void)snprintf(target->reason, sizeof target->reason, "because");
+    assert_int_equal(dr_rollout_message(rollout, arena, &message, &err), DR_OK);
+    size_t len = drover__v1__rollout__pack(message, bytes);
+    assert_int_equal(dr_rollout_unpack((struct dr_bytes){bytes, len}, &back, &err), DR_OK);
+    assert_int_equal(back->number, 7);
+    assert_true(back->is_paused);
+    assert_int_equal(back->on_failure, rollout->on_failure);
+    assert_memory_equal(back->plans[0].sha256, rollout->plans[0].sha256, 32);
+    struct dr_rollout_stage *stage = NULL;
+    const struct dr_rollout_target *found = dr_rollout_find(back, "production/db1", &stage);
+    assert_non_null(found);
+    assert_string_equal(stage->environment, "production");
+    assert_int_equal(found->state, DR_TARGET_HELD);
+    assert_string_equal(found->reason, "because");
+    assert_memory_equal(found->ready, target->ready, 32);
+    assert_memory_equal(found->approval, target->approval, 32);
+    assert_int_equal(found->since, 1234);
+    assert_int_equal(dr_rollout_unpack((struct dr_bytes){bytes, 3}, &rollout, &err), DR_E_STORE);
+    dr_arena_free(&arena);
+    dr_rollout_free(&rollout);
+    dr_rollout_free(&back);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_state_follows_from_the_targets),
+        cmocka_unit_test(an_aborted_rollout_is_open_until_nothing_is_at_work),
+        cmocka_unit_test(a_later_wave_waits_for_the_whole_earlier_one_of_its_approval),
+        cmocka_unit_test(the_stored_form_loses_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
