@@ -319,4 +319,19 @@ order(struct site *site, const char *what, const char *target)
     return call(site, site->person[ALICE], DR_METHOD_OPERATOR_ORDER_ROLLOUT, &request.base, &reply);
 }
 
+// The trust documents and the plan: what has to be there before a rollout.
+DR_UNUSED static void
+begin_site(struct site *site)
+{
+    struct world *w = &site->w;
+    Drover__V1__PutDocumentReply *reply;
+
+    OK(w, put_document(site, ALICE, DR_TYPE_FLEET, w->fleet.wire, w->leaves, TARGETS + ENVIRONMENTS,
+                       &reply));
+    assert_true(reply->complete);
+    OK(w, put_document(site, ALICE, DR_TYPE_CHAIN, w->chain.wire, NULL, 0, &reply));
+    assert_true(reply->complete);
+    put_blob(site, w->plan_sha, w->plan_bytes);
+}
+
 #endif
