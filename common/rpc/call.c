@@ -76,6 +76,14 @@ dr_call_vanish(struct dr_call *call)
     dr_call_free(call);
 }
 
+enum dr_rc
+dr_call_send_frame(struct dr_peer *peer, const Drover__V1__Frame *frame, struct dr_err *err)
+{
+    struct dr_rpc_server *server = peer->server;
+    return server->is_stepping ? dr_conn_hold(peer->conn, frame, &server->held, err)
+                               : dr_conn_send(peer->conn, frame, err);
+}
+
 void
 dr_call_answer(struct dr_peer *peer, uint64_t wire_id, bool is_streaming, const uint8_t *body,
                size_t body_len, const struct dr_err *err)
@@ -96,14 +104,14 @@ dr_call_answer(struct dr_peer *peer, uint64_t wire_id, bool is_streaming, const 
         frame.status = dr_status_from_err(err, &detail);
         frame.detail = &detail;
     }
-    enum dr_rc rc = dr_conn_send(peer->conn, &frame, &failure);
+    enum dr_rc rc = dr_call_send_frame(peer, &frame, &failure);
     if (rc == DR_OK || rc == DR_E_UNREACHABLE) {
         return;
     }
     frame.body.len = 0;
     frame.status = dr_status_from_err(&failure, &detail);
     frame.detail = &detail;
-    if (dr_conn_send(peer->conn, &frame, NULL) != DR_OK) {
+    if (dr_call_send_frame(peer, &frame, NULL) != DR_OK) {
         dr_conn_close(peer->conn, rc, "an answer could not be sent");
     }
 }
@@ -209,7 +217,7 @@ send_item(struct dr_call *call, uint8_t *bytes, size_t len)
     frame.body.data = bytes;
     frame.body.len = len;
     call->credit--;
-    enum dr_rc rc = dr_conn_send(call->peer->conn, &frame, NULL);
+    enum dr_rc rc = dr_call_send_frame(call->peer, &frame, NULL);
     if (rc != DR_OK) { // never drop an item silently
         dr_conn_close(call->peer->conn, rc, "an item of a stream could not be sent");
     }

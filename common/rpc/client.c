@@ -160,21 +160,19 @@ dr_rpc_client_fd(const struct dr_rpc_client *client)
     return client->epoll_fd;
 }
 
+// A timer that is too early does no harm: it is set anew when it fires.
 static void
 arm_timer(struct dr_rpc_client *client)
 {
     int64_t link_ms = dr_link_next_ms(client), call_ms = dr_pending_next_ms(client);
     int64_t at_ms = link_ms < call_ms ? link_ms : call_ms;
-    if (at_ms == client->timer_at_ms) {
+    if (at_ms >= client->timer_at_ms) {
         return;
     }
-    struct itimerspec spec = {0};
-    if (at_ms != INT64_MAX) {
-        int64_t left_ms = at_ms - dr_monotonic_ms();
-        left_ms = left_ms < 1 ? 1 : left_ms;
-        spec.it_value.tv_sec = left_ms / MS_PER_S;
-        spec.it_value.tv_nsec = left_ms % MS_PER_S * NS_PER_MS;
-    }
+    int64_t left_ms = at_ms - dr_monotonic_ms();
+    left_ms = left_ms < 1 ? 1 : left_ms;
+    const struct itimerspec spec = {
+        .it_value = {.tv_sec = left_ms / MS_PER_S, .tv_nsec = left_ms % MS_PER_S * NS_PER_MS}};
     if (timerfd_settime(client->timer_fd, 0, &spec, NULL) == 0) {
         client->timer_at_ms = at_ms;
     }
@@ -184,12 +182,17 @@ void
 dr_rpc_client_step(struct dr_rpc_client *client)
 {
     uint64_t expirations;
+    int64_t now_ms = dr_monotonic_ms();
     assert(client->magic == DR_CLIENT_MAGIC);
-    if (read(client->timer_fd, &expirations, sizeof expirations) > 0) {
+    if (now_ms >= client->timer_at_ms &&
+        read(client->timer_fd, &expirations, sizeof expirations) > 0) {
         client->timer_at_ms = INT64_MAX;
     }
-    dr_link_step(client, dr_monotonic_ms());
+    client->is_stepping = true;
+    dr_link_step(client, now_ms);
     dr_pending_step(client, dr_monotonic_ms());
+    client->is_stepping = false;
+    dr_conn_release(&client->held);
     arm_timer(client);
 }
 

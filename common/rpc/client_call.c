@@ -50,7 +50,9 @@ dr_pending_new(struct dr_rpc_client *client, enum dr_method_id id, const Protobu
     pending->id = ++client->last_id;
     pending->deadline_ms = deadline_ms == 0 ? INT64_MAX : dr_monotonic_ms() + deadline_ms;
     pending->patience_ms = INT64_MAX;
-    dr_noise_random(pending->request_id, sizeof pending->request_id);
+    if (method->retry == DR_RETRY_STORED) {
+        dr_noise_random(pending->request_id, sizeof pending->request_id);
+    }
     DL_APPEND(client->pendings, pending);
     return pending;
 }
@@ -63,6 +65,17 @@ dr_pending_find(struct dr_rpc_client *client, uint64_t id)
     return pending;
 }
 
+// A closed connection is told by its own event.
+static void
+send_frame(struct dr_rpc_client *client, const Drover__V1__Frame *frame)
+{
+    if (client->is_stepping) {
+        (void)!dr_conn_hold(client->conn, frame, &client->held, NULL);
+    } else {
+        (void)!dr_conn_send(client->conn, frame, NULL);
+    }
+}
+
 static void
 send_small(struct dr_rpc_client *client, uint64_t wire_id, Drover__V1__FrameKind kind,
            uint32_t window)
@@ -73,7 +86,7 @@ send_small(struct dr_rpc_client *client, uint64_t wire_id, Drover__V1__FrameKind
     frame.kind = kind;
     frame.window = window;
     if (client->state == DR_LINK_UP) {
-        (void)!dr_conn_send(client->conn, &frame, NULL);
+        send_frame(client, &frame);
     }
 }
 
@@ -278,8 +291,7 @@ send_request(struct dr_rpc_client *client, struct dr_pending *pending, int64_t n
     if (pending->deadline_ms != INT64_MAX) {
         frame.deadline_ms = (uint32_t)(pending->deadline_ms - now_ms);
     }
-    // A closed connection is told by its own event.
-    (void)!dr_conn_send(client->conn, &frame, NULL);
+    send_frame(client, &frame);
 }
 
 static void
@@ -385,6 +397,8 @@ dr_rpc_client_start(struct dr_rpc_client *client, enum dr_method_id method,
     if (out_id != NULL) {
         *out_id = pending->id;
     }
-    dr_group_wake(client->group);
+    if (!client->is_stepping) { // else the step sends it at its end
+        dr_group_wake(client->group);
+    }
     return DR_OK;
 }

@@ -54,6 +54,8 @@ struct dr_rpc_client {
     struct dr_conn_group *group;
     int epoll_fd, timer_fd;
     int64_t timer_at_ms;
+    bool is_stepping; // what is sent is held until the end of the step
+    struct dr_conn *held;
     enum dr_link_state state;
     struct dr_dial *dial;
     struct dr_conn *conn; // a reference

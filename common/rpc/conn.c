@@ -198,8 +198,8 @@ dr_conn_admit(struct dr_conn *conn, uint32_t frame_max)
     }
 }
 
-enum dr_rc
-dr_conn_send(struct dr_conn *conn, const Drover__V1__Frame *frame, struct dr_err *err)
+static enum dr_rc
+send_frame(struct dr_conn *conn, const Drover__V1__Frame *frame, bool is_held, struct dr_err *err)
 {
     uint8_t *bytes = NULL;
     size_t len = 0, queued = 0;
@@ -208,7 +208,7 @@ dr_conn_send(struct dr_conn *conn, const Drover__V1__Frame *frame, struct dr_err
                         ? dr_err_set(err, DR_E_UNREACHABLE, "the connection is closed")
                         : dr_frame_seal(&conn->send, frame, &bytes, &len, err);
     if (rc == DR_OK) {
-        queued = dr_stream_write(conn->stream, bytes, len);
+        queued = dr_stream_write(conn->stream, bytes, len, is_held);
     }
     pthread_mutex_unlock(&conn->send_lock);
     if (rc == DR_OK && queued == 0) {
@@ -216,6 +216,38 @@ dr_conn_send(struct dr_conn *conn, const Drover__V1__Frame *frame, struct dr_err
     }
     atomic_fetch_add(&dr_group_stats(conn->group)->frames_out, rc == DR_OK);
     return rc;
+}
+
+enum dr_rc
+dr_conn_send(struct dr_conn *conn, const Drover__V1__Frame *frame, struct dr_err *err)
+{
+    return send_frame(conn, frame, false, err);
+}
+
+enum dr_rc
+dr_conn_hold(struct dr_conn *conn, const Drover__V1__Frame *frame, struct dr_conn **held,
+             struct dr_err *err)
+{
+    enum dr_rc rc = send_frame(conn, frame, true, err);
+    if (rc == DR_OK && !conn->is_held) {
+        dr_conn_ref(conn);
+        conn->is_held = true;
+        conn->next_held = *held;
+        *held = conn;
+    }
+    return rc;
+}
+
+void
+dr_conn_release(struct dr_conn **held)
+{
+    while (*held != NULL) {
+        struct dr_conn *conn = *held;
+        *held = conn->next_held;
+        conn->is_held = false;
+        dr_stream_flush(conn->stream);
+        dr_conn_unref(conn);
+    }
 }
 
 size_t

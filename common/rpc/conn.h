@@ -45,6 +45,11 @@ void dr_conn_admit(struct dr_conn *conn, uint32_t frame_max);
 // large, DR_E_NOMEM.
 DR_MUST_CHECK enum dr_rc
 dr_conn_send(struct dr_conn *conn, const Drover__V1__Frame *frame, struct dr_err *err);
+// The same, but the frame may wait until dr_conn_release: the connection joins the list `held`. The
+// loop's thread only.
+DR_MUST_CHECK enum dr_rc dr_conn_hold(struct dr_conn *conn, const Drover__V1__Frame *frame,
+                                      struct dr_conn **held, struct dr_err *err);
+void dr_conn_release(struct dr_conn **held);
 size_t dr_conn_queued(struct dr_conn *conn);
 // Asks for DR_EVENT_DRAINED once fewer than DR_CONN_LOW_BYTES are queued. False when that is so
 // already: no event.

@@ -31,6 +31,8 @@ struct dr_conn {
     _Atomic(const char *) reason;
     int64_t pinged_ms; // sweeper's
     struct dr_event closed_event;
+    struct dr_conn *next_held; // the loop's: has held bytes
+    bool is_held;
     void *user; // the loop's
 };
 

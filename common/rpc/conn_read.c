@@ -51,7 +51,7 @@ send_handshake(struct dr_conn *conn, const void *payload, size_t len, struct dr_
     }
     bytes[0] = (uint8_t)(made >> 8);
     bytes[1] = (uint8_t)made;
-    dr_stream_write(conn->stream, bytes, made + DR_RECORD_HEADER);
+    dr_stream_write(conn->stream, bytes, made + DR_RECORD_HEADER, false);
     return DR_OK;
 }
 

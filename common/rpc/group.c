@@ -35,6 +35,7 @@ struct dr_conn_group {
     struct list hello, proved;
     uint32_t live; // connections not yet freed
     struct dr_event *first, *last;
+    struct dr_event *taken; // the loop's: no longer in the queue
     int event_fd;
     bool is_woken, is_stopping, is_closing, is_sweeping;
     pthread_t sweeper;
@@ -178,21 +179,27 @@ dr_group_push(struct dr_conn_group *group, struct dr_event *event)
 struct dr_event *
 dr_group_take(struct dr_conn_group *group)
 {
-    pthread_mutex_lock(&group->lock);
-    bool was_readable = group->first != NULL || group->is_woken;
-    struct dr_event *event = group->first;
-    if (event != NULL) {
-        group->first = event->next;
-        if (group->first == NULL) {
-            group->last = NULL;
+    if (group->taken == NULL) {
+        pthread_mutex_lock(&group->lock);
+        if (group->first != NULL || group->is_woken) {
+            set_readable(group, false);
         }
+        group->taken = group->first;
+        group->first = group->last = NULL;
+        group->is_woken = false;
+        pthread_mutex_unlock(&group->lock);
     }
-    group->is_woken = false;
-    if (was_readable && group->first == NULL) {
-        set_readable(group, false);
+    struct dr_event *event = group->taken;
+    if (event != NULL) {
+        group->taken = event->next;
     }
-    pthread_mutex_unlock(&group->lock);
     return event;
+}
+
+bool
+dr_group_has_taken(const struct dr_conn_group *group)
+{
+    return group->taken != NULL;
 }
 
 void

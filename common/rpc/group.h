@@ -68,6 +68,8 @@ int dr_group_fd(const struct dr_conn_group *group);
 // The oldest event, freed with dr_event_free; NULL when there is none (then the descriptor is not
 // readable).
 struct dr_event *dr_group_take(struct dr_conn_group *group);
+// There is one more that dr_group_take has ready: the descriptor does not tell of it.
+bool dr_group_has_taken(const struct dr_conn_group *group);
 void dr_event_free(struct dr_conn_group *group, struct dr_event *event);
 void dr_group_wake(struct dr_conn_group *group);
 // Closes every connection whose peer has this key, telling why it may be seen; how many.

@@ -254,24 +254,21 @@ run_deadlines(struct dr_rpc_server *server)
     }
 }
 
-// Sets the timer to the earliest deadline.
+// Sets the timer to the earliest deadline. A timer that is too early does no harm: it is set anew
+// when it fires, which spares a system call for most calls.
 static void
 arm_timer(struct dr_rpc_server *server)
 {
     const struct dr_deadline *first = dr_deadlines_first(&server->deadlines);
-    int64_t at_ms = first == NULL ? DR_TIMER_NEVER : first->at_ms;
-    if (at_ms == server->timer_at_ms) {
+    if (first == NULL || first->at_ms >= server->timer_at_ms) {
         return;
     }
-    struct itimerspec spec = {0};
-    if (first != NULL) {
-        int64_t left_ms = at_ms - dr_monotonic_ms();
-        left_ms = left_ms < 1 ? 1 : left_ms;
-        spec.it_value.tv_sec = left_ms / MS_PER_S;
-        spec.it_value.tv_nsec = left_ms % MS_PER_S * NS_PER_MS;
-    }
+    int64_t left_ms = first->at_ms - dr_monotonic_ms();
+    left_ms = left_ms < 1 ? 1 : left_ms;
+    const struct itimerspec spec = {
+        .it_value = {.tv_sec = left_ms / MS_PER_S, .tv_nsec = left_ms % MS_PER_S * NS_PER_MS}};
     if (timerfd_settime(server->timer_fd, 0, &spec, NULL) == 0) {
-        server->timer_at_ms = at_ms;
+        server->timer_at_ms = first->at_ms;
     }
 }
 
@@ -279,8 +276,10 @@ void
 dr_rpc_server_step(struct dr_rpc_server *server)
 {
     uint64_t expirations;
-    assert(server->magic == DR_SERVER_MAGIC);
-    if (read(server->timer_fd, &expirations, sizeof expirations) > 0) {
+    assert(server->magic == DR_SERVER_MAGIC && !server->is_stepping);
+    server->is_stepping = true;
+    if (dr_monotonic_ms() >= server->timer_at_ms &&
+        read(server->timer_fd, &expirations, sizeof expirations) > 0) {
         server->timer_at_ms = DR_TIMER_NEVER;
     }
     for (unsigned i = 0; i < STEP_EVENTS; i++) {
@@ -290,6 +289,11 @@ dr_rpc_server_step(struct dr_rpc_server *server)
         }
         handle(server, event);
     }
+    if (dr_group_has_taken(server->group)) {
+        dr_group_wake(server->group);
+    }
     run_deadlines(server);
     arm_timer(server);
+    server->is_stepping = false;
+    dr_conn_release(&server->held);
 }

@@ -72,6 +72,8 @@ struct dr_rpc_server {
     struct dr_port *port;
     int epoll_fd, timer_fd;
     int64_t timer_at_ms;
+    bool is_stepping; // what is sent is held until the end of the step
+    struct dr_conn *held;
     struct dr_deadlines deadlines;
     struct dr_peer *peers, *strangers; // known and unknown callers; utlist
     atomic_ullong calls, cut_off;      // read by others for statistics
@@ -99,6 +101,8 @@ void dr_call_vanish(struct dr_call *call);
 // The peer gives more credit; or there is room to write again.
 void dr_call_pump(struct dr_call *call);
 void dr_call_credit(struct dr_call *call, uint32_t credit);
+DR_MUST_CHECK enum dr_rc
+dr_call_send_frame(struct dr_peer *peer, const Drover__V1__Frame *frame, struct dr_err *err);
 // Sends RESPONSE or END.
 void dr_call_answer(struct dr_peer *peer, uint64_t wire_id, bool is_streaming, const uint8_t *body,
                     size_t body_len, const struct dr_err *err);

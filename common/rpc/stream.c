@@ -15,13 +15,15 @@
 #include <string.h>
 
 #define STREAM_MAGIC      0x6472737472ULL
-#define WRITE_PIECES      8u
+#define WRITE_PIECES      8u // as many as nng keeps without allocating; from 17 on it refuses
+#define PIECE_BYTES       (16u * 1024u) // small writes are put together up to this
 #define SMALL_READS_LIMIT 8u
 
 struct piece {
     struct piece *next;
     uint8_t *bytes;
-    size_t len, done;
+    size_t len, done, cap;
+    bool is_posted;
 };
 
 struct dr_stream {
@@ -131,18 +133,6 @@ dr_stream_close(struct dr_stream *stream)
         if (is_started) {
             stream->hooks->on_closed(stream->user);
         }
-    }
-}
-
-void
-dr_stream_finish(struct dr_stream *stream)
-{
-    pthread_mutex_lock(&stream->lock);
-    stream->is_finishing = true;
-    bool is_idle = !stream->is_writing;
-    pthread_mutex_unlock(&stream->lock);
-    if (is_idle) {
-        dr_stream_close(stream);
     }
 }
 
@@ -276,6 +266,7 @@ post_write(struct dr_stream *stream)
     nng_iov iov[WRITE_PIECES];
     unsigned count = 0;
     for (struct piece *p = stream->first; p != NULL && count < WRITE_PIECES; p = p->next) {
+        p->is_posted = true;
         iov[count++] = (nng_iov){.iov_buf = p->bytes + p->done, .iov_len = p->len - p->done};
     }
     nng_aio_set_iov(stream->write_aio, count, iov);
@@ -335,37 +326,101 @@ on_write_done(void *arg)
     dr_stream_unref(stream);
 }
 
-size_t
-dr_stream_write(struct dr_stream *stream, uint8_t *take_bytes, size_t len)
+// Begins to write what is queued, unless that is under way; under the lock.
+static void
+begin_writing(struct dr_stream *stream)
 {
+    if (!stream->closed && !stream->is_writing && stream->first != NULL) {
+        stream->is_writing = true;
+        atomic_store(&stream->written_at, dr_monotonic_ms());
+        dr_stream_ref(stream);
+        post_write(stream);
+    }
+}
+
+// Copies small bytes behind others that wait; under the lock. False when there is no room for them.
+static bool
+put_behind(struct dr_stream *stream, const uint8_t *bytes, size_t len)
+{
+    struct piece *last = stream->last;
+    if (last == NULL || last->is_posted || last->len + len > PIECE_BYTES) {
+        return false;
+    }
+    if (last->len + len > last->cap) {
+        uint8_t *grown = realloc(last->bytes, PIECE_BYTES);
+        if (grown == NULL) {
+            return false;
+        }
+        last->bytes = grown;
+        last->cap = PIECE_BYTES;
+    }
+    memcpy(last->bytes + last->len, bytes, len);
+    last->len += len;
+    return true;
+}
+
+// Puts bytes into the queue; under the lock. True when they were taken over.
+static bool
+enqueue(struct dr_stream *stream, uint8_t *bytes, size_t len, bool *out_ok)
+{
+    *out_ok = true;
+    if (len <= PIECE_BYTES && put_behind(stream, bytes, len)) {
+        return false;
+    }
     struct piece *piece = malloc(sizeof *piece);
-    size_t queued = 0;
-    bool is_lost = false;
-    pthread_mutex_lock(&stream->lock);
     if (piece == NULL) {
-        is_lost = true;
-    } else if (!stream->closed && !stream->is_finishing && len > 0) {
-        *piece = (struct piece){.bytes = take_bytes, .len = len};
-        *(stream->last == NULL ? &stream->first : &stream->last->next) = piece;
-        stream->last = piece;
-        stream->queued += len;
-        queued = stream->queued;
-        piece = NULL;
-        take_bytes = NULL;
-        if (!stream->is_writing) {
-            stream->is_writing = true;
-            atomic_store(&stream->written_at, dr_monotonic_ms());
-            dr_stream_ref(stream);
-            post_write(stream);
+        *out_ok = false;
+        return false;
+    }
+    *piece = (struct piece){.bytes = bytes, .len = len, .cap = len};
+    *(stream->last == NULL ? &stream->first : &stream->last->next) = piece;
+    stream->last = piece;
+    return true;
+}
+
+size_t
+dr_stream_write(struct dr_stream *stream, uint8_t *take_bytes, size_t len, bool is_held)
+{
+    size_t queued = 0;
+    bool ok = true, is_taken = false;
+    pthread_mutex_lock(&stream->lock);
+    if (!stream->closed && !stream->is_finishing && len > 0) {
+        is_taken = enqueue(stream, take_bytes, len, &ok);
+        stream->queued += ok ? len : 0;
+        queued = ok ? stream->queued : 0;
+        if (!is_held) {
+            begin_writing(stream);
         }
     }
     pthread_mutex_unlock(&stream->lock);
-    if (is_lost) {
+    if (!ok) {
         dr_stream_close(stream);
     }
-    free(piece);
-    free(take_bytes);
+    if (!is_taken) {
+        free(take_bytes);
+    }
     return queued;
+}
+
+void
+dr_stream_flush(struct dr_stream *stream)
+{
+    pthread_mutex_lock(&stream->lock);
+    begin_writing(stream);
+    pthread_mutex_unlock(&stream->lock);
+}
+
+void
+dr_stream_finish(struct dr_stream *stream)
+{
+    pthread_mutex_lock(&stream->lock);
+    begin_writing(stream);
+    stream->is_finishing = true;
+    bool is_idle = !stream->is_writing;
+    pthread_mutex_unlock(&stream->lock);
+    if (is_idle) {
+        dr_stream_close(stream);
+    }
 }
 
 size_t

@@ -42,8 +42,11 @@ void dr_stream_unref(struct dr_stream *stream);
 void dr_stream_close(struct dr_stream *stream);
 void dr_stream_finish(struct dr_stream *stream);
 // Queues bytes (malloc'ed; taken, also when the stream is closed already). Any thread; the order is
-// that of the calls. Returns how many bytes are queued now; 0 when closed.
-size_t dr_stream_write(struct dr_stream *stream, uint8_t *take_bytes, size_t len);
+// that of the calls. Held bytes wait for dr_stream_flush or for others that are not held: what one
+// round of a loop has to say then leaves in one write. Returns how many bytes are queued now; 0
+// when closed.
+size_t dr_stream_write(struct dr_stream *stream, uint8_t *take_bytes, size_t len, bool is_held);
+void dr_stream_flush(struct dr_stream *stream);
 // may_read has become true: goes on reading. Any thread; on_read may run inside.
 void dr_stream_resume(struct dr_stream *stream);
 size_t dr_stream_queued(struct dr_stream *stream);
