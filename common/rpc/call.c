@@ -2,8 +2,6 @@
 // Whoever calls into a handler checks afterwards whether the call is still there.
 #include "rpc/server_priv.h"
 
-#include "base/clock.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,8 +74,8 @@ dr_call_vanish(struct dr_call *call)
     dr_call_free(call);
 }
 
-enum dr_rc
-dr_call_send_frame(struct dr_peer *peer, const Drover__V1__Frame *frame, struct dr_err *err)
+static enum dr_rc
+send_frame(struct dr_peer *peer, const Drover__V1__Frame *frame, struct dr_err *err)
 {
     struct dr_rpc_server *server = peer->server;
     return server->is_stepping ? dr_conn_hold(peer->conn, frame, &server->held, err)
@@ -104,14 +102,14 @@ dr_call_answer(struct dr_peer *peer, uint64_t wire_id, bool is_streaming, const 
         frame.status = dr_status_from_err(err, &detail);
         frame.detail = &detail;
     }
-    enum dr_rc rc = dr_call_send_frame(peer, &frame, &failure);
+    enum dr_rc rc = send_frame(peer, &frame, &failure);
     if (rc == DR_OK || rc == DR_E_UNREACHABLE) {
         return;
     }
     frame.body.len = 0;
     frame.status = dr_status_from_err(&failure, &detail);
     frame.detail = &detail;
-    if (dr_call_send_frame(peer, &frame, NULL) != DR_OK) {
+    if (send_frame(peer, &frame, NULL) != DR_OK) {
         dr_conn_close(peer->conn, rc, "an answer could not be sent");
     }
 }
@@ -217,7 +215,7 @@ send_item(struct dr_call *call, uint8_t *bytes, size_t len)
     frame.body.data = bytes;
     frame.body.len = len;
     call->credit--;
-    enum dr_rc rc = dr_call_send_frame(call->peer, &frame, NULL);
+    enum dr_rc rc = send_frame(call->peer, &frame, NULL);
     if (rc != DR_OK) { // never drop an item silently
         dr_conn_close(call->peer->conn, rc, "an item of a stream could not be sent");
     }
@@ -352,22 +350,6 @@ const char *
 dr_call_address(const struct dr_call *call)
 {
     return dr_conn_address(call->peer->conn);
-}
-
-int64_t
-dr_call_time_left_ms(const struct dr_call *call)
-{
-    if (call->deadline.place == 0) {
-        return INT64_MAX;
-    }
-    int64_t left = call->deadline.at_ms - dr_monotonic_ms();
-    return left < 0 ? 0 : left;
-}
-
-const uint8_t *
-dr_call_request_id(const struct dr_call *call)
-{
-    return call->has_request_id ? call->request_id : NULL;
 }
 
 void

@@ -45,10 +45,6 @@ const struct dr_method *dr_call_method(const struct dr_call *call);
 struct dr_arena *dr_call_arena(struct dr_call *call);
 // "192.0.2.7:52044", for logs.
 const char *dr_call_address(const struct dr_call *call);
-// Milliseconds until the deadline; INT64_MAX when there is none, 0 when it has passed.
-int64_t dr_call_time_left_ms(const struct dr_call *call);
-// The client's 16 bytes for this request, the same on each retry; NULL when it sent none.
-const uint8_t *dr_call_request_id(const struct dr_call *call);
 // Keeps the call open after the handler's return. Streams without a deadline usually do.
 void dr_call_on_gone(struct dr_call *call, dr_call_gone gone, void *user);
 void dr_call_on_room(struct dr_call *call, dr_call_room_fn room, void *user);

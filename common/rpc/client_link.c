@@ -30,8 +30,8 @@ tell_state(struct dr_rpc_client *client, bool is_up)
 }
 
 // No connection, or no more.
-void
-dr_link_lost(struct dr_rpc_client *client, const struct dr_err *err)
+static void
+lose(struct dr_rpc_client *client, const struct dr_err *err)
 {
     int64_t now_ms = dr_monotonic_ms();
     bool was_stable = client->state == DR_LINK_UP && now_ms - client->up_since_ms >= STABLE_MS;
@@ -67,7 +67,7 @@ start_dial(struct dr_rpc_client *client)
         dr_dial_start(client->url, client->tls_ca_file, client->tls_server_name,
                       client->config.connect_timeout_ms, on_dialed, client, &client->dial, &err);
     if (rc != DR_OK) {
-        dr_link_lost(client, &err);
+        lose(client, &err);
     }
 }
 
@@ -97,7 +97,7 @@ take_mail(struct dr_rpc_client *client)
         dr_err_set(&err, DR_E_WRONG_SERVER_KEY, "the pinned key of '%s' is not usable",
                    client->url);
     }
-    dr_link_lost(client, &err);
+    lose(client, &err);
 }
 
 static void
@@ -124,7 +124,7 @@ handle(struct dr_rpc_client *client, const struct dr_event *event)
             dr_err_hint(&err, "is its certificate signed by the CA file, and for this host name? "
                               "if so, compare the coordinator's public key in the configuration");
         }
-        dr_link_lost(client, &err);
+        lose(client, &err);
     }
 }
 

@@ -80,7 +80,6 @@ bool dr_client_wait(struct dr_rpc_client *client, int64_t until_ms, int wake_fd)
 // client_link.c: takes what the dialer and the connection tell; dials when that is wanted and due.
 void dr_link_step(struct dr_rpc_client *client, int64_t now_ms);
 void dr_link_close(struct dr_rpc_client *client);
-void dr_link_lost(struct dr_rpc_client *client, const struct dr_err *err);
 void dr_link_break(struct dr_rpc_client *client, enum dr_rc rc, const char *reason);
 int64_t dr_link_next_ms(const struct dr_rpc_client *client);
 

@@ -11,13 +11,6 @@
 // Bytes of the method's name that an error repeats.
 #define NAME_SHOWN 64
 
-void
-dr_dispatch_refuse(struct dr_peer *peer, uint64_t wire_id, bool is_streaming,
-                   const struct dr_err *err)
-{
-    dr_call_answer(peer, wire_id, is_streaming, NULL, 0, err);
-}
-
 static bool
 is_allowed(enum dr_auth auth, enum dr_caller_kind kind)
 {
@@ -182,7 +175,7 @@ begin_call(struct dr_peer *peer, const struct dr_method *method, const struct dr
         if (call != NULL) {
             dr_call_fail(call, &err);
         } else {
-            dr_dispatch_refuse(peer, frame->call_id, method->is_streaming, &err);
+            dr_call_answer(peer, frame->call_id, method->is_streaming, NULL, 0, &err);
         }
         return;
     }
@@ -212,7 +205,7 @@ dr_dispatch(struct dr_peer *peer, struct dr_event *event)
     }
     if (rc != DR_OK) {
         bool is_streaming = method != NULL && method->is_streaming;
-        dr_dispatch_refuse(peer, frame->call_id, is_streaming, &err);
+        dr_call_answer(peer, frame->call_id, is_streaming, NULL, 0, &err);
         return;
     }
     begin_call(peer, method, event);

@@ -34,8 +34,8 @@ dr_noise_public(struct dr_noise_pair *pair)
     (void)rc;
 }
 
-void
-dr_noise_pair_new(struct dr_noise_pair *out)
+static void
+make_pair(struct dr_noise_pair *out)
 {
     make_ready();
     randombytes_buf(out->secret, sizeof out->secret);
@@ -173,7 +173,7 @@ dr_noise_init(struct dr_noise *noise, bool is_initiator, const void *prologue, s
         memcpy(noise->e.secret, ephemeral, DR_NOISE_KEY);
         dr_noise_public(&noise->e);
     } else {
-        dr_noise_pair_new(&noise->e);
+        make_pair(&noise->e);
     }
 }
 

@@ -45,7 +45,6 @@ struct dr_noise {
 
 // Fills pair->public from pair->secret.
 void dr_noise_public(struct dr_noise_pair *pair);
-void dr_noise_pair_new(struct dr_noise_pair *out);
 void dr_noise_wipe(void *bytes, size_t len);
 // Random bytes, and a number below `bound`, of libsodium's generator.
 void dr_noise_random(void *out, size_t len);

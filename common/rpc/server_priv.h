@@ -82,9 +82,6 @@ struct dr_rpc_server {
 
 // dispatch.c: checks a REQUEST and runs its handler.
 void dr_dispatch(struct dr_peer *peer, struct dr_event *event);
-// Answers a request that never became a call.
-void dr_dispatch_refuse(struct dr_peer *peer, uint64_t wire_id, bool is_streaming,
-                        const struct dr_err *err);
 
 // server.c
 void dr_server_look_up(struct dr_rpc_server *server, const uint8_t key[DR_KEY_BYTES],

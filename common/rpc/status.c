@@ -31,8 +31,8 @@ static const struct row rows[] = {
     [DR_STATUS_UNAUTHENTICATED] = {"UNAUTHENTICATED", DR_E_UNAUTHENTICATED},
 };
 
-const char *
-dr_status_name(uint32_t status)
+static const char *
+name_of(uint32_t status)
 {
     return status < DR_COUNT_OF(rows) ? rows[status].name : rows[DR_STATUS_UNKNOWN].name;
 }
@@ -90,7 +90,7 @@ dr_status_raise(uint32_t status, const Drover__V1__StatusDetail *detail, struct 
     if (message.len > 0 && !message.failed) {
         dr_err_set(err, rc, "%s", message.data);
     } else {
-        dr_err_set(err, rc, "the coordinator answered %s", dr_status_name(status));
+        dr_err_set(err, rc, "the coordinator answered %s", name_of(status));
     }
     if (hint.len > 0 && !hint.failed) {
         dr_err_hint(err, "%s", hint.data);

@@ -29,9 +29,6 @@ enum dr_status {
     DR_STATUS_UNAUTHENTICATED,
 };
 
-// "UNAVAILABLE"; "UNKNOWN" for a number that is no code.
-const char *dr_status_name(uint32_t status);
-
 // Fills `detail` (strings borrow from `err`, which must outlive it) and returns the canonical code
 // of `err`.
 uint32_t dr_status_from_err(const struct dr_err *err, Drover__V1__StatusDetail *detail);

@@ -25,6 +25,14 @@
 
 static const uint8_t cluster[16] = {1};
 
+// A new pair of transport keys.
+static void
+make_pair(struct dr_noise_pair *out)
+{
+    dr_noise_random(out->secret, sizeof out->secret);
+    dr_noise_public(out);
+}
+
 static void
 die(const char *what, const struct dr_err *err)
 {
@@ -185,7 +193,7 @@ run_unary(unsigned port, const struct dr_noise_pair *server, unsigned in_flight,
     struct dr_noise_pair self;
     static uint8_t body[BODY_BYTES];
     struct load load = {0};
-    dr_noise_pair_new(&self);
+    make_pair(&self);
     load.client = connect_to(port, server, &self);
     drover__v1__document__init(&load.request);
     load.request.envelope.data = body;
@@ -264,7 +272,7 @@ run_agents(unsigned port, const struct dr_noise_pair *server, unsigned count, in
 {
     struct dr_noise_pair self;
     unsigned open = 0;
-    dr_noise_pair_new(&self);
+    make_pair(&self);
     int warm = join_by_hand(port, server, &self);
     long before_kib = ask_rss(control, answers, &open);
     int64_t from_ms = dr_monotonic_ms();
@@ -300,7 +308,7 @@ main(int argc, char **argv)
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
-    dr_noise_pair_new(&server);
+    make_pair(&server);
     pid_t child = fork();
     if (child == 0) {
         close(control[1]);

@@ -114,7 +114,7 @@ our_client_is_served_by_their_server(void **state)
     struct world *world = *state;
     struct dr_noise_pair key;
     char url[64];
-    dr_noise_pair_new(&key);
+    make_pair(&key);
     struct peer peer = start_peer("server", &key);
     struct dr_rpc_client_config config = world_client_config(world, &world->person, url);
     snprintf(url, sizeof url, "tcp://127.0.0.1:%u", peer.port);

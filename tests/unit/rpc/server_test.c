@@ -291,7 +291,7 @@ bad_addresses_are_refused(void **state)
     struct dr_noise_pair key;
     static const uint8_t cluster[16];
     (void)state;
-    dr_noise_pair_new(&key);
+    make_pair(&key);
     for (size_t i = 0; i < DR_COUNT_OF(urls); i++) {
         struct dr_err err = {0};
         struct dr_rpc_server *server = NULL;

@@ -54,6 +54,14 @@ struct world {
     struct dr_call *parked; // loop thread only
 };
 
+// A new pair of transport keys.
+DR_UNUSED static void
+make_pair(struct dr_noise_pair *out)
+{
+    dr_noise_random(out->secret, sizeof out->secret);
+    dr_noise_public(out);
+}
+
 DR_UNUSED static void
 world_fail(struct dr_call *call, enum dr_rc rc, const char *message)
 {
@@ -301,10 +309,10 @@ world_new(void)
 {
     struct world *world = calloc(1, sizeof *world);
     assert_non_null(world);
-    dr_noise_pair_new(&world->server_key);
-    dr_noise_pair_new(&world->person);
-    dr_noise_pair_new(&world->agent);
-    dr_noise_pair_new(&world->stranger);
+    make_pair(&world->server_key);
+    make_pair(&world->person);
+    make_pair(&world->agent);
+    make_pair(&world->stranger);
     memset(world->cluster, 0xc1, sizeof world->cluster);
     world->memory = dr_rpc_memory_store_new(64);
     world->store = dr_rpc_memory_store_as(world->memory);
