@@ -130,6 +130,13 @@ DR_ERR(LOCK_TIMEOUT, 418, 6, 10,
        "end or wait for the sessions named above, then run it again; or raise lock_timeout in the "
        "section")
 DR_ERR(COMMIT_UNKNOWN, 419, 7, 2, "")
+DR_ERR(
+    PREFLIGHT_FORBIDDEN, 420, 1, 3,
+    "a preflight runs before anybody approves: it may only ask, with built-in functions that read")
+DR_ERR(
+    BLOCKS_OTHERS, 421, 6, 10,
+    "the statement made other sessions wait too long and was cancelled: run it when the table is "
+    "quiet, or raise max_block")
 DR_ERR(BACKUP_FAILED, 480, 1, 9, "")
 DR_ERR(BACKUP_TOOL, 481, 1, 9,
        "install a pg_dump of the server's major version or newer, e.g. apt install "

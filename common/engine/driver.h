@@ -84,6 +84,7 @@ struct dr_check {
     uint32_t max_ms; // slowest allowed; 0: any
     uint32_t sample; // rows kept when it fails
     uint32_t statement_timeout_ms;
+    int64_t deadline_ms; // on dr_monotonic_ms(), for all of it; 0: none
 };
 
 enum dr_check_verdict {

@@ -99,6 +99,9 @@ run_one(struct dr_pgd *d, const struct dr_check *check, const struct dr_statemen
     uint64_t timeout =
         check->statement_timeout_ms == 0 ? CHECK_TIMEOUT_MS : check->statement_timeout_ms;
     struct dr_db_wait wait = dr_pgd_wait(d, timeout + DR_PGD_SHORT_MS);
+    if (check->deadline_ms != 0 && check->deadline_ms < wait.deadline_ms) {
+        wait.deadline_ms = check->deadline_ms;
+    }
     struct dr_pg_result *res = NULL;
     char *text = strndup(s->text, s->len);
     if (text == NULL) {

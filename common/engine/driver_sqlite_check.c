@@ -127,8 +127,12 @@ run_all(struct dr_sqd *d, const struct dr_check *check, struct dr_arena *arena,
     int64_t start = dr_monotonic_ms();
     *out = (struct dr_check_result){.name = check->name, .verdict = DR_CHECK_PASSED, .reason = ""};
     enum dr_rc rc = DR_OK;
-    dr_sqd_set_wait(d, check->statement_timeout_ms == 0 ? CHECK_TIMEOUT_MS
-                                                        : check->statement_timeout_ms);
+    uint64_t timeout =
+        check->statement_timeout_ms == 0 ? CHECK_TIMEOUT_MS : check->statement_timeout_ms;
+    if (check->deadline_ms != 0 && check->deadline_ms - start < (int64_t)timeout) {
+        timeout = check->deadline_ms > start ? (uint64_t)(check->deadline_ms - start) : 1;
+    }
+    dr_sqd_set_wait(d, timeout);
     for (size_t i = 0; rc == DR_OK && out->verdict == DR_CHECK_PASSED && i < check->count; i++) {
         rc = run_one(d, check, &check->statements[i], arena, out, err);
     }

@@ -3,7 +3,14 @@
 // Preflights of everything that is pending run before the first change, so that a run stops while
 // nothing has happened. One that names an object which an earlier pending revision makes cannot be
 // asked yet: it is asked again right before its own revision.
+//
+// Before a READY nobody has approved a run yet. Preflights are then the only bytes of a revision
+// that reach the database, so they are held to a list of functions (sql/preflight.h), to short
+// time-outs and to one bound over all of them.
 #include "engine/run_internal.h"
+
+#include "base/clock.h"
+#include "sql/preflight.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -91,6 +98,43 @@ judge(struct dr_engine_run *run, size_t revision, const struct dr_check *check,
     return dr_err_at(err, r->id, run->result->failed_line, 0);
 }
 
+// Refuses what may not run before an approval.
+static enum dr_rc
+forbid(struct dr_engine_run *run, size_t revision, const struct dr_check *check, struct dr_err *err)
+{
+    const Drover__V1__PlanRevision *r = run->job->plan->revisions[revision];
+    enum dr_sql_dialect dialect = (enum dr_sql_dialect)run->job->plan->engine;
+    for (size_t i = 0; i < check->count; i++) {
+        const struct dr_statement *s = &check->statements[i];
+        struct dr_sql_preflight_fault fault;
+        if (!dr_sql_preflight_allowed(dialect, s->text, s->len, &fault)) {
+            uint32_t line, column;
+            dr_sql_position(s->text, s->len, fault.offset, &line, &column);
+            (void)dr_err_set(err, DR_E_PREFLIGHT_FORBIDDEN, "preflight '%s' of revision '%s': %s",
+                             check->name, r->id, fault.message);
+            (void)dr_err_hint(err, "%s", fault.help);
+            return dr_err_at(err, r->id, s->line + line - 1, 0);
+        }
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+limit_time(const struct dr_engine_run *run, struct dr_check *check, struct dr_err *err)
+{
+    uint32_t timeout =
+        check->statement_timeout_ms == 0 ? DR_UNAPPROVED_STATEMENT_MS : check->statement_timeout_ms;
+    check->statement_timeout_ms =
+        timeout < DR_UNAPPROVED_STATEMENT_MAX_MS ? timeout : DR_UNAPPROVED_STATEMENT_MAX_MS;
+    check->deadline_ms = run->preflight_deadline_ms;
+    if (dr_monotonic_ms() >= run->preflight_deadline_ms) {
+        return dr_err_set(err, DR_E_PREFLIGHT_FAILED,
+                          "the preflights took longer than %d s, so '%s' was not asked",
+                          DR_UNAPPROVED_PHASE_MS / 1000, check->name);
+    }
+    return DR_OK;
+}
+
 enum dr_rc
 dr_run_preflight(struct dr_engine_run *run, size_t revision, bool may_defer, struct dr_err *err)
 {
@@ -100,6 +144,10 @@ dr_run_preflight(struct dr_engine_run *run, size_t revision, bool may_defer, str
                                   &checks, &count, err);
     for (size_t i = 0; rc == DR_OK && i < count; i++) {
         struct dr_check_result got = {0};
+        rc = run->is_unapproved ? limit_time(run, &checks[i], err) : DR_OK;
+        if (rc != DR_OK) {
+            return rc;
+        }
         rc = run->engine->ops->check(run->engine->driver, &checks[i], true, run->arena, &got, err);
         if (rc != DR_OK) {
             return dr_err_wrap(err, "preflight '%s'", checks[i].name);
@@ -117,10 +165,30 @@ dr_run_preflight(struct dr_engine_run *run, size_t revision, bool may_defer, str
     return rc;
 }
 
+// Before the first of them runs.
+static enum dr_rc
+forbid_all(struct dr_engine_run *run, const struct dr_schedule *schedule, struct dr_err *err)
+{
+    enum dr_rc rc = DR_OK;
+    for (size_t i = 0; rc == DR_OK && run->is_unapproved && i < schedule->count; i++) {
+        struct dr_check *checks = NULL;
+        size_t count = 0, revision = schedule->steps[i].revision_index;
+        rc = dr_run_checks(run, revision, DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT, run->arena,
+                           &checks, &count, err);
+        for (size_t k = 0; rc == DR_OK && k < count; k++) {
+            rc = forbid(run, revision, &checks[k], err);
+        }
+    }
+    return rc;
+}
+
 enum dr_rc
 dr_run_preflights(struct dr_engine_run *run, const struct dr_schedule *schedule, struct dr_err *err)
 {
-    enum dr_rc first = DR_OK;
+    enum dr_rc first = forbid_all(run, schedule, err);
+    if (first != DR_OK) {
+        return first;
+    }
     for (size_t i = 0; i < schedule->count; i++) {
         const struct dr_step *step = &schedule->steps[i];
         struct dr_err one = {0};

@@ -5,10 +5,13 @@
 #include "engine/run.h"
 #include "engine/schedule.h"
 
-#define DR_ENGINE_MAGIC     0x64726531u
-#define DR_SCRATCH_MAX      (256u * 1024 * 1024) // memory of one unit
-#define DR_RECOVERIES_MAX   5u                   // lost connections in one run
-#define DR_ENGINE_UNITS_MAX 1000000u
+#define DR_ENGINE_MAGIC                0x64726531u
+#define DR_SCRATCH_MAX                 (256u * 1024 * 1024) // memory of one unit
+#define DR_RECOVERIES_MAX              5u                   // lost connections in one run
+#define DR_ENGINE_UNITS_MAX            1000000u
+#define DR_UNAPPROVED_STATEMENT_MS     5000u  // of a preflight's statement that names no time-out
+#define DR_UNAPPROVED_STATEMENT_MAX_MS 60000u // and at most
+#define DR_UNAPPROVED_PHASE_MS         300000 // all preflights before one READY
 
 struct dr_engine_run;
 
@@ -44,7 +47,9 @@ struct dr_engine_run {
     uint8_t durable_head[32];
     uint64_t since; // first position of the revision at hand
     uint32_t recoveries;
-    bool must_read; // the ledger is to be read again, and the schedule made anew
+    bool must_read;                // the ledger is to be read again, and the schedule made anew
+    bool is_unapproved;            // only preflights, and nobody has approved: see run_check.c
+    int64_t preflight_deadline_ms; // of all preflights of an unapproved run together
     // For ticks.
     const struct dr_step *step;
     size_t revisions;

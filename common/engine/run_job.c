@@ -438,7 +438,13 @@ dr_engine_preflight(struct dr_engine *engine, const struct dr_engine_job *job,
                     struct dr_err *err)
 {
     struct dr_engine_result result = {.failed_revision = ""};
-    struct dr_engine_run run = {.engine = engine, .job = job, .arena = arena, .result = &result};
+    struct dr_engine_run run = {.engine = engine,
+                                .job = job,
+                                .arena = arena,
+                                .result = &result,
+                                .is_unapproved = true,
+                                .preflight_deadline_ms =
+                                    dr_monotonic_ms() + DR_UNAPPROVED_PHASE_MS};
     struct dr_ledger_view view;
     struct dr_schedule schedule = {0};
     *out = NULL;

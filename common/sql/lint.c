@@ -1,6 +1,7 @@
 #include "sql/lint_internal.h"
 
 #include "base/str.h"
+#include "sql/preflight.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,8 @@ static const struct dr_lint_rule rules[] = {
     {"unnamed-concurrent-index", DR_SEVERITY_ERROR, DR_E_SQL_CONCURRENT,
      "an index without a name cannot be looked for"},
     {"writes-in-preflight", DR_SEVERITY_ERROR, DR_E_SQL_FORBIDDEN, "a preflight only reads"},
+    {"preflight-function", DR_SEVERITY_ERROR, DR_E_PREFLIGHT_FORBIDDEN,
+     "a preflight calls only built-in functions that read"},
     {"duplicate-object", DR_SEVERITY_ERROR, DR_E_SQL_DUPLICATE,
      "the object exists already when the statement runs"},
     {"missing-down", DR_SEVERITY_ERROR, DR_E_REVISION_DOWN, "the way back is missing or empty"},
@@ -240,6 +243,24 @@ lint_plain_index(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt
     }
 }
 
+// The agent looks with the same list before it says READY.
+static void
+lint_preflight(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
+               struct dr_findings *out)
+{
+    char message[200];
+    struct dr_sql_preflight_fault fault;
+    if ((stmt->flags & DR_SQL_READ_ONLY) == 0 && !s->is_unknown_grammar) {
+        snprintf(message, sizeof message, "a preflight only reads, but this is %s", stmt->what);
+        report_stmt(s, stmt, "writes-in-preflight", message,
+                    "write a SELECT whose rows are true, or expect=empty", out);
+    } else if (!dr_sql_preflight_allowed(s->dialect, s->file_text + s->offset + stmt->offset,
+                                         stmt->length, &fault)) {
+        dr_lint_report(s, stmt, "preflight-function", stmt->offset + fault.offset, fault.length,
+                       fault.message, fault.help, out);
+    }
+}
+
 static void
 lint_statement(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
                struct dr_lint_catalog *catalog, struct dr_findings *out)
@@ -257,11 +278,8 @@ lint_statement(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
                     out);
         return;
     }
-    if (s->kind == DR_LINT_PREFLIGHT && (stmt->flags & DR_SQL_READ_ONLY) == 0 &&
-        !s->is_unknown_grammar) {
-        snprintf(message, sizeof message, "a preflight only reads, but this is %s", stmt->what);
-        report_stmt(s, stmt, "writes-in-preflight", message,
-                    "write a SELECT whose rows are true, or expect=empty", out);
+    if (s->kind == DR_LINT_PREFLIGHT) {
+        lint_preflight(s, stmt, out);
     }
     lint_transaction(s, stmt, out);
     lint_concurrent(s, stmt, out);

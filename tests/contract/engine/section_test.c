@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "support/engine_env.h"
 
 #include <poll.h>
@@ -101,6 +102,68 @@ preflight_cannot_write(void **state)
     env_sql(e, "CREATE TABLE t (id integer)");
     assert_int_equal(env_up(e, p), DR_E_PREFLIGHT_FAILED);
     assert_string_equal(env_ask(e, "SELECT count(*) FROM t"), "0");
+    tp_free(p);
+}
+
+static enum dr_rc
+look_before_approval(struct env *e, struct tp_plan *p)
+{
+    struct dr_engine *engine = NULL;
+    struct dr_check_result *checks = NULL;
+    size_t count = 0;
+    struct dr_engine_job job = tp_job(p, DROVER__V1__MODE__UP);
+    e->err = (struct dr_err){0};
+    e->options.url = e->url;
+    assert_ok(e, dr_engine_open(&e->options, &engine, &e->err));
+    enum dr_rc rc = dr_engine_preflight(engine, &job, e->arena, &checks, &count, &e->err);
+    dr_engine_close(&engine);
+    return rc;
+}
+
+// id: P1
+static void
+preflight_before_an_approval_calls_only_known_functions(void **state)
+{
+    struct env *e = *state;
+    static const struct tp_revision good[] = {
+        {.id = "one",
+         .sections = {TP_PREFLIGHT("SELECT count(*) = 0 AND lower('A') = 'a' FROM t"),
+                      TP_UP("CREATE TABLE a (id integer)")}}};
+    static const struct tp_revision bad[] = {
+        {.id = "one",
+         .sections = {TP_PREFLIGHT("SELECT false"), TP_UP("CREATE TABLE a (id integer)")}},
+        {.id = "two",
+         .parents = {"one"},
+         .sections = {TP_PREFLIGHT("SELECT true", "SELECT\n lo_create(0) > 0"),
+                      TP_UP("CREATE TABLE b (id integer)")}}};
+    env_sql(e, "CREATE TABLE t (id integer)");
+    struct tp_plan *p = make(e, good, 1);
+    assert_ok(e, look_before_approval(e, p));
+    tp_free(p);
+    p = make(e, bad, 2);
+    // The first revision's preflight is false, but it never ran.
+    assert_int_equal(look_before_approval(e, p), DR_E_PREFLIGHT_FORBIDDEN);
+    assert_non_null(strstr(e->err.message, "'lo_create'"));
+    assert_non_null(strstr(e->err.message, "'two'"));
+    assert_int_equal(e->err.line, 5);
+    tp_free(p);
+}
+
+// id: P1
+static void
+preflight_before_an_approval_is_ended_after_five_seconds(void **state)
+{
+    struct env *e = *state;
+    static const struct tp_revision slow[] = {
+        {.id = "one",
+         .sections = {TP_PREFLIGHT("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+                                   " SELECT count(*) > 0 FROM n"),
+                      TP_UP("CREATE TABLE a (id integer)")}}};
+    struct tp_plan *p = make(e, slow, 1);
+    env_sql(e, "CREATE TABLE t (id integer)");
+    int64_t start = dr_monotonic_ms();
+    assert_int_equal(look_before_approval(e, p), DR_E_PREFLIGHT_FAILED);
+    assert_in_range(dr_monotonic_ms() - start, 4000, 15000);
     tp_free(p);
 }
 
@@ -313,6 +376,8 @@ main(void)
         BOTH(false_preflight_stops_before_the_first_change),
         BOTH(preflight_of_a_table_to_come_is_asked_later),
         BOTH(preflight_cannot_write),
+        BOTH(preflight_before_an_approval_calls_only_known_functions),
+        BOTH(preflight_before_an_approval_is_ended_after_five_seconds),
         BOTH(section_for_another_environment_is_left_out),
         BOTH(session_state_of_a_unit_does_not_reach_the_next),
         BOTH(unit_outside_a_transaction_has_intent_and_done),
