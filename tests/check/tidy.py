@@ -2,6 +2,8 @@
 """clang-tidy, with the checks of .clang-tidy, on every file of the product that changed since it was last clean.
 
 What a file is after the preprocessor decides whether it changed; the marks of clean files lie in BUILD/tidy.
+`tests/check/tidy.allow` lists findings that were looked at and are wrong, one a line: the file, the check, the reason.
+A line that nothing needs is a finding too.
 """
 import concurrent.futures
 import hashlib
@@ -17,6 +19,20 @@ import source
 
 FINDING = re.compile(r"^(.*?):(\d+):\d+: (?:error|warning): (.*)$", re.M)
 TOOL = "clang-tidy"
+ALLOW = "tests/check/tidy.allow"
+
+
+def read_allowed(root):
+    """{(file, check): line}"""
+    path = os.path.join(root, ALLOW)
+    rows = {}
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                words = line.split(None, 2)
+                if len(words) == 3 and not line.startswith("#"):
+                    rows[(words[0], words[1])] = number
+    return rows
 
 
 def commands(build, root):
@@ -40,31 +56,49 @@ def preprocessed(row):
     return subprocess.run([*words, "-E", "-P"], cwd=row["directory"], capture_output=True, check=True).stdout
 
 
-def run(root, build, path, row, salt):
+def run(root, build, path, row, salt, allowed):
+    """Gives the findings of one file, and the rows of `allowed` that it needed."""
     mark = os.path.join(build, "tidy", path.replace("/", "-"))
     key = hashlib.sha256(salt + preprocessed(row)).hexdigest()
-    if os.path.exists(mark) and open(mark, encoding="ascii").read() == key:
-        return []
+    if os.path.exists(mark):
+        with open(mark, encoding="utf-8") as file:
+            first, *needed = file.read().splitlines()
+        if first == key:
+            return [], {tuple(line.split()) for line in needed}
     done = subprocess.run([TOOL, "--quiet", "-p", build, path], cwd=root, capture_output=True, text=True,
                           check=False)
-    found = [(os.path.relpath(os.path.join(root, p), root), int(l), "tidy", words)
-             for p, l, words in FINDING.findall(done.stdout)]
-    if done.returncode != 0 and not found:
+    found, needed, told = [], set(), FINDING.findall(done.stdout)
+    for file, line, words in told:
+        file = os.path.relpath(os.path.join(root, file), root)
+        name = re.search(r"\[([^],]+)", words)
+        if name and (file, name.group(1)) in allowed:
+            needed.add((file, name.group(1)))
+        else:
+            found.append((file, int(line), "tidy", words))
+    if done.returncode != 0 and not told:
         words = " ".join((done.stdout + done.stderr).split())
-        return [(path, 1, "tidy", "clang-tidy failed: " + words[:300])]
+        return [(path, 1, "tidy", "clang-tidy failed: " + words[:300])], needed
     if not found:
-        with open(mark, "w", encoding="ascii") as file:
-            file.write(key)
-    return found
+        with open(mark, "w", encoding="utf-8") as file:
+            file.write("\n".join([key, *(" ".join(pair) for pair in sorted(needed))]))
+    return found, needed
 
 
 def check(root, build):
     os.makedirs(os.path.join(build, "tidy"), exist_ok=True)
+    allowed = read_allowed(root)
+    salt = repr(sorted(allowed)).encode()
     with open(os.path.join(root, ".clang-tidy"), "rb") as file:
-        salt = file.read()
+        salt += file.read()
+    findings, needed = set(), set()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [pool.submit(run, root, build, path, row, salt) for path, row in commands(build, root)]
-        return sorted({finding for job in jobs for finding in job.result()})
+        jobs = [pool.submit(run, root, build, path, row, salt, allowed) for path, row in commands(build, root)]
+        for job in jobs:
+            findings.update(job.result()[0])
+            needed.update(job.result()[1])
+    findings |= {(ALLOW, line, "tidy", f"nothing needs '{pair[0]} {pair[1]}': remove this line")
+                 for pair, line in allowed.items() if pair not in needed}
+    return sorted(findings)
 
 
 if __name__ == "__main__":
