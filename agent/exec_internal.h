@@ -179,4 +179,7 @@ DR_MUST_CHECK enum dr_rc dr_report_run(struct dr_agent_slot *slot, struct dr_err
 DR_MUST_CHECK enum dr_rc dr_report_failed(struct dr_agent_slot *slot, struct dr_err *err);
 DR_MUST_CHECK enum dr_rc dr_report_refused(struct dr_agent_slot *slot, struct dr_err *err);
 
+// Signs what waits in the outbox again, in a new epoch that is flagged.
+DR_MUST_CHECK enum dr_rc dr_report_new_epoch(struct dr_agent *agent, struct dr_err *err);
+
 #endif

@@ -190,10 +190,33 @@ take_attested(struct dr_agent *agent, const Drover__V1__PipeFrame *frame)
     }
 }
 
+// The coordinator has other words of this agent under the same numbers: the state folder was put
+// back to an earlier one. What waits is signed again in a new epoch, which everybody sees.
+static void
+take_rejected(struct dr_agent *agent, const Drover__V1__PipeFrame *frame)
+{
+    struct dr_err err = {0};
+    bool is_on_its_way = agent->net.sent_place != 0 && frame->digest.len == 32 &&
+                         memcmp(frame->digest.data, agent->net.sent_sha256, 32) == 0;
+    if (!is_on_its_way || frame->number != (uint64_t)DR_E_COUNTER_REUSED) {
+        return; // net tries again
+    }
+    dr_log(DR_LOG_ERROR, "the agent's state is older than what it signed: a new epoch begins",
+           NULL);
+    if (dr_report_new_epoch(agent, &err) != DR_OK) {
+        dr_log_err(DR_LOG_ERROR, "new epoch", &err);
+        return;
+    }
+    agent->net.sent_place = 0; // the next replaces what net still carries
+}
+
 static void
 take_frame(struct dr_agent *agent, const Drover__V1__PipeFrame *frame)
 {
     switch (frame->kind) {
+    case DROVER__V1__PIPE_KIND__PIPE_REJECTED:
+        take_rejected(agent, frame);
+        break;
     case DROVER__V1__PIPE_KIND__PIPE_PUSH:
         dr_exec_push(agent, frame);
         break;

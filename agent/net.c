@@ -153,6 +153,8 @@ on_attested(void *user, const ProtobufCMessage *reply, const struct dr_err *err)
     }
     if (err->rc != DR_E_UNREACHABLE) {
         dr_log_err(DR_LOG_WARN, "the coordinator did not take an attestation", err);
+        tell(net, DROVER__V1__PIPE_KIND__PIPE_REJECTED, (uint64_t)err->rc, net->attest.sha256,
+             NOTHING, err->message);
     }
     net->attest.retry_at_ms = later(&net->attest.failures);
 }

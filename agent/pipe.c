@@ -296,6 +296,9 @@ dr_pipe_frame_free(Drover__V1__PipeFrame **frame)
     if ((*frame)->body.data != NULL) {
         explicit_bzero((*frame)->body.data, (*frame)->body.len);
     }
+    if ((*frame)->text != NULL) {
+        explicit_bzero((*frame)->text, strlen((*frame)->text)); // a URL may hold a password
+    }
     drover__v1__pipe_frame__free_unpacked(*frame, NULL);
     *frame = NULL;
 }

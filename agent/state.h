@@ -152,6 +152,18 @@ struct dr_agent_change {
 DR_MUST_CHECK enum dr_rc
 dr_agent_state_commit(struct dr_agent_state *state, const struct dr_agent_change *change,
                       struct dr_err *err);
+// The outbox signed again, in order: `old` are the digests that the new ones replace; an open READY
+// among them is replaced along (`payloads`).
+struct dr_agent_renewal {
+    size_t n;
+    uint8_t (*old)[32];
+    struct dr_agent_outgoing *outgoing;
+    struct dr_bytes *payloads;
+    struct dr_attest_state attest;
+};
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_renew(struct dr_agent_state *state, const struct dr_agent_renewal *renewal,
+                     struct dr_err *err);
 // Where the counter stands; zeros: the next attestation begins an epoch.
 DR_MUST_CHECK enum dr_rc dr_agent_state_attest(struct dr_agent_state *state,
                                                struct dr_attest_state *out, struct dr_err *err);

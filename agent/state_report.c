@@ -6,27 +6,14 @@
 #include <string.h>
 
 static enum dr_rc
-put_outgoing(struct dr_agent_state *state, const struct dr_agent_change *change, struct dr_err *err)
+put_counter(struct dr_agent_state *state, const struct dr_attest_state *attest, struct dr_err *err)
 {
-    enum dr_rc rc = DR_OK;
-    for (size_t i = 0; i < change->n_outgoing && rc == DR_OK; i++) {
-        const struct dr_agent_outgoing *one = &change->outgoing[i];
-        const struct dr_agent_bind binds[] = {DR_AGENT_BIND_SHA(one->sha256),
-                                              DR_AGENT_BIND_INT(one->kind),
-                                              DR_AGENT_BIND_BLOB(one->envelope)};
-        rc = dr_agent_state_exec(state,
-                                 "INSERT INTO outbox(sha256, kind, envelope) VALUES(?1, ?2, ?3)",
-                                 binds, DR_COUNT_OF(binds), NULL, err);
-    }
-    if (rc != DR_OK || change->n_outgoing == 0) {
-        return rc;
-    }
     const struct dr_agent_bind epoch[] = {DR_AGENT_BIND_BLOB(
-        ((struct dr_bytes){.data = change->attest.epoch, .len = sizeof change->attest.epoch}))};
-    const struct dr_agent_bind counter[] = {DR_AGENT_BIND_INT(change->attest.counter)};
-    const struct dr_agent_bind previous[] = {DR_AGENT_BIND_SHA(change->attest.previous)};
-    rc = dr_agent_state_exec(state, "INSERT OR REPLACE INTO meta VALUES('epoch', ?1)", epoch, 1,
-                             NULL, err);
+        ((struct dr_bytes){.data = attest->epoch, .len = sizeof attest->epoch}))};
+    const struct dr_agent_bind counter[] = {DR_AGENT_BIND_INT(attest->counter)};
+    const struct dr_agent_bind previous[] = {DR_AGENT_BIND_SHA(attest->previous)};
+    enum dr_rc rc = dr_agent_state_exec(state, "INSERT OR REPLACE INTO meta VALUES('epoch', ?1)",
+                                        epoch, 1, NULL, err);
     rc = rc != DR_OK
              ? rc
              : dr_agent_state_exec(state, "INSERT OR REPLACE INTO meta VALUES('counter', ?1)",
@@ -35,6 +22,22 @@ put_outgoing(struct dr_agent_state *state, const struct dr_agent_change *change,
                ? rc
                : dr_agent_state_exec(state, "INSERT OR REPLACE INTO meta VALUES('previous', ?1)",
                                      previous, 1, NULL, err);
+}
+
+static enum dr_rc
+put_outgoing(struct dr_agent_state *state, const struct dr_agent_outgoing *outgoing, size_t n,
+             const struct dr_attest_state *attest, struct dr_err *err)
+{
+    enum dr_rc rc = DR_OK;
+    for (size_t i = 0; i < n && rc == DR_OK; i++) {
+        const struct dr_agent_bind binds[] = {DR_AGENT_BIND_SHA(outgoing[i].sha256),
+                                              DR_AGENT_BIND_INT(outgoing[i].kind),
+                                              DR_AGENT_BIND_BLOB(outgoing[i].envelope)};
+        rc = dr_agent_state_exec(state,
+                                 "INSERT INTO outbox(sha256, kind, envelope) VALUES(?1, ?2, ?3)",
+                                 binds, DR_COUNT_OF(binds), NULL, err);
+    }
+    return rc != DR_OK || n == 0 ? rc : put_counter(state, attest, err);
 }
 
 static enum dr_rc
@@ -82,8 +85,30 @@ dr_agent_state_commit(struct dr_agent_state *state, const struct dr_agent_change
     if (rc != DR_OK) {
         return rc;
     }
-    rc = put_outgoing(state, change, err);
+    rc = put_outgoing(state, change->outgoing, change->n_outgoing, &change->attest, err);
     rc = rc != DR_OK ? rc : put_known(state, change, err);
+    return dr_agent_state_end(state, rc, err);
+}
+
+enum dr_rc
+dr_agent_state_renew(struct dr_agent_state *state, const struct dr_agent_renewal *renewal,
+                     struct dr_err *err)
+{
+    enum dr_rc rc = dr_agent_state_begin(state, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    rc = dr_agent_state_exec(state, "DELETE FROM outbox", NULL, 0, NULL, err);
+    rc = rc != DR_OK ? rc
+                     : put_outgoing(state, renewal->outgoing, renewal->n, &renewal->attest, err);
+    for (size_t i = 0; i < renewal->n && rc == DR_OK; i++) {
+        const struct dr_agent_bind binds[] = {DR_AGENT_BIND_SHA(renewal->outgoing[i].sha256),
+                                              DR_AGENT_BIND_BLOB(renewal->payloads[i]),
+                                              DR_AGENT_BIND_SHA(renewal->old[i])};
+        rc = dr_agent_state_exec(state,
+                                 "UPDATE ready SET sha256 = ?1, payload = ?2 WHERE sha256 = ?3",
+                                 binds, DR_COUNT_OF(binds), NULL, err);
+    }
     return dr_agent_state_end(state, rc, err);
 }
 

@@ -192,12 +192,21 @@ take_end(struct dr_worker *worker, const struct dr_engine_result *from, struct d
     return rc;
 }
 
-// After a failure: what the target is now, as far as it still can be asked.
+// After a failure: what the target is now, as far as it still can be asked. The order to stop is
+// taken from the channel first: while it lies there every call ends at once.
 static void
-look_after(struct dr_worker *worker)
+look_after(struct dr_worker *worker, const struct dr_engine_result *result)
 {
-    Drover__V1__WorkerResult keep = worker->result;
+    Drover__V1__PipeFrame *frame = NULL;
     struct dr_err ignored = {0};
+    while (dr_pipe_receive(&worker->pipe, &frame, NULL) == DR_OK && frame != NULL) {
+        dr_pipe_frame_free(&frame);
+    }
+    if (result->heads_count > 0 && take_end(worker, result, &ignored) != DR_OK) {
+        worker->result.n_heads = 0;
+    }
+    worker->result.fingerprint.len = 0; // after a failure the engine does not read it
+    Drover__V1__WorkerResult keep = worker->result;
     if (dr_worker_look(worker, &ignored) == DR_OK) {
         worker->result.units = keep.units;
         worker->result.n_units = keep.n_units;
@@ -243,6 +252,6 @@ dr_worker_run(struct dr_worker *worker, struct dr_err *err)
     if (rc == DR_OK) {
         return take_end(worker, &result, err);
     }
-    look_after(worker);
+    look_after(worker, &result);
     return rc;
 }

@@ -81,6 +81,7 @@ struct coord {
     size_t n_push;
     struct dr_bytes seen[C_SEEN]; // envelopes of attestations, in order
     size_t n_seen, n_taken;
+    struct dr_attestation last; // that was taken: the next one has to follow it
     unsigned progress, blobs_asked;
     bool lies_about_blobs, refuses_attestations;
     struct dr_pgcluster *cluster; // NULL: the shared one

@@ -87,6 +87,14 @@ c_on_attest(struct dr_call *call, const ProtobufCMessage *request, void *user)
             return;
         }
     }
+    struct dr_attestation one = {0};
+    const struct dr_bytes wire = {.data = document->envelope.data, .len = document->envelope.len};
+    C_OK(c, dr_attest_decode(c->arena, wire, false, &one, &c->err));
+    if (c->last.msg != NULL && dr_attest_follows(&c->last, &one, &err) != DR_OK) {
+        dr_call_fail(call, &err);
+        return;
+    }
+    c->last = one;
     assert_true(c->n_seen < C_SEEN);
     c->seen[c->n_seen++] = (struct dr_bytes){
         .data = dr_arena_copy(c->arena, document->envelope.data, document->envelope.len),

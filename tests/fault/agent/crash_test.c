@@ -134,6 +134,57 @@ agent_keeps_its_reports_until_a_dead_coordinator_is_back(void **state)
     c_end(c);
 }
 
+static void
+copy_folder(struct coord *c, const char *from, const char *to)
+{
+    char source[PATH_MAX];
+    char target[PATH_MAX];
+    (void)dr_tmp_path(&c->tmp, from, source);
+    (void)dr_tmp_path(&c->tmp, to, target);
+    if (dr_path_exists(target)) {
+        C_OK(c, dr_dir_remove(target, &c->err));
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)execlp("cp", "cp", "-a", source, target, (char *)NULL);
+        _exit(127);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+static void
+agent_whose_state_was_put_back_begins_a_new_epoch(void **state)
+{
+    struct coord *c = begin(SQLITE, TWO, 2);
+    (void)state;
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    C_UNTIL(c, c->push[c->n_push - 1].is_acked);
+    (void)c_stop_agent(c, SIGTERM);
+    copy_folder(c, "state", "snapshot");
+    c_start_agent(c, NULL);
+    c_push_bundle(
+        c, &ready,
+        &(struct c_approve){.mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+    struct dr_attestation applied = c_expect(c, KIND_OF(APPLIED));
+    (void)c_expect(c, KIND_OF(STATE));
+    (void)c_stop_agent(c, SIGTERM);
+    copy_folder(c, "snapshot", "state");
+    c_start_agent(c, NULL);
+    struct dr_attestation first = c_expect(c, KIND_OF(STATE));
+    assert_int_equal(first.msg->counter, 1);
+    assert_false(dr_data_eq(first.msg->epoch, applied.msg->epoch));
+    assert_true((first.msg->flags & DROVER__V1__READY_FLAG__FLAG_NEW_EPOCH) != 0);
+    // The READY that came back with the snapshot is void: the target has moved on since.
+    Drover__V1__Bundle *again = c_bundle(
+        c, &ready, &(struct c_approve){.mode = MODE_OF(UP), .people = 2, .acknowledged = 63});
+    c_push(c, DROVER__V1__PUSH_KIND__PUSH_BUNDLE, &again->base);
+    (void)c_expect(c, KIND_OF(REFUSED));
+    c_end(c);
+}
+
 // -------------------------------------------------------------------------------- the database
 
 static const struct tp_revision SLOW[] = {
@@ -237,6 +288,7 @@ main(void)
         BOTH(agent_finishes_what_a_killed_worker_began),
         ON(SQLITE, agent_killed_at_each_write_of_its_state_goes_on),
         ON(SQLITE, agent_keeps_its_reports_until_a_dead_coordinator_is_back),
+        ON(SQLITE, agent_whose_state_was_put_back_begins_a_new_epoch),
         ON(POSTGRESQL, agent_finishes_when_the_server_is_back),
         ON(POSTGRESQL, agent_stops_at_a_whole_unit_when_it_is_cancelled),
         ON(POSTGRESQL, agent_killed_in_the_middle_of_a_run_goes_on_from_there),

@@ -170,10 +170,9 @@ agent_tells_its_state_when_it_starts_and_when_it_is_asked(void **state)
 static void
 check_finds_what_is_wrong_and_names_the_remedy(void **state)
 {
-    struct coord *c = begin(SQLITE, TWO, 2);
+    struct coord *c = begin(engine_of(state), TWO, 2);
     char conf[PATH_MAX];
     char key[PATH_MAX];
-    (void)state;
     const char *const args[] = {"check", "--config", dr_tmp_path(&c->tmp, "agent.conf", conf),
                                 NULL};
     dr_rpc_server_close(&c->server); // nobody serves it while the command runs
@@ -234,7 +233,7 @@ main(void)
         BOTH(agent_says_what_failed_and_what_stays),
         BOTH(agent_reverses_what_it_did_when_that_was_approved),
         BOTH(agent_tells_its_state_when_it_starts_and_when_it_is_asked),
-        ON(SQLITE, check_finds_what_is_wrong_and_names_the_remedy),
+        BOTH(check_finds_what_is_wrong_and_names_the_remedy),
         ON(SQLITE, check_speaks_json),
         ON(SQLITE, a_second_agent_on_one_state_folder_is_refused),
     };
