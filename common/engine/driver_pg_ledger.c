@@ -387,7 +387,8 @@ read_head(struct dr_pgd *d, struct dr_arena *arena, bool whole, struct dr_ledger
     if (rc == DR_OK && !whole) {
         rc = dr_pg_pipeline_add(d->work, &(struct dr_pg_stmt){.sql = "COMMIT"}, err);
     }
-    return dr_pg_pipeline_end(d->work, &done, err);
+    enum dr_rc ended = dr_pg_pipeline_end(d->work, &done, err);
+    return rc != DR_OK ? rc : ended;
 }
 
 enum dr_rc

@@ -115,6 +115,7 @@ dr_fplines_end(struct dr_fplines *lines, struct dr_fingerprint *out, struct dr_e
     }
     char *data = text.data != NULL ? text.data : strdup("");
     if (text.failed || data == NULL) {
+        free(data != text.data ? data : NULL);
         dr_buf_fini(&text);
         return dr_err_set(err, DR_E_NOMEM, "no memory for the fingerprint");
     }

@@ -201,7 +201,6 @@ dr_fptokens_table(const char *sql, void (*found)(void *ctx, const char *text), v
         if (is_item_start) {
             dr_buf_reset(&item);
             write_token(&token, &item);
-            is_item_start = false;
         }
         bool opens = is_mark(&token, '(');
         depth += opens ? 1 : is_mark(&token, ')') ? -1 : 0;

@@ -31,14 +31,31 @@ static const struct dr_conf_key keys[] = {
     {0},
 };
 
+static const char *
+environment_value(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+static const char *
+given_conf(const struct dr_cli *cli)
+{
+    const char *given = dr_cli_option(cli, "config");
+    return given ? given : environment_value("DROVER_CONFIG");
+}
+
 static enum dr_rc
 find_conf(struct dr_cli *cli, char *out, struct dr_err *err)
 {
-    const char *given = dr_cli_option(cli, "config");
-    given = given ? given : getenv("DROVER_CONFIG");
+    const char *given = given_conf(cli);
     if (given != NULL) {
         if (realpath(given, out) == NULL) {
-            return dr_err_set(err, DR_E_NOT_FOUND, "there is no file '%s'", given);
+            dr_err_set(err, DR_E_NOT_FOUND, "there is no file '%s'", given);
+            return dr_err_hint(err, "%s",
+                               dr_cli_has(cli, "config")
+                                   ? "the right file behind --config, or leave it out"
+                                   : "set DROVER_CONFIG to the right file, or unset it");
         }
         return DR_OK;
     }
@@ -61,17 +78,24 @@ find_conf(struct dr_cli *cli, char *out, struct dr_err *err)
     return dr_err_hint(err, "drover init");
 }
 
-// The value of a key: DROVER_<KEY>, else the file's, copied with a check of its length.
-static enum dr_rc
-take(const struct dr_conf *conf, const char *key, char *out, size_t size, struct dr_err *err)
+// DROVER_<KEY>; NULL when it is not set.
+static const char *
+overriding(const char *key)
 {
     char name[64] = "DROVER_";
     size_t n = strlen(name);
     for (size_t i = 0; key[i] != '\0' && n + 1 < sizeof(name); i++) {
         name[n++] = key[i] >= 'a' && key[i] <= 'z' ? (char)(key[i] - 'a' + 'A') : key[i];
     }
-    const char *value = getenv(name);
-    value = value && value[0] ? value : dr_conf_str(conf, key);
+    return environment_value(name);
+}
+
+// The value of a key: DROVER_<KEY>, else the file's, copied with a check of its length.
+static enum dr_rc
+take(const struct dr_conf *conf, const char *key, char *out, size_t size, struct dr_err *err)
+{
+    const char *value = overriding(key);
+    value = value ? value : dr_conf_str(conf, key);
     if (value != NULL && strlen(value) >= size) {
         return dr_err_set(err, DR_E_CONFIG, "'%s' is longer than %zu bytes", key, size - 1);
     }
@@ -79,28 +103,38 @@ take(const struct dr_conf *conf, const char *key, char *out, size_t size, struct
     return DR_OK;
 }
 
+// A path: in the file it begins at the file's folder, in a variable at the folder one is in.
 static enum dr_rc
 take_path(const struct dr_conf *conf, const char *key, char *out, struct dr_err *err)
 {
     char raw[PATH_MAX];
+    char here[PATH_MAX];
     enum dr_rc rc = take(conf, key, raw, sizeof(raw), err);
     out[0] = '\0';
-    if (rc == DR_OK && raw[0] != '\0') {
-        dr_conf_resolve(conf, raw, out, PATH_MAX);
+    if (rc != DR_OK || raw[0] == '\0') {
+        return rc;
     }
-    return rc;
+    if (overriding(key) == NULL || raw[0] == '/') {
+        dr_conf_resolve(conf, raw, out, PATH_MAX);
+        return DR_OK;
+    }
+    if (getcwd(here, sizeof(here)) == NULL || strlen(here) + strlen(raw) + 2 > PATH_MAX) {
+        return dr_err_set(err, DR_E_CONFIG, "the path '%s' is too long", raw);
+    }
+    snprintf(out, PATH_MAX, "%.*s/%s", (int)strlen(here), here, raw);
+    return DR_OK;
 }
 
 static enum dr_rc
 take_hex(const struct dr_conf *conf, const char *key, uint8_t out[32], bool *out_has,
          struct dr_err *err)
 {
-    char text[80];
+    char text[80] = "";
     enum dr_rc rc = take(conf, key, text, sizeof(text), err);
     *out_has = text[0] != '\0';
     if (rc == DR_OK && *out_has && !dr_unhex(out, 32, text)) {
-        return dr_err_set(err, DR_E_CONFIG, "'%s' of '%s' is not 64 hex digits", key,
-                          dr_conf_path(conf));
+        dr_err_set(err, DR_E_CONFIG, "'%s' of '%s' is not 64 hex digits", key, dr_conf_path(conf));
+        return dr_err_hint(err, "copy it whole from where drover init printed it");
     }
     return rc;
 }
@@ -163,7 +197,7 @@ enum dr_rc
 dr_project_maybe(struct dr_cli *cli, struct dr_err *err)
 {
     enum dr_rc rc = dr_project_need(cli, err);
-    if (rc != DR_E_NOT_FOUND || dr_cli_has(cli, "config")) {
+    if (rc != DR_E_NOT_FOUND || given_conf(cli) != NULL) {
         return rc;
     }
     struct dr_project *p = calloc(1, sizeof(*p));
@@ -190,21 +224,28 @@ const char *
 dr_project_direct_url(const struct dr_cli *cli)
 {
     const char *url = dr_cli_option(cli, "url");
-    if (url != NULL) {
-        return url;
-    }
+    url = url ? url : environment_value("DROVER_URL");
     const struct dr_project *p = cli->project;
-    if (p != NULL && p->coordinator[0] != '\0') {
-        return NULL;
-    }
-    url = getenv("DROVER_URL");
-    if (url == NULL || url[0] == '\0') {
-        url = getenv("DATABASE_URL");
-    }
-    if (url != NULL && url[0] != '\0') {
+    if (url != NULL || (p != NULL && p->coordinator[0] != '\0')) {
         return url;
     }
-    return p != NULL && p->url[0] != '\0' ? p->url : NULL;
+    url = environment_value("DATABASE_URL");
+    return url == NULL && p != NULL && p->url[0] != '\0' ? p->url : url;
+}
+
+const char *
+dr_project_shown(const struct dr_cli *cli, const char *path)
+{
+    char here[PATH_MAX];
+    if (getcwd(here, sizeof(here)) == NULL || dr_str_eq(here, "/")) {
+        return path;
+    }
+    size_t len = strlen(here);
+    if (strncmp(path, here, len) != 0 || path[len] != '/') {
+        return path;
+    }
+    const char *shown = dr_arena_str(cli->arena, path + len + 1);
+    return shown != NULL && shown[0] != '\0' ? shown : path;
 }
 
 enum dr_rc
@@ -222,7 +263,7 @@ dr_project_need_coordinator(struct dr_cli *cli, struct dr_err *err)
                                                     : NULL;
     if (missing != NULL) {
         dr_err_set(err, DR_E_CONFIG, "'%s' is not set in '%s', so no coordinator can be reached",
-                   missing, p->conf_path);
+                   missing, dr_project_shown(cli, p->conf_path));
         return dr_err_hint(err, "add it, or work on one database with --url");
     }
     return DR_OK;

@@ -2,7 +2,7 @@
 // (which can crash on hostile depth). Reads texts on standard input, answers on standard output, in
 // the lines of common/sql/wire.h. It opens no file and no socket; its parent caps its memory and
 // its time.
-#include "parse.h"
+#include "coordinator/sqlcheck/parse.h"
 
 #include "sql/wire.h"
 

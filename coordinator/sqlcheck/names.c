@@ -1,4 +1,4 @@
-#include "tree.h"
+#include "coordinator/sqlcheck/tree.h"
 
 #include <pg_query.h>
 #include <string.h>

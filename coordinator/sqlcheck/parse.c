@@ -1,6 +1,6 @@
-#include "parse.h"
+#include "coordinator/sqlcheck/parse.h"
 
-#include "tree.h"
+#include "coordinator/sqlcheck/tree.h"
 
 #include <pg_query.h>
 #include <stdio.h>

@@ -25,8 +25,10 @@ ask_sqlite(const char *path)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *stmt = NULL;
-    int good = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-               sqlite3_prepare_v2(db, "SELECT id FROM drover_revision WHERE tenant = '' AND is_head", -1, &stmt, NULL) == SQLITE_OK;
+    int good =
+        sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, "SELECT id FROM drover_revision WHERE tenant = '' AND is_head", -1,
+                           &stmt, NULL) == SQLITE_OK;
     while (good && sqlite3_step(stmt) == SQLITE_ROW) {
         puts((const char *)sqlite3_column_text(stmt, 0));
     }

@@ -120,7 +120,7 @@ busy_application_is_waited_for(void **state)
         struct dr_err err = {0};
         enum dr_rc rc = dr_sqlite_begin(db, &err);
         (void)!write(ready[1], "x", 1);
-        (void)usleep(400000);
+        (void)poll(NULL, 0, 400);
         rc = rc == DR_OK ? dr_sqlite_commit(db, &err) : rc;
         dr_sqlite_close(&db);
         _exit(rc == DR_OK ? 0 : 1);

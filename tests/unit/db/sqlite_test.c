@@ -1,4 +1,5 @@
 // SQLite files: what may be opened, what a revision may do, waits, copies.
+// size: one fixture, a folder with a database, for all of its cases
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -160,6 +161,7 @@ syntax_error_has_its_place(void **state)
 }
 
 // id: L02
+// size: a table of statements
 static void
 revision_may_not_leave_its_bounds(void **state)
 {

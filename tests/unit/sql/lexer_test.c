@@ -79,8 +79,9 @@ pieces_are_what_the_database_would_run(void **state)
         memcpy(copy, rows[i].text, len);
         dr_sql_lexer_init(&lexer, (enum dr_sql_dialect)rows[i].dialect, copy, len);
         while (dr_sql_lexer_next(&lexer, &piece, &rc, &err)) {
-            strncat(joined, joined[0] == '\0' ? "" : "|", 2);
-            strncat(joined, copy + piece.offset, piece.length);
+            size_t used = strlen(joined);
+            snprintf(joined + used, sizeof(joined) - used, "%s%.*s", used == 0 ? "" : "|",
+                     (int)piece.length, copy + piece.offset);
         }
         free(copy);
         bool is_refused = rows[i].pieces[0] == '!';

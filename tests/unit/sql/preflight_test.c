@@ -53,6 +53,7 @@ questions_to_built_in_functions_are_allowed(void **state)
 }
 
 // id: P1
+// size: a table of statements
 static void
 everything_else_is_refused_by_name(void **state)
 {
