@@ -125,22 +125,23 @@ static void
 ended(struct dr_agent_slot *slot)
 {
     const Drover__V1__WorkerResult *result = slot->worker.result;
+    struct dr_err failure = {0};
     dr_exec_worker_kill(slot);
     if (result == NULL) {
-        (void)dr_err_set(&slot->failure, DR_E_AGENT_WORKER_DIED, "the worker of target '%s' died",
+        (void)dr_err_set(&failure, DR_E_AGENT_WORKER_DIED, "the worker of target '%s' died",
                          slot->target->name);
     } else if (result->error != 0) {
-        (void)dr_err_set(&slot->failure, as_check(dr_rc_from_number(result->error)), "%s",
+        (void)dr_err_set(&failure, as_check(dr_rc_from_number(result->error)), "%s",
                          result->message);
-    } else {
-        slot->failure = (struct dr_err){0};
     }
-    if (slot->failure.rc != DR_OK) {
+    if (failure.rc != DR_OK) {
         dr_log(DR_LOG_WARN, "worker failed", "target", slot->target->name, "state",
-               dr_step_state_name(slot->state), "code", dr_rc_name(slot->failure.rc), "reason",
-               slot->failure.message, NULL);
+               dr_step_state_name(slot->state), "code", dr_rc_name(failure.rc), "reason",
+               failure.message, NULL);
     }
-    dr_exec_slot_event(slot, classify(slot, slot->failure.rc));
+    // A run that is given up is reported with the reason for that, once a look was taken.
+    slot->failure = slot->gives_up && failure.rc == DR_OK ? slot->failure : failure;
+    dr_exec_slot_event(slot, classify(slot, failure.rc));
 }
 
 static void
