@@ -91,7 +91,9 @@ skip_blanks(struct scan *s)
         if (isspace((unsigned char)s->text[s->pos])) {
             advance(s, 1);
         } else if (starts(s, "--")) {
-            while (s->pos < s->len && s->text[s->pos] != '\n') {
+            bool is_pg = s->engine == DROVER__V1__ENGINE__POSTGRESQL; // where CR ends it, too
+            while (s->pos < s->len && s->text[s->pos] != '\n' &&
+                   !(is_pg && s->text[s->pos] == '\r')) {
                 advance(s, 1);
             }
         } else if (starts(s, "/*")) {

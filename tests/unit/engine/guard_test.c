@@ -72,6 +72,7 @@ copy_roles_and_what_reaches_further_are_refused(void **state)
                                         "UPDATE \"drover\".revision SET id = ''",
                                         "",
                                         "-- only a comment",
+                                        "-- x\rCOMMIT -- y\n AND CHAIN",
                                         ";"};
     for (size_t i = 0; i < DR_COUNT_OF(texts); i++) {
         if (look(PG, texts[i], NULL, NULL) != DR_E_FORBIDDEN_STATEMENT) {
