@@ -262,12 +262,13 @@ e_good_fleet(struct evil *e, uint64_t version)
 
 // ------------------------------------------------------------------------------ begin and end
 
+// `cluster`: of the target on PostgreSQL; NULL: the shared one.
 static inline void
-e_begin_with(struct evil *e, Drover__V1__Engine engine, size_t gates,
+e_begin_with(struct evil *e, Drover__V1__Engine engine, struct dr_pgcluster *cluster, size_t gates,
              const struct tp_revision *revisions, size_t n)
 {
     struct coord *c = &e->c;
-    *e = (struct evil){.gates = gates};
+    *e = (struct evil){.gates = gates, .c.cluster = cluster};
     (void)setenv("ASAN_OPTIONS", "detect_leaks=0", 1); // the agent turns tracing of itself off
     dr_tmp_init(&c->tmp);
     c->arena = dr_arena_new((size_t)1 << 30);
@@ -277,7 +278,11 @@ e_begin_with(struct evil *e, Drover__V1__Engine engine, size_t gates,
     c->plan_bytes = c_pack(c, &c->plan->plan->base);
     C_OK(c, dr_key_generate(DR_KEY_TRANSPORT, &c->server_key, &c->err));
     c_read_agent_key(c);
-    c_make_database(c);
+    if (cluster != NULL) {
+        (void)snprintf(c->url, sizeof c->url, "%s", dr_pgcluster_new_database(cluster));
+    } else {
+        c_make_database(c);
+    }
     c_serve(c);
     e_make_root(e);
     e_good_fleet(e, 5);
@@ -731,7 +736,7 @@ static inline struct evil *
 e_begin(void)
 {
     static struct evil e;
-    e_begin_with(&e, E_SQLITE, E_GATES, E_TWO, 2);
+    e_begin_with(&e, E_SQLITE, NULL, E_GATES, E_TWO, 2);
     return &e;
 }
 
