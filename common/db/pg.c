@@ -42,7 +42,9 @@ add_session(struct dr_pg_settings *settings)
     dr_pg_settings_add(
         settings, "options",
         "-csearch_path=pg_catalog,pg_temp -cstandard_conforming_strings=on -cDateStyle=ISO "
-        "-cIntervalStyle=postgres -cbytea_output=hex");
+        "-cIntervalStyle=postgres -cbytea_output=hex "
+        // So that the server too notices a client that is gone (no effect on a Unix socket).
+        "-ctcp_keepalives_idle=30 -ctcp_keepalives_interval=10 -ctcp_keepalives_count=3");
 }
 
 // Drives the connection to its end. DR_OK: connected or failed, as PQstatus says.

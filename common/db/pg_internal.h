@@ -28,7 +28,8 @@ struct dr_pg_pipeline {
     dr_pg_on_result on_result;
     void *ctx;
     uint64_t sent, read;
-    size_t bytes; // sent since all was read
+    size_t bytes;         // sent since all was read
+    int64_t next_tick_ms; // of the pipeline as a whole; 0: not yet known
     size_t
         max_rows[DR_PG_PIPELINE_WINDOW]; // of the statements on their way, by index modulo window
     enum dr_rc rc;                       // first failure

@@ -36,6 +36,10 @@ dr_pg_op_init(struct dr_pg_op *op, struct dr_pg *pg, const struct dr_db_wait *wa
             wait->on_tick != NULL && wait->tick_ms != 0 ? now + wait->tick_ms : INT64_MAX,
         .cancel_done_fd = -1,
     };
+    // A pipeline waits often and shortly; its ticks come all the same.
+    if (wait == &pg->pipeline.wait && pg->pipeline.next_tick_ms != 0) {
+        op->next_tick_ms = pg->pipeline.next_tick_ms;
+    }
 }
 
 enum dr_rc
@@ -178,10 +182,13 @@ dr_pg_op_wait(struct dr_pg_op *op, short events, struct dr_err *err)
     if (n < 0 && errno != EINTR) {
         return dr_err_errno(err, DR_E_IO, errno, "poll on the database's socket failed");
     }
+    now = dr_monotonic_ms();
     if (n > 0 && fds[0].revents != 0) {
+        if (now >= op->next_tick_ms && op->stop_rc == DR_OK) {
+            tick(op, now); // answers that keep coming must not keep the tick away
+        }
         return DR_OK;
     }
-    now = dr_monotonic_ms();
     if (n > 0 && fds[1].revents != 0) {
         dr_pg_op_stop(op, DR_E_INTERRUPTED, "interrupted while the database worked");
     } else if (now >= op->deadline_ms && op->stop_rc != DR_OK) {
@@ -226,6 +233,9 @@ dr_pg_op_ready(struct dr_pg_op *op, struct dr_err *err)
 enum dr_rc
 dr_pg_op_fini(struct dr_pg_op *op, struct dr_err *err)
 {
+    if (op->wait == &op->pg->pipeline.wait) {
+        op->pg->pipeline.next_tick_ms = op->next_tick_ms;
+    }
     if (op->cancel_done_fd < 0) {
         return DR_OK;
     }

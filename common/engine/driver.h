@@ -32,8 +32,18 @@ struct dr_blocker {
     char application[64];
     char user[64];
     char state[32];
-    char query[160]; // beginning of the statement; never sent to the coordinator
+    char query[328]; // its first 80 characters; never sent to the coordinator
     uint64_t age_ms; // of its transaction
+};
+
+// What the server itself says of a long statement. Counts are its own; where it has none, total is
+// 0 and only what it waits for and the WAL written meanwhile (by all sessions) are told.
+struct dr_server_progress {
+    char phase[64]; // "building index: scanning table"; "" when it has no view for it
+    char unit[16];  // of done and total: "blocks", "rows", "transactions"
+    uint64_t done, total;
+    char waits_for[80]; // "Lock relation", "IO DataFileRead"; "" when it computes
+    uint64_t wal_bytes;
 };
 
 // What a driver tells while it waits; lives for the call.
@@ -42,6 +52,7 @@ struct dr_tick {
     uint64_t elapsed_ms;
     size_t blockers_count;
     const struct dr_blocker *blockers;
+    const struct dr_server_progress *server; // NULL: not asked
 };
 
 struct dr_driver_options {
@@ -52,6 +63,8 @@ struct dr_driver_options {
     uint64_t connect_timeout_ms;
     uint64_t recover_timeout_ms; // how long an unknown COMMIT is looked into
     int cancel_fd;               // -1: none
+    uint64_t cancel_grace_ms;    // how long a unit may go on after cancel_fd; 0: not at all
+    uint64_t max_block_ms;       // how long others may wait for a unit's locks; 0: any time
     void (*tick)(void *arg,
                  const struct dr_tick *tick); // at most every 250 ms during a wait; may be NULL
     void *tick_arg;

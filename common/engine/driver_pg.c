@@ -37,6 +37,9 @@ dr_pgd_wait(const struct dr_pgd *d, uint64_t timeout_ms)
 {
     struct dr_db_wait wait = dr_db_wait_ms((int64_t)timeout_ms);
     wait.cancel_fd = d->options.cancel_fd;
+    if (d->running != NULL) {
+        dr_pgd_watch(d->running, &wait); // its locks are held meanwhile
+    }
     return wait;
 }
 
@@ -208,13 +211,15 @@ try_key(struct dr_pg *pg, const struct dr_pgd *d, const char *key, bool *out, st
     return rc;
 }
 
-static enum dr_rc
-locked_by(struct dr_pg *pg, const struct dr_pgd *d, const char *key, struct dr_err *err)
+enum dr_rc
+dr_pgd_locked_by(struct dr_pgd *d, char which, struct dr_err *err)
 {
-    const char *params[] = {d->key_class, key};
+    struct dr_pg *pg = which == 'a' ? d->idle : d->work;
+    const char *params[] = {d->key_class, which == 'a' ? d->key_a : d->key_b};
     struct dr_pg_stmt stmt = {
-        .sql = "SELECT 'pid ' || a.pid || ', ' || a.application_name || ', since ' || "
-               "a.backend_start::timestamptz(0)"
+        .sql = "SELECT 'pid ' || a.pid || ', ' || a.application_name || ', ' || a.state || "
+               "', connected for ' || pg_catalog.date_part('epoch', "
+               "pg_catalog.clock_timestamp() - a.backend_start)::int8 || ' s'"
                " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)"
                " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2"
                " AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = "
@@ -224,12 +229,15 @@ locked_by(struct dr_pg *pg, const struct dr_pgd *d, const char *key, struct dr_e
         .params_count = 2,
         .max_rows = 1};
     struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
-    char who[160];
+    char who[200];
     struct dr_err ignored = {0};
-    if (dr_pg_value(pg, &stmt, &wait, who, sizeof who, &ignored) != DR_OK) {
+    if (pg == NULL || dr_pg_value(pg, &stmt, &wait, who, sizeof who, &ignored) != DR_OK) {
         return dr_err_set(err, DR_E_LOCKED, "another runner works on this database");
     }
-    return dr_err_set(err, DR_E_LOCKED, "another runner works on this database (%s)", who);
+    (void)dr_err_set(err, DR_E_LOCKED, "another runner works on this database (%s)", who);
+    return which == 'a' ? DR_E_LOCKED
+                        : dr_err_hint(err, "wait until it has ended, or end it: SELECT "
+                                           "pg_terminate_backend(PID)");
 }
 
 enum dr_rc
@@ -245,7 +253,7 @@ dr_pgd_take_key(struct dr_pgd *d, char which, uint64_t wait_ms, struct dr_err *e
             return rc;
         }
         if (dr_monotonic_ms() >= deadline) {
-            return locked_by(pg, d, key, err);
+            return dr_pgd_locked_by(d, which, err);
         }
         rc = dr_pgd_pause(d, KEY_POLL_MS, err);
         if (rc != DR_OK) {

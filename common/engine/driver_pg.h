@@ -18,7 +18,8 @@ struct dr_pgd {
     struct dr_pg *work; // runs units, holds key B
     struct dr_pg *idle; // holds key A, asks about blockers
     bool has_key_a;
-    struct dr_pg_info info; // of `work`
+    struct dr_pgd_running *running; // the unit on its way, for the waits of its checks
+    struct dr_pg_info info;         // of `work`
     char key_class[16], key_a[16], key_b[16];
     char search_path[160];
 };
@@ -37,6 +38,8 @@ DR_MUST_CHECK enum dr_rc dr_pgd_connect(const struct dr_pgd *d, struct dr_pg **o
 DR_MUST_CHECK enum dr_rc
 dr_pgd_take_key(struct dr_pgd *d, char which, uint64_t wait_ms, struct dr_err *err);
 void dr_pgd_drop_key(struct dr_pgd *d, char which);
+// DR_E_LOCKED, with pid, name and age of the session that holds the key.
+enum dr_rc dr_pgd_locked_by(struct dr_pgd *d, char which, struct dr_err *err);
 // Connects `idle` and takes key A on it.
 DR_MUST_CHECK enum dr_rc dr_pgd_take_a(struct dr_pgd *d, uint64_t wait_ms, struct dr_err *err);
 // Ends whatever transaction is open on `work`.
@@ -65,15 +68,25 @@ enum {
     DR_PGD_AT_STATEMENTS = 3
 }; // places in the pipeline
 
-struct dr_pgd_running {
+struct dr_pgd_running { // all times on dr_monotonic_ms(); 0: never
     struct dr_pgd *d;
     const struct dr_exec *exec;
     struct dr_exec_result *out;
     uint64_t at_ledger, at_commit; // places in the pipeline; UINT64_MAX: not yet known
     uint64_t finished;             // statements that ended well
-    int64_t started_ms, last_ms;
+    int64_t started_ms, last_ms;   // last_ms: of the last answer
     bool said_commit, said_rollback;
+    // driver_pg_watch.c
+    int64_t watched_ms, asked_ms; // last looks at locks and at progress
+    int64_t stop_ms;              // when it was told to stop
+    uint64_t first_wal;
+    struct dr_server_progress server;
 };
+
+// driver_pg_watch.c: lets the second connection look while `wait` lasts: blockers and progress go
+// to the ticks, DR_E_BLOCKS_OTHERS ends the wait when somebody waits too long for us,
+// DR_E_INTERRUPTED when the grace period after a stop is over.
+void dr_pgd_watch(struct dr_pgd_running *r, struct dr_db_wait *wait);
 
 // A wait for the whole unit, with ticks that look for blockers.
 struct dr_db_wait dr_pgd_unit_wait(struct dr_pgd_running *r);

@@ -80,7 +80,8 @@ refused(struct dr_pgd *d, enum dr_rc rc, struct dr_arena *arena, struct dr_check
         struct dr_err *err)
 {
     const struct dr_pg_error *e = dr_pg_last_error(d->work);
-    if (!dr_pg_is_alive(d->work) || rc == DR_E_INTERRUPTED || rc == DR_E_NOMEM) {
+    if (!dr_pg_is_alive(d->work) || rc == DR_E_INTERRUPTED || rc == DR_E_NOMEM ||
+        rc == DR_E_BLOCKS_OTHERS) {
         return rc;
     }
     (void)snprintf(out->sqlstate, sizeof out->sqlstate, "%s", e->sqlstate);

@@ -90,11 +90,14 @@ prepare_outside(struct dr_pgd_running *r, struct dr_err *err)
     (void)snprintf(lock_ms, sizeof lock_ms, "%" PRIu64, r->exec->lock_timeout_ms);
     (void)snprintf(statement_ms, sizeof statement_ms, "%" PRIu64, r->exec->statement_timeout_ms);
     const char *params[] = {r->d->search_path, lock_ms, statement_ms};
-    struct dr_pg_stmt settings = {.sql = "SELECT pg_catalog.set_config('search_path', $1, false),"
-                                         " pg_catalog.set_config('lock_timeout', $2, false),"
-                                         " pg_catalog.set_config('statement_timeout', $3, false)",
-                                  .params = params,
-                                  .params_count = 3};
+    struct dr_pg_stmt settings = {
+        .sql = "SELECT pg_catalog.set_config('search_path', $1, false),"
+               " pg_catalog.set_config('lock_timeout', $2, false),"
+               " pg_catalog.set_config('statement_timeout', $3, false),"
+               " CASE WHEN pg_catalog.current_setting('server_version_num')::int4 >= 140000 THEN"
+               " pg_catalog.set_config('client_connection_check_interval', '10000', false) END",
+        .params = params,
+        .params_count = 3};
     struct dr_db_wait wait = dr_pgd_wait(r->d, DR_PGD_SHORT_MS);
     enum dr_rc rc = dr_pg_run(r->d->work, "RESET ALL", &wait, err);
     if (rc == DR_OK) {

@@ -26,7 +26,11 @@ static const char settings_sql[] =
     "$6, true),"
     " pg_catalog.set_config('synchronous_commit', CASE WHEN $7 = 'off' THEN 'off' WHEN"
     " pg_catalog.current_setting('synchronous_commit') = 'off' THEN 'on' ELSE"
-    " pg_catalog.current_setting('synchronous_commit') END, true)";
+    " pg_catalog.current_setting('synchronous_commit') END, true),"
+    " pg_catalog.set_config('idle_in_transaction_session_timeout', '60000', true),"
+    // Since PostgreSQL 14: a backend whose client is gone does not go on waiting for a lock.
+    " CASE WHEN pg_catalog.current_setting('server_version_num')::int4 >= 140000 THEN"
+    " pg_catalog.set_config('client_connection_check_interval', '10000', true) END";
 
 // -------------------------------------------------------------------------------------------- add
 
@@ -117,8 +121,8 @@ failed(struct dr_pgd_running *r, uint64_t done, enum dr_rc rc, struct dr_err *er
     }
     dr_pgd_rollback(r->d);
     if (done == DR_PGD_AT_SETTINGS && strcmp(r->out->sqlstate, "22P02") == 0) {
-        return dr_err_set(err, DR_E_LOCKED,
-                          "an earlier session of drover is still working on this database");
+        (void)dr_pgd_locked_by(r->d, 'b', err);
+        return dr_err_wrap(err, "an earlier session of drover has not ended in the server");
     }
     return rc;
 }
@@ -230,6 +234,7 @@ dr_pgd_unit(struct dr_driver *driver, const struct dr_exec *exec, struct dr_exec
                                .last_ms = now};
     *out = (struct dr_exec_result){.failed_statement = SIZE_MAX};
     enum dr_rc rc = dr_pgd_reconnect(d, err);
+    d->running = NULL;
     if (rc == DR_OK && d->has_key_a && (d->idle == NULL || !dr_pg_still_there(d->idle))) {
         return dr_err_set(err, DR_E_DB_LOST, "the connection that holds drover's lock is gone");
     }
@@ -237,7 +242,9 @@ dr_pgd_unit(struct dr_driver *driver, const struct dr_exec *exec, struct dr_exec
         rc = run_pipeline(&r, err);
     }
     if (rc == DR_OK && exec->checks_count > 0) {
+        d->running = &r;
         rc = check_and_commit(&r, err);
+        d->running = NULL;
     }
     if (rc != DR_OK) {
         return rc;

@@ -7,77 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TICK_MS         250
 #define DEADLINE_MAX_MS (7ull * 24 * 3600 * 1000)
 #define UNLIMITED_MS    (24ull * 3600 * 1000) // stands for a statement time-out of 0
-
-static size_t
-ask_blockers(struct dr_pgd *d, struct dr_blocker *out)
-{
-    char pid[16];
-    (void)snprintf(pid, sizeof pid, "%d", d->info.backend_pid);
-    const char *params[] = {pid};
-    struct dr_pg_stmt stmt = {
-        .sql =
-            "SELECT a.pid, a.application_name, a.usename, a.state, pg_catalog.left(a.query, 150),"
-            " (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - a.xact_start) * "
-            "1000)::int8 FROM"
-            " pg_catalog.unnest(pg_catalog.pg_blocking_pids($1::int4)) b JOIN "
-            "pg_catalog.pg_stat_activity a"
-            " ON a.pid = b LIMIT 8",
-        .params = params,
-        .params_count = 1,
-        .max_rows = DR_BLOCKERS_MAX};
-    struct dr_db_wait wait = dr_db_wait_ms(1000);
-    struct dr_pg_result *res = NULL;
-    struct dr_err ignored = {0};
-    if (d->idle == NULL || !dr_pg_is_alive(d->idle) ||
-        dr_pg_exec(d->idle, &stmt, &wait, &res, &ignored) != DR_OK) {
-        return 0;
-    }
-    size_t n = dr_pg_rows(res);
-    for (size_t i = 0; i < n; i++) {
-        char *const fields[] = {out[i].application, out[i].user, out[i].state, out[i].query};
-        const size_t sizes[] = {sizeof out[i].application, sizeof out[i].user, sizeof out[i].state,
-                                sizeof out[i].query};
-        out[i].pid = (int32_t)dr_pg_int(res, i, 0);
-        for (size_t k = 0; k < 4; k++) {
-            const char *text = dr_pg_text(res, i, k + 1);
-            (void)snprintf(fields[k], sizes[k], "%s", text == NULL ? "" : text);
-        }
-        out[i].age_ms = (uint64_t)dr_pg_int(res, i, 5);
-    }
-    dr_pg_result_free(&res);
-    return n;
-}
-
-static enum dr_rc
-on_tick(void *ctx, struct dr_err *err)
-{
-    struct dr_pgd_running *r = ctx;
-    int64_t now = dr_monotonic_ms();
-    (void)err;
-    if (now - r->last_ms < TICK_MS) {
-        return DR_OK; // the server answers: nothing waits
-    }
-    struct dr_blocker blockers[DR_BLOCKERS_MAX] = {0};
-    size_t n = ask_blockers(r->d, blockers);
-    if (n > 0) {
-        memcpy(r->out->blockers, blockers, sizeof blockers);
-        r->out->blockers_count = n;
-    }
-    if (r->d->options.tick != NULL) {
-        uint64_t place =
-            r->finished < DR_PGD_AT_STATEMENTS ? 0 : r->finished - DR_PGD_AT_STATEMENTS;
-        size_t last = r->exec->count == 0 ? 0 : r->exec->count - 1;
-        struct dr_tick tick = {.statement = place < last ? (size_t)place : last,
-                               .elapsed_ms = (uint64_t)(now - r->started_ms),
-                               .blockers_count = n,
-                               .blockers = blockers};
-        r->d->options.tick(r->d->options.tick_arg, &tick);
-    }
-    return DR_OK;
-}
 
 struct dr_db_wait
 dr_pgd_unit_wait(struct dr_pgd_running *r)
@@ -87,9 +18,7 @@ dr_pgd_unit_wait(struct dr_pgd_running *r)
     uint64_t count = r->exec->count + 1;
     uint64_t all = one > DEADLINE_MAX_MS / count ? DEADLINE_MAX_MS : one * count;
     struct dr_db_wait wait = dr_pgd_wait(r->d, all + DR_PGD_SHORT_MS);
-    wait.tick_ms = TICK_MS;
-    wait.on_tick = on_tick;
-    wait.ctx = r;
+    dr_pgd_watch(r, &wait);
     return wait;
 }
 

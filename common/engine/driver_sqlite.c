@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define KEY_POLL_MS 100
+#define TICK_MS     250
 
 struct dr_sqd *
 dr_sqd_of(struct dr_driver *driver)
@@ -18,11 +19,36 @@ dr_sqd_of(struct dr_driver *driver)
     return (struct dr_sqd *)driver;
 }
 
+// With a grace period a unit may still end after it was told to stop.
+static enum dr_rc
+on_tick(void *ctx, struct dr_err *err)
+{
+    struct dr_sqd *d = ctx;
+    struct pollfd p = {.fd = d->options.cancel_fd > 0 ? d->options.cancel_fd : -1,
+                       .events = POLLIN};
+    int64_t now = dr_monotonic_ms();
+    if (poll(&p, 1, 0) <= 0) {
+        return DR_OK;
+    }
+    d->stop_ms = d->stop_ms == 0 ? now : d->stop_ms;
+    return (uint64_t)(now - d->stop_ms) < d->options.cancel_grace_ms
+               ? DR_OK
+               : dr_err_set(err, DR_E_INTERRUPTED,
+                            "told to stop, and the unit did not end within %llu ms",
+                            (unsigned long long)d->options.cancel_grace_ms);
+}
+
 void
 dr_sqd_set_wait(struct dr_sqd *d, uint64_t timeout_ms)
 {
     struct dr_db_wait wait = dr_db_wait_ms((int64_t)timeout_ms);
     wait.cancel_fd = d->options.cancel_fd;
+    if (d->options.cancel_grace_ms > 0) {
+        wait.cancel_fd = -1;
+        wait.tick_ms = TICK_MS;
+        wait.on_tick = on_tick;
+        wait.ctx = d;
+    }
     dr_sqlite_set_wait(d->db, &wait);
 }
 

@@ -11,6 +11,7 @@ struct dr_sqd {
     struct dr_driver_base base;
     struct dr_driver_options options; // its strings are our copies
     int cancel_fd;                    // as given; options.cancel_fd is -1 behind the shield
+    int64_t stop_ms;                  // when it was told to stop; 0: never
     char *url, *tenant, *name;
     char path[4096];
     struct dr_sqlite *db; // NULL: the file is not there yet, or was closed after an error

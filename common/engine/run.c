@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONNECT_MS 10000u
-#define RETRY_MS   60000u
-#define RECOVER_MS 60000u
+#define CONNECT_MS   10000u
+#define RETRY_MS     60000u
+#define RECOVER_MS   60000u
+#define MAX_BLOCK_MS 5000
 
 static void
 on_tick(void *arg, const struct dr_tick *tick)
@@ -41,6 +42,9 @@ set_defaults(struct dr_engine *e)
     o->retry_budget_ms = o->retry_budget_ms == 0 ? RETRY_MS : o->retry_budget_ms;
     o->recover_timeout_ms = o->recover_timeout_ms == 0 ? RECOVER_MS : o->recover_timeout_ms;
     o->cancel_fd = o->cancel_fd <= 0 ? -1 : o->cancel_fd;
+    o->max_block_ms = o->max_block_ms == 0            ? MAX_BLOCK_MS
+                      : o->max_block_ms == UINT64_MAX ? 0
+                                                      : o->max_block_ms;
     if (o->owner_key != NULL) {
         memcpy(e->owner_key, o->owner_key, 32);
         o->owner_key = e->owner_key;
@@ -76,6 +80,8 @@ dr_engine_open(const struct dr_engine_options *options, struct dr_engine **out, 
                                       .connect_timeout_ms = e->options.connect_timeout_ms,
                                       .recover_timeout_ms = e->options.recover_timeout_ms,
                                       .cancel_fd = e->options.cancel_fd,
+                                      .cancel_grace_ms = e->options.cancel_grace_ms,
+                                      .max_block_ms = e->options.max_block_ms,
                                       .tick = on_tick,
                                       .tick_arg = e};
         rc = ops->open(&d, &e->driver, err);

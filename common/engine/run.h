@@ -32,6 +32,7 @@ struct dr_engine_progress {
     bool done;           // the unit is done
     size_t blockers_count;
     const struct dr_blocker *blockers;
+    const struct dr_server_progress *server; // NULL: the server was not asked
 };
 
 // Gives a revision file's bytes, found by SHA-256; they stay valid until the run ends. The engine
@@ -53,6 +54,9 @@ struct dr_engine_options {
     uint64_t retry_budget_ms;    // for lock time-outs of one unit, all tries together: 60 s
     uint64_t recover_timeout_ms; // for an unknown COMMIT: 60 s
     int cancel_fd;               // readable: stop in a true state; 0 or -1: none
+    uint64_t cancel_grace_ms;    // how long the unit at hand may still go on then: 0 is not at all
+    uint64_t max_block_ms;       // how long other sessions may wait for a unit's locks before it is
+                                 // cancelled: 5 s; UINT64_MAX: any time
     void (*progress)(void *arg, const struct dr_engine_progress *progress);
     void *progress_arg;
 };
@@ -171,8 +175,8 @@ dr_engine_preflight(struct dr_engine *engine, const struct dr_engine_job *job,
 // Does the job. Errors: DR_E_LOCKED, DR_E_LEDGER_OWNED, DR_E_LEDGER_NEWER, DR_E_LEDGER_TAMPERED,
 // DR_E_STATE_CHANGED, DR_E_NOT_CONTIGUOUS, DR_E_REVISION_CHANGED, DR_E_NO_DOWN, DR_E_FILE_DIGEST,
 // DR_E_FORBIDDEN_STATEMENT (nothing ran); DR_E_PREFLIGHT_FAILED (nothing of that revision ran);
-// DR_E_ENGINE_FAILED, DR_E_VERIFY_FAILED, DR_E_LOCK_TIMEOUT, DR_E_INTERRUPTED (rolled back to the
-// last whole unit); DR_E_NEEDS_REPAIR. The error names file, line and column.
+// DR_E_ENGINE_FAILED, DR_E_VERIFY_FAILED, DR_E_LOCK_TIMEOUT, DR_E_BLOCKS_OTHERS, DR_E_INTERRUPTED
+// (rolled back to the last whole unit); DR_E_NEEDS_REPAIR. The error names file, line and column.
 DR_MUST_CHECK enum dr_rc
 dr_engine_run(struct dr_engine *engine, const struct dr_engine_job *job, struct dr_arena *arena,
               struct dr_engine_result *out, struct dr_err *err);

@@ -10,6 +10,7 @@
 #include "base/failpoint.h"
 #include "revision/file.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -152,6 +153,16 @@ work_step(struct dr_engine_run *run, const struct dr_step *step, bool is_synchro
                             : dr_run_step(run, step, is_synchronous, err);
 }
 
+// Told to stop: what is committed stays, the next unit does not begin.
+static enum dr_rc
+check_stop(const struct dr_engine_run *run, struct dr_err *err)
+{
+    int fd = run->engine->options.cancel_fd;
+    struct pollfd p = {.fd = fd > 0 ? fd : -1, .events = POLLIN};
+    return poll(&p, 1, 0) > 0 ? dr_err_set(err, DR_E_INTERRUPTED, "interrupted between two units")
+                              : DR_OK;
+}
+
 // All of one direction, however often the ledger has to be read.
 static enum dr_rc
 work(struct dr_engine_run *run, enum dr_ledger_direction direction, const bool *mask,
@@ -163,7 +174,9 @@ work(struct dr_engine_run *run, enum dr_ledger_direction direction, const bool *
         run->must_read = false;
         run->revisions = schedule->revisions;
         for (size_t i = 0; rc == DR_OK && !run->must_read && i < schedule->count; i++) {
-            rc = work_step(run, &schedule->steps[i], i + 1 == schedule->count, err);
+            rc = check_stop(run, err);
+            rc = rc == DR_OK ? work_step(run, &schedule->steps[i], i + 1 == schedule->count, err)
+                             : rc;
         }
         if (rc != DR_OK || !run->must_read) {
             return rc;

@@ -155,20 +155,26 @@ dr_run_tell(struct dr_engine_run *run, const struct dr_tick *tick, bool is_done)
         .done = is_done,
         .blockers_count = tick == NULL ? 0 : tick->blockers_count,
         .blockers = tick == NULL ? NULL : tick->blockers,
+        .server = tick == NULL ? NULL : tick->server,
     };
     run->engine->options.progress(run->engine->options.progress_arg, &p);
 }
 
+// Who held the lock goes into the report; what they run does not.
 static void
-name_blockers(const struct dr_engine_run *run, struct dr_err *err)
+name_blockers(struct dr_engine_run *run, struct dr_err *err)
 {
-    if (run->result->blockers_count > 0) {
-        const struct dr_blocker *b = &run->result->blockers[0];
+    struct dr_engine_result *res = run->result;
+    if (res->blockers_count > 0) {
+        const struct dr_blocker *b = &res->blockers[0];
         (void)dr_err_hint(err,
                           "pid %d (%s, user %s, %s for %llu s) holds the lock: end or wait for it, "
                           "then run it again",
                           (int)b->pid, b->application, b->user, b->state,
                           (unsigned long long)(b->age_ms / 1000));
+        (void)snprintf(res->detail, sizeof res->detail,
+                       "lock not had; blocked by pid %d (%s, %s for %llu s)", (int)b->pid,
+                       b->application, b->state, (unsigned long long)(b->age_ms / 1000));
     }
 }
 
@@ -193,6 +199,7 @@ dr_run_failed(struct dr_engine_run *run, const struct dr_step *step,
     case DR_E_NEEDS_REPAIR:
     case DR_E_VERIFY_FAILED:
     case DR_E_INTERRUPTED:
+    case DR_E_BLOCKS_OTHERS:
     case DR_E_LOCKED:
     case DR_E_NOMEM:
         break;

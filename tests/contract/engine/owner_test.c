@@ -223,6 +223,77 @@ cancelled_run_leaves_a_true_state(void **state)
     tp_free(p);
 }
 
+// id: C23
+static void
+unit_at_hand_may_end_within_the_grace_period(void **state)
+{
+    struct env *e = *state;
+    static const struct tp_revision pg[] = {
+        {.id = "one", .sections = {TP_UP("CREATE TABLE a (id integer)")}},
+        {.id = "two",
+         .parents = {"one"},
+         .sections = {TP_UP("CREATE TABLE b (id integer)", "SELECT pg_sleep(0.6)")}},
+        {.id = "three", .parents = {"two"}, .sections = {TP_UP("CREATE TABLE c (id integer)")}}};
+    static const struct tp_revision sqlite[] = {
+        {.id = "one", .sections = {TP_UP("CREATE TABLE a (id integer)")}},
+        {.id = "two",
+         .parents = {"one"},
+         .sections = {TP_UP(
+             "CREATE TABLE b (id integer)",
+             "INSERT INTO b WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT"
+             " 2000000) SELECT count(*) FROM n")}},
+        {.id = "three", .parents = {"two"}, .sections = {TP_UP("CREATE TABLE c (id integer)")}}};
+    struct tp_plan *p = make(e, env_is_pg(e) ? pg : sqlite, 3);
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    e->options.cancel_fd = fds[0];
+    e->options.cancel_grace_ms = 30000;
+    e->options.progress = cancel_in_two;
+    e->options.progress_arg = &fds[1];
+    assert_int_equal(env_up(e, p), DR_E_INTERRUPTED);
+    e->options = (struct dr_engine_options){0};
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    assert_int_equal(e->result.units_count, 2);
+    assert_head(e, "two");
+    assert_true(env_has_table(e, "b"));
+    assert_false(env_has_table(e, "c"));
+    assert_ok(e, env_up(e, p));
+    assert_head(e, "three");
+    tp_free(p);
+}
+
+// id: C23
+static void
+unit_that_outlasts_the_grace_period_is_taken_back(void **state)
+{
+    struct env *e = *state;
+    static const struct tp_revision pg[] = {
+        {.id = "two", .sections = {TP_UP("CREATE TABLE b (id integer)", "SELECT pg_sleep(60)")}}};
+    static const struct tp_revision sqlite[] = {
+        {.id = "two",
+         .sections = {TP_UP(
+             "CREATE TABLE b (id integer)",
+             "INSERT INTO b WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT"
+             " count(*) FROM n")}}};
+    struct tp_plan *p = make(e, env_is_pg(e) ? pg : sqlite, 1);
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    e->options.cancel_fd = fds[0];
+    e->options.cancel_grace_ms = 400;
+    e->options.progress = cancel_in_two;
+    e->options.progress_arg = &fds[1];
+    assert_int_equal(env_up(e, p), DR_E_INTERRUPTED);
+    assert_non_null(strstr(e->err.message, "400 ms"));
+    e->options = (struct dr_engine_options){0};
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    assert_int_equal(e->result.outcome, DR_ENGINE_ROLLED_BACK);
+    assert_false(env_has_table(e, "b"));
+    assert_head(e, NULL);
+    tp_free(p);
+}
+
 int
 main(void)
 {
@@ -235,6 +306,8 @@ main(void)
         BOTH(target_that_moved_since_it_was_looked_at_is_refused),
         BOTH(caller_may_refuse_before_the_first_write),
         BOTH(cancelled_run_leaves_a_true_state),
+        BOTH(unit_at_hand_may_end_within_the_grace_period),
+        BOTH(unit_that_outlasts_the_grace_period_is_taken_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
