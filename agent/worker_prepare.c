@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "engine/backup.h"
+#include "revision/plan.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,11 +45,48 @@ take_backup(struct dr_worker *worker, struct dr_err *err)
     return DR_OK;
 }
 
+static bool
+has_preflight(const Drover__V1__PlanRevision *revision)
+{
+    bool has = false;
+    for (size_t i = 0; i < revision->n_units; i++) {
+        has = has || revision->units[i]->kind == DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT;
+    }
+    return has;
+}
+
+// Nobody has signed this plan: only what the chain's own files call a preflight may run.
+static enum dr_rc
+check_preflights(struct dr_worker *worker, struct dr_err *err)
+{
+    enum dr_rc rc = DR_OK;
+    for (size_t i = 0; rc == DR_OK && i < worker->plan->n_revisions; i++) {
+        const Drover__V1__PlanRevision *revision = worker->plan->revisions[i];
+        const char *bytes = NULL;
+        size_t len = 0;
+        if (has_preflight(revision)) {
+            rc = dr_worker_file(worker, revision->file_sha256.data, &bytes, &len, err);
+            rc = rc != DR_OK ? rc
+                             : dr_plan_check_preflights(revision, worker->plan->engine, bytes, len,
+                                                        worker->arena, err);
+        }
+    }
+    return rc;
+}
+
+// What goes up has preflights; nothing else asks for them.
 static enum dr_rc
 run_preflights(struct dr_worker *worker, struct dr_err *err)
 {
     struct dr_check_result *checks = NULL;
     size_t count = 0;
+    if (worker->run->mode != DROVER__V1__MODE__UP && worker->run->mode != DROVER__V1__MODE__PROVE) {
+        return DR_OK;
+    }
+    enum dr_rc rc = check_preflights(worker, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
     struct dr_engine_job job = {
         .plan = worker->plan,
         .mode = worker->run->mode,

@@ -51,6 +51,15 @@ DR_MUST_CHECK enum dr_rc
 dr_plan_check_file(const Drover__V1__PlanRevision *revision, Drover__V1__Engine engine,
                    const char *file, size_t file_len, struct dr_err *err);
 
+// dr_plan_check_file, and that every preflight of the revision is a preflight section of its file:
+// all of its statements, with the section's own options. For a plan that nobody has signed: there a
+// unit's kind is nobody's word. Parses the file into `arena`. DR_E_PLAN_MISMATCH and
+// dr_revision_parse's.
+DR_MUST_CHECK enum dr_rc
+dr_plan_check_preflights(const Drover__V1__PlanRevision *revision, Drover__V1__Engine engine,
+                         const char *file, size_t file_len, struct dr_arena *arena,
+                         struct dr_err *err);
+
 // The bytes of one statement; false when it lies outside of the file.
 DR_MUST_CHECK bool dr_plan_statement(const Drover__V1__Statement *statement, const char *file,
                                      size_t file_len, struct dr_bytes *out);

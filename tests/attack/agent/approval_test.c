@@ -42,6 +42,25 @@ refused(struct coord *c, const char *code)
     assert_false(c_has_table(c, "users"));
 }
 
+// A plan that nobody signed calls a statement of another section a preflight.
+// id: P1
+static void
+agent_runs_no_other_section_before_an_approval(void **state)
+{
+    static const struct tp_revision forged[] = {
+        {.id = "001_users",
+         .sections = {TP_PREFLIGHT("SELECT 1 = 1"),
+                      TP_UP("CREATE TABLE users(id INTEGER PRIMARY KEY)"),
+                      TP_DOWN("DROP TABLE users")}}};
+    struct coord *c = begin(engine_of(state), forged, 1);
+    c_start_agent(c, NULL);
+    c_push_trust(c);
+    c_push_prepare(c, MODE_OF(UP));
+    struct dr_attestation failed = c_expect(c, KIND_OF(FAILED));
+    assert_string_equal(failed.msg->code, "revision-header");
+    c_end(c);
+}
+
 // id: P1
 static void
 agent_refuses_one_signature_where_two_are_needed_and_takes_two_later(void **state)
@@ -291,6 +310,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(agent_refuses_one_signature_where_two_are_needed_and_takes_two_later),
+        BOTH(agent_runs_no_other_section_before_an_approval),
         ON(SQLITE, agent_refuses_an_approval_that_was_used),
         ON(SQLITE, agent_refuses_what_is_expired_unacknowledged_or_for_another_ready),
         ON(SQLITE, agent_refuses_files_that_are_not_what_their_digest_says),

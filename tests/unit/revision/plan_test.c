@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "revision/digest.h"
 #include "revision/plan.h"
 
 #include <stdio.h>
@@ -327,6 +328,50 @@ check_file_accepts_its_own_file_only(void **state)
     assert_non_null(strstr(err.message, "outside of the file"));
 }
 
+// The digest of a unit proves nothing of its kind: whoever makes a plan makes it too.
+static enum dr_rc
+recheck(const struct dr_revision *f, Drover__V1__PlanRevision *r, Drover__V1__Unit *u,
+        struct dr_err *err)
+{
+    assert_int_equal(dr_digest_unit(u->digest.data, r->digest.data, u, f->bytes, f->size, err),
+                     DR_OK);
+    assert_int_equal(dr_plan_check_file(r, PG, f->bytes, f->size, err), DR_OK);
+    return dr_plan_check_preflights(r, PG, f->bytes, f->size, arena, err);
+}
+
+static void
+only_what_the_file_calls_a_preflight_is_one(void **state)
+{
+    (void)state;
+    static const char text[] = HEAD "-- drover:preflight \"look\"\nSELECT true; SELECT 1 = 1;\n"
+                                    "-- drover:up\nCREATE TABLE t (a int);\n" DOWN;
+    const struct dr_revision *f = parse("a.sql", text, sizeof text - 1);
+    struct dr_nodes nodes = build(&f, 1);
+    struct dr_plan plan = must_compile(&nodes, PG);
+    Drover__V1__PlanRevision *r = plan.message->revisions[0];
+    Drover__V1__Unit *look = r->units[0], *up = r->units[1];
+    struct dr_err err = {0};
+    assert_int_equal(recheck(f, r, look, &err), DR_OK);
+
+    up->kind = DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT; // id: P1
+    assert_int_equal(recheck(f, r, up, &err), DR_E_PLAN_MISMATCH);
+    assert_non_null(strstr(err.message, "is not one of its file"));
+    up->kind = DROVER__V1__UNIT_KIND__UNIT_UP;
+    assert_int_equal(recheck(f, r, up, &err), DR_OK);
+
+    look->statement_timeout_ms = UINT32_MAX; // a query that nothing ends
+    assert_int_equal(recheck(f, r, look, &err), DR_E_PLAN_MISMATCH);
+    look->statement_timeout_ms = 0;
+
+    look->statements[0]->offset += strlen("SELECT "); // "true" alone
+    look->statements[0]->length -= strlen("SELECT ");
+    assert_int_equal(recheck(f, r, look, &err), DR_E_PLAN_MISMATCH);
+    look->statements[0]->offset -= strlen("SELECT ");
+    look->statements[0]->length += strlen("SELECT ");
+    look->n_statements--; // a part of it
+    assert_int_equal(recheck(f, r, look, &err), DR_E_PLAN_MISMATCH);
+}
+
 static void
 compare_names_the_first_unit_that_differs(void **state)
 {
@@ -363,6 +408,7 @@ main(void)
         TEST(compile_refuses_what_lint_calls_an_error),
         TEST(a_newer_grammar_is_split_without_the_parser),
         TEST(check_file_accepts_its_own_file_only),
+        TEST(only_what_the_file_calls_a_preflight_is_one),
         TEST(compare_names_the_first_unit_that_differs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
