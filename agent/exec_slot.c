@@ -83,10 +83,7 @@ start_resume(struct dr_agent_slot *slot, struct dr_err *err)
     if (run == NULL || run->plan_sha256.len != 32) {
         return dr_err_set(err, DR_E_AGENT_STATE, "the run that was begun does not decode");
     }
-    // Part of it may be done: the ledger says which, so what READY saw no longer holds.
     run->resume = true;
-    run->expected_ledger_head.len = 0;
-    run->expected_fingerprint.len = 0;
     slot->spec = run;
     enum dr_rc rc = dr_agent_state_attempt(slot->agent->state, slot->target->name, err);
     return rc != DR_OK ? rc : dr_exec_worker_start(slot, run, run_timeout(slot), err);

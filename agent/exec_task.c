@@ -400,12 +400,14 @@ dr_exec_task_consume(struct dr_agent_slot *slot, const Drover__V1__WorkerResult 
     if (rc != DR_OK) {
         return rc;
     }
-    size_t len = drover__v1__worker_run__get_packed_size(slot->spec);
+    Drover__V1__WorkerRun begun = *slot->spec;
+    begun.expected_position = facts->position;
+    size_t len = drover__v1__worker_run__get_packed_size(&begun);
     uint8_t *spec = dr_arena_alloc(slot->arena, len);
     if (spec == NULL) {
         return no_memory(err);
     }
-    (void)drover__v1__worker_run__pack(slot->spec, spec);
+    (void)drover__v1__worker_run__pack(&begun, spec);
     struct dr_agent_run run = {
         .exists = true,
         .ready = ready,

@@ -48,6 +48,31 @@ ask_to_begin(void *arg, const struct dr_engine_state *found, struct dr_err *err)
     return rc;
 }
 
+static bool
+is_as_expected(ProtobufCBinaryData expected, const uint8_t found[32])
+{
+    return expected.len != 32 || memcmp(expected.data, found, 32) == 0;
+}
+
+// Goes on only from where the approval began, or from behind it: as long as the ledger has no new
+// row, what READY saw must still be there; one that has fewer rows is that of another time.
+static enum dr_rc
+check_resumed(void *arg, const struct dr_engine_state *found, struct dr_err *err)
+{
+    const struct dr_worker *worker = arg;
+    const Drover__V1__WorkerRun *run = worker->run;
+    bool is_begun = found->position > run->expected_position;
+    if (is_begun || (found->position == run->expected_position &&
+                     is_as_expected(run->expected_ledger_head, found->ledger_head) &&
+                     is_as_expected(run->expected_fingerprint, found->fingerprint))) {
+        return DR_OK;
+    }
+    return dr_err_set(err, DR_E_STATE_CHANGED,
+                      "somebody changed the target '%s' after its approval was consumed and before "
+                      "the run could go on",
+                      run->target);
+}
+
 static enum dr_rc
 add_units(struct dr_worker *worker, const struct dr_engine_result *from, struct dr_err *err)
 {
@@ -231,15 +256,18 @@ dr_worker_run(struct dr_worker *worker, struct dr_err *err)
         .mode = run->mode,
         .approval_sha256 = run->approval_sha256.len == 32 ? run->approval_sha256.data : NULL,
         .remedy = run->remedy,
-        .expect_head = run->expected_ledger_head.len == 32 ? run->expected_ledger_head.data : NULL,
-        .expect_fingerprint =
-            run->expected_fingerprint.len == 32 ? run->expected_fingerprint.data : NULL,
         .with_fingerprints = true,
         .file = dr_worker_file,
         .file_arg = worker,
-        .begin = run->resume ? NULL : ask_to_begin,
+        .begin = run->resume ? check_resumed : ask_to_begin,
         .begin_arg = worker,
     };
+    if (!run->resume && run->expected_ledger_head.len == 32) {
+        job.expect_head = run->expected_ledger_head.data;
+    }
+    if (!run->resume && run->expected_fingerprint.len == 32) {
+        job.expect_fingerprint = run->expected_fingerprint.data;
+    }
     memcpy(job.plan_sha256, run->plan_sha256.data, 32);
     rc = dr_engine_run(worker->engine, &job, worker->arena, &result, err);
     struct dr_err lost = {0};

@@ -346,6 +346,42 @@ c_prepare(struct coord *c, Drover__V1__Mode mode)
 
 // ---------------------------------------------------------------------------------- database
 
+// Somebody else makes a table in the target.
+static inline void
+c_make_table(struct coord *c, const char *table)
+{
+    bool is_pg = c->engine == DROVER__V1__ENGINE__POSTGRESQL;
+    char sql[256];
+    (void)snprintf(sql, sizeof sql, "CREATE TABLE %s.%s(id INTEGER PRIMARY KEY)",
+                   is_pg ? "public" : "main", table);
+    if (is_pg) {
+        (void)dr_pgcluster_ask(c->cluster == NULL ? dr_pgcluster_shared() : c->cluster, c->url,
+                               sql);
+        return;
+    }
+    struct dr_sqlite *db = NULL;
+    const struct dr_sqlite_options options = {.create = true};
+    C_OK(c, dr_sqlite_open(c->url + strlen("sqlite:"), &options, &db, &c->err));
+    C_OK(c, dr_sqlite_script(db, sql, &c->err));
+    dr_sqlite_close(&db);
+}
+
+// Has the agent logged that?
+static inline bool
+c_log_has(struct coord *c, const char *words)
+{
+    char path[PATH_MAX];
+    char *text = NULL;
+    size_t len = 0;
+    if (dr_file_read(dr_tmp_path(&c->tmp, "agent.log", path), 16u << 20, &text, &len, &c->err) !=
+        DR_OK) {
+        return false;
+    }
+    bool has = strstr(text, words) != NULL;
+    free(text);
+    return has;
+}
+
 // Does the target have a table of that name?
 static inline bool
 c_has_table(struct coord *c, const char *table)

@@ -80,6 +80,50 @@ agent_finishes_what_a_killed_worker_began(void **state)
     }
 }
 
+// Consumes an approval and dies before its first statement.
+static struct coord *
+begin_and_die(void **state, Drover__V1__Mode mode)
+{
+    static struct coord world;
+    struct coord *c = &world;
+    world = (struct coord){.prove = mode == MODE_OF(PROVE)};
+    c_begin(c, engine_of(state), TWO, 2);
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, mode);
+    (void)c_stop_agent(c, SIGTERM);
+    c_start_agent(c, "agent-worker-go=kill");
+    c_push_bundle(c, &ready,
+                  &(struct c_approve){.mode = mode, .people = 2, .acknowledged = ready.msg->flags});
+    C_UNTIL(c, c_log_has(c, "approval consumed"));
+    (void)c_stop_agent(c, SIGKILL);
+    return c;
+}
+
+// id: P1
+static void
+agent_does_not_go_on_when_the_target_was_changed_meanwhile(void **state)
+{
+    struct coord *c = begin_and_die(state, MODE_OF(UP));
+    c_make_table(c, "strange");
+    c_start_agent(c, NULL);
+    struct dr_attestation failed = c_expect(c, KIND_OF(FAILED));
+    assert_string_equal(failed.msg->code, "state-changed");
+    assert_false(c_has_table(c, "users"));
+    c_end(c);
+}
+
+// id: P2
+static void
+agent_that_gives_a_run_up_says_why(void **state)
+{
+    struct coord *c = begin_and_die(state, MODE_OF(PROVE));
+    c_start_agent(c, NULL);
+    struct dr_attestation failed = c_expect(c, KIND_OF(FAILED));
+    assert_string_equal(failed.msg->code, "agent-interrupted");
+    assert_non_null(strstr(failed.msg->detail, "cut off"));
+    c_end(c);
+}
+
 // id: P2
 static void
 agent_killed_at_each_write_of_its_state_goes_on(void **state)
@@ -286,6 +330,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         ON(SQLITE, agent_goes_on_when_net_is_killed),
         BOTH(agent_finishes_what_a_killed_worker_began),
+        BOTH(agent_does_not_go_on_when_the_target_was_changed_meanwhile),
+        ON(SQLITE, agent_that_gives_a_run_up_says_why),
         ON(SQLITE, agent_killed_at_each_write_of_its_state_goes_on),
         ON(SQLITE, agent_keeps_its_reports_until_a_dead_coordinator_is_back),
         ON(SQLITE, agent_whose_state_was_put_back_begins_a_new_epoch),
