@@ -1,0 +1,142 @@
+// Preflights run without an approval of their target: the named exception of the promise. A
+// revision that the reviewers let through (or three people in league with the coordinator) tries to
+// write, to tell, to unlock and to reach out from one. Nothing of it may reach the server.
+#include "support/evil.h"
+
+static struct dr_pgcluster *cluster;
+
+static int
+start(void **state)
+{
+    static const char *const SETTINGS[] = {"log_statement=all", "log_min_messages=notice", NULL};
+    const struct dr_pgcluster_options options = {.settings = SETTINGS};
+    (void)state;
+    cluster = dr_pgcluster_start(&options);
+    return cluster == NULL ? -1 : 0;
+}
+
+static int
+stop(void **state)
+{
+    (void)state;
+    dr_pgcluster_stop(&cluster);
+    return 0;
+}
+
+static bool
+server_saw(struct evil *e, const char *text)
+{
+    char path[PATH_MAX];
+    char *log = NULL;
+    size_t len = 0;
+    (void)snprintf(path, sizeof path, "%s/log", dr_pgcluster_folder(cluster));
+    C_OK(&e->c, dr_file_read(path, 64u << 20, &log, &len, &e->c.err));
+    bool saw = memmem(log, len, text, strlen(text)) != NULL;
+    free(log);
+    return saw;
+}
+
+// A revision whose preflight is `statement`; `marker` is a part of it that the server's log would
+// show.
+static void
+try_preflight(const char *statement, const char *marker)
+{
+    static struct evil e;
+    const struct tp_revision revisions[] = {
+        {.id = "001_users",
+         .sections = {TP_PREFLIGHT(statement), TP_UP("CREATE TABLE users(id int)"),
+                      TP_DOWN("DROP TABLE users")}},
+    };
+    e_begin_with(&e, DROVER__V1__ENGINE__POSTGRESQL, cluster, 0, revisions, 1);
+    struct coord *c = &e.c;
+    dr_pgcluster_sql(cluster, c->url, "CREATE TABLE public.touched(id int)");
+    dr_pgcluster_sql(cluster, c->url, "CREATE SEQUENCE public.counted");
+    dr_pgcluster_sql(
+        cluster, c->url,
+        "CREATE FUNCTION public.touch_it() RETURNS bool LANGUAGE sql SECURITY DEFINER AS "
+        "'INSERT INTO public.touched VALUES (1) RETURNING true'");
+    c_start_agent(c, NULL);
+    c_push_trust(c);
+    c_push_prepare(c, E_MODE(UP));
+    struct dr_attestation one;
+    do {
+        one = c_next(c);
+    } while (one.msg->kind == KIND_OF(STATE));
+    bool is_stopped = one.msg->kind == KIND_OF(REFUSED) || one.msg->kind == KIND_OF(FAILED);
+    bool saw = server_saw(&e, marker);
+    const char *touched = dr_pgcluster_ask(cluster, c->url,
+                                           "SELECT (SELECT count(*) FROM public.touched) + (SELECT "
+                                           "count(*) FROM pg_largeobject_metadata) + "
+                                           "(SELECT count(*) FROM public.counted WHERE is_called)");
+    if (!is_stopped || saw || strcmp(touched, "0") != 0) {
+        fail_msg("'%s': attestation %d %s, the server %s it, %s rows", statement,
+                 (int)one.msg->kind, one.msg->code, saw ? "saw" : "did not see", touched);
+    }
+    e_answers(&e);
+    e_end(&e);
+}
+
+// id: P1
+static void
+a_preflight_that_would_write_never_reaches_the_server(void **state)
+{
+    static const char *const ROWS[][2] = {
+        {"SELECT lo_create(4242) > 0", "lo_create(4242)"},
+        {"SELECT touch_it()", "SELECT touch_it()"},
+        {"SELECT nextval('counted') > 0", "nextval('counted')"},
+        {"SELECT \"lo_create\" /* */ (4243) > 0", "(4243)"},
+        {"WITH w AS (INSERT INTO touched VALUES (7) RETURNING true AS t) SELECT t FROM w",
+         "VALUES (7)"},
+    };
+    (void)state;
+    for (size_t i = 0; i < DR_COUNT_OF(ROWS); i++) {
+        try_preflight(ROWS[i][0], ROWS[i][1]);
+    }
+}
+
+// id: P1
+static void
+a_preflight_that_would_tell_unlock_or_reach_out_never_reaches_the_server(void **state)
+{
+    static const char *const ROWS[][2] = {
+        {"SELECT pg_notify('tell', 'them') IS NOT NULL", "'tell'"},
+        {"SELECT pg_advisory_unlock_all() IS NOT NULL", "pg_advisory_unlock_all() IS"},
+        {"SELECT pg_logical_emit_message(false, 'tell', 'wal') IS NOT NULL", "'wal'"},
+        {"SELECT set_config('transaction_read_only', 'off', false) = 'off'", "'off', false"},
+        {"SELECT query_to_xml('SELECT touch_it()', true, true, '') IS NOT NULL", "query_to_xml"},
+        {"SELECT pg_terminate_backend(pg_backend_pid() + 77)", "+ 77"},
+    };
+    (void)state;
+    for (size_t i = 0; i < DR_COUNT_OF(ROWS); i++) {
+        try_preflight(ROWS[i][0], ROWS[i][1]);
+    }
+}
+
+// What honest preflights ask still gets its answer, and the READY comes.
+static void
+a_preflight_that_only_looks_gets_its_answer(void **state)
+{
+    static struct evil e;
+    const struct tp_revision revisions[] = {
+        {.id = "001_users",
+         .sections = {TP_PREFLIGHT("SELECT count(*) = 0 FROM pg_catalog.pg_class WHERE relname = "
+                                   "lower('USERS')"),
+                      TP_UP("CREATE TABLE users(id int)"), TP_DOWN("DROP TABLE users")}},
+    };
+    (void)state;
+    e_begin_with(&e, DROVER__V1__ENGINE__POSTGRESQL, cluster, 0, revisions, 1);
+    c_start_agent(&e.c, NULL);
+    (void)c_prepare(&e.c, E_MODE(UP));
+    e_end(&e);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_preflight_that_would_write_never_reaches_the_server),
+        cmocka_unit_test(a_preflight_that_would_tell_unlock_or_reach_out_never_reaches_the_server),
+        cmocka_unit_test(a_preflight_that_only_looks_gets_its_answer),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
