@@ -4,6 +4,7 @@
 #define DR_CLI_CHAIN_FILES_H
 
 #include "coordinator/cli/cli.h"
+#include "coordinator/cli/print.h"
 #include "revision/graph.h"
 #include "revision/plan.h"
 
@@ -17,12 +18,20 @@ dr_chain_files_load(struct dr_cli *cli, struct dr_graph **out, struct dr_err *er
 void dr_chain_line(const struct dr_node *node, const char *marks, struct dr_buf *out);
 // "(head)", "(branchpoint)", "(mergepoint)" with a blank before each; "" for none.
 void dr_chain_marks(const struct dr_node *node, struct dr_buf *out);
+// All that is known of a revision, as Alembic's `show` prints it.
+void dr_chain_block(const struct dr_cli *cli, const struct dr_node *node, struct dr_buf *out);
 // The parents' ids, ", " between; "<base>" for none.
 void dr_chain_parents(const struct dr_node *node, struct dr_buf *out);
 
 // The engine that a URL names. DR_E_INVALID tells what it may be.
 DR_MUST_CHECK enum dr_rc
 dr_chain_engine(const char *url, Drover__V1__Engine *out, struct dr_err *err);
+
+// What a dry run says: "Would run upgrade A -> B, message" for each of `nodes` (parents first), in
+// the order in which they would run. `targets` (a reference that is taken; may be NULL) goes into
+// the JSON.
+void dr_chain_say_dry_run(const struct dr_cli *cli, const struct dr_nodes *nodes, bool is_down,
+                          json_t *targets);
 
 // A file of the graph by its SHA-256, as the engine asks for it; `arg` is the graph.
 enum dr_rc dr_chain_file(void *arg, const uint8_t sha256[32], const char **out_bytes,

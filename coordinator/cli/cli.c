@@ -7,13 +7,14 @@
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 
-#include "base/clock.h"
-
 #include <getopt.h>
+#include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define MARK                    0x01
@@ -206,24 +207,43 @@ take_globals(struct dr_cli *cli, struct dr_err *err)
     return DR_OK;
 }
 
-// Finds the command among the words that are no options; global options may stand before it.
-static const struct dr_cli_command *
-find_in_argv(int argc, char **argv, int *out_first, size_t *out_words)
+static bool
+names_value_option(const struct dr_cli_option *rows, const char *arg)
 {
-    for (int i = 1; i < argc; i++) {
-        if (argv[i][0] == '-' && argv[i][1] != '\0') {
-            bool takes_next = dr_str_eq(argv[i], "-c") || dr_str_eq(argv[i], "--config") ||
-                              dr_str_eq(argv[i], "-o") || dr_str_eq(argv[i], "--output") ||
-                              dr_str_eq(argv[i], "--color");
-            i += takes_next ? 1 : 0;
-            continue;
+    for (; rows != NULL && rows->name != NULL; rows++) {
+        bool is_it = arg[1] == '-' ? dr_str_eq(arg + 2, rows->name)
+                                   : arg[1] == rows->letter && arg[2] == '\0';
+        if (is_it && rows->value != NULL) {
+            return true;
         }
-        *out_first = i;
-        const char *words[2] = {argv[i], i + 1 < argc ? argv[i + 1] : NULL};
-        return dr_cli_find(words, words[1] ? 2 : 1, out_words);
     }
-    *out_first = 0;
-    return NULL;
+    return false;
+}
+
+// Does `arg`, an option that stands before the command, take the next word as its value?
+static bool
+takes_next(const char *arg)
+{
+    bool found = names_value_option(dr_cli_global_options, arg);
+    for (const struct dr_cli_command *c = dr_cli_commands; c->name != NULL && !found; c++) {
+        found = names_value_option(c->options, arg);
+    }
+    return found;
+}
+
+// The words among the arguments that are no options, two at most: the command's name.
+static size_t
+find_words(int argc, char **argv, const char *words[2])
+{
+    size_t n = 0;
+    for (int i = 1; i < argc && n < 2; i++) {
+        if (argv[i][0] == '-' && argv[i][1] != '\0' && !is_relative(argv[i])) {
+            i += takes_next(argv[i]) ? 1 : 0;
+        } else {
+            words[n++] = argv[i];
+        }
+    }
+    return n;
 }
 
 static enum dr_rc
@@ -241,61 +261,90 @@ check_args(struct dr_cli *cli, struct dr_err *err)
     return dr_err_hint(err, "drover %s --help", c->name);
 }
 
-static enum dr_rc
-unknown_command(const char *word, struct dr_err *err)
+// Help, when it is asked for: `drover`, `drover help [COMMAND]`, `drover [COMMAND] --help`.
+static bool
+show_help(const struct dr_cli *cli, const char *const *words, size_t count, struct dr_err *err,
+          enum dr_rc *out_rc)
 {
-    dr_err_set(err, DR_E_USAGE, "'%s' is no command of drover", word);
-    for (const struct dr_cli_command *c = dr_cli_commands; c->name != NULL; c++) {
-        if (dr_str_starts(c->name, word) || (strlen(word) > 2 && strstr(c->name, word) != NULL)) {
-            return dr_err_hint(err, "drover %s --help", c->name);
-        }
+    struct dr_buf out = {0};
+    size_t named = 0;
+    bool is_help = count > 0 && dr_str_eq(words[0], "help");
+    if (count > 0 && !is_help && !dr_cli_has(cli, "help")) {
+        return false;
     }
-    return dr_err_hint(err, "drover --help");
+    words += is_help ? 1 : 0;
+    count -= is_help ? 1 : 0;
+    const struct dr_cli_command *command = count ? dr_cli_find(words, count, &named) : NULL;
+    *out_rc = DR_OK;
+    if (command != NULL) {
+        dr_cli_help_command(command, &out);
+    } else if (count == 0) {
+        dr_cli_help_overview(&out);
+    } else if (!dr_cli_help_group(words[0], &out)) {
+        *out_rc = dr_cli_unknown(words, count, err);
+    }
+    fputs(out.data ? out.data : "", stdout);
+    dr_buf_fini(&out);
+    return true;
 }
 
-// Everything up to the command's own work. `*out_done` when there is nothing more to do (help,
-// version).
+// Everything up to the command's own work. `*out_done` when there is nothing more to do (help).
 static enum dr_rc
 prepare(struct dr_cli *cli, int argc, char **argv, bool *out_done, struct dr_err *err)
 {
-    int first = 0;
-    size_t words = 0;
-    *out_done = false;
-    cli->command = find_in_argv(argc, argv, &first, &words);
-    if (cli->command == NULL && first > 0 && !dr_str_eq(argv[first], "help")) {
-        return unknown_command(argv[first], err);
-    }
+    const char *words[3] = {NULL, NULL, NULL};
+    size_t count = find_words(argc, argv, words);
+    size_t named = 0;
+    cli->command = count ? dr_cli_find(words, count, &named) : NULL;
     enum dr_rc rc = mark_relative(cli, argv, argc, err);
-    if (rc == DR_OK) {
-        rc = parse_options(cli, argc, argv, err);
-    }
-    if (rc == DR_OK) {
-        rc = take_globals(cli, err);
-    }
-    if (rc != DR_OK) {
+    rc = rc == DR_OK ? parse_options(cli, argc, argv, err) : rc;
+    rc = rc == DR_OK ? take_globals(cli, err) : rc;
+    if (rc != DR_OK && (cli->command != NULL || count == 0 || dr_str_eq(words[0], "help"))) {
         return rc;
     }
-    if (cli->command == NULL || dr_cli_has(cli, "help")) {
-        struct dr_buf out = {0};
-        if (cli->command != NULL) {
-            dr_cli_help_command(cli->command, &out);
-        } else {
-            dr_cli_help_overview(&out);
+    if (count > 0 && dr_str_eq(words[0], "help")) { // `drover help rollout show` has three words
+        for (size_t i = 0; i < 3 && optind + (int)i < argc; i++) {
+            words[i] = argv[optind + (int)i];
+            count = i + 1;
         }
-        fputs(out.data ? out.data : "", stdout);
-        dr_buf_fini(&out);
-        *out_done = true;
-        return DR_OK;
+    }
+    *out_done = show_help(cli, words, count, err, &rc);
+    if (*out_done) {
+        return rc;
+    }
+    if (cli->command == NULL) {
+        return dr_cli_unknown(words, count, err);
     }
     const char **args = dr_arena_array(cli->arena, (size_t)argc + 1, sizeof(*args));
     if (args == NULL) {
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
-    for (int i = optind + (int)words; i < argc; i++) {
+    for (int i = optind + (int)named; i < argc; i++) {
         args[cli->args_count++] = argv[i][0] == MARK ? argv[i] + 1 : argv[i];
     }
     cli->args = args;
     return check_args(cli, err);
+}
+
+int
+dr_cli_cancel_fd(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) {
+        return -1;
+    }
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+// `drover log | head`: whoever read our output has enough. That is no error to talk about.
+static bool
+reader_has_gone(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
 }
 
 int
@@ -305,6 +354,7 @@ dr_cli_main(int argc, char **argv)
     struct dr_cli cli = {.arena = dr_arena_new(DR_CLI_ARENA_MAX)};
     bool done = false;
     signal(SIGPIPE, SIG_IGN);
+    setlocale(LC_CTYPE, "");
     if (argc == 2 && dr_str_eq(argv[1], "--version")) {
         puts("drover " DROVER_VERSION);
         dr_arena_free(&cli.arena);
@@ -316,11 +366,12 @@ dr_cli_main(int argc, char **argv)
     if (rc == DR_OK && !done) {
         rc = cli.command->run(&cli, &err);
     }
-    if (rc == DR_OK && (fflush(stdout) != 0 || ferror(stdout))) {
+    bool is_cut = fflush(stdout) != 0 || ferror(stdout);
+    bool is_unread = is_cut && reader_has_gone();
+    if (rc == DR_OK && is_cut) {
         rc = dr_err_set(&err, DR_E_IO, "standard output cannot be written");
     }
-    if (rc != DR_OK) {
-        fflush(stdout);
+    if (rc != DR_OK && !is_unread) {
         dr_cli_print_error(&err);
     }
     int code = rc != DR_OK ? dr_rc_exit_code(rc) : cli.exit_code;

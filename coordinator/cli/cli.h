@@ -89,9 +89,17 @@ int dr_cli_main(int argc, char **argv);
 // Finds the command that argv's words name; NULL. `*out_words` is how many words its name has.
 const struct dr_cli_command *dr_cli_find(const char *const *words, size_t count, size_t *out_words);
 
+// A descriptor that becomes readable at Ctrl-C and SIGTERM, which from then on do nothing else: the
+// command ends by itself, in a true state. -1 when there is none. The caller closes it.
+int dr_cli_cancel_fd(void);
+
 // Help texts, made from the rows.
 void dr_cli_help_overview(struct dr_buf *out);
 void dr_cli_help_command(const struct dr_cli_command *command, struct dr_buf *out);
+// The commands that begin with `word`: "rollout" has list, show, ... False when there are none.
+bool dr_cli_help_group(const char *word, struct dr_buf *out);
+// DR_E_USAGE for words that name no command, with the nearest thing to type.
+enum dr_rc dr_cli_unknown(const char *const *words, size_t count, struct dr_err *err);
 
 // Prints "drover: error: ..." with position and hint to standard error.
 void dr_cli_print_error(const struct dr_err *err);

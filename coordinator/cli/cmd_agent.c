@@ -1,7 +1,9 @@
 // agent add: a new version of the fleet with one more agent and its targets, signed by me.
 
+#include "coordinator/cli/agent_conf.h"
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
+#include "coordinator/cli/offer.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 #include "coordinator/cli/remote.h"
@@ -10,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "db/db.h"
+#include "db/pg.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,9 +28,11 @@ struct adding {
     size_t n_entries;
     const Drover__V1__Fleet *old;
     uint64_t version;
+    struct dr_agent_conf_target urls[TARGETS_PER_CALL_MAX]; // of the new targets
+    size_t n_urls;
 };
 
-// The fleet to build on: the coordinator's when it answers, else the newest file.
+// The fleet to build on: the newest file.
 static enum dr_rc
 load_old(struct adding *a, struct dr_err *err)
 {
@@ -121,16 +126,51 @@ add_labels(struct adding *a, Drover__V1__Target *target, struct dr_err *err)
     return DR_OK;
 }
 
-// NAME=URL, or NAME=ENGINE[:DATABASE]. The URL stays here: only engine and database name go into
-// the fleet.
+// What stands behind the name: sqlite, sqlite:FILE, postgresql, postgresql:DATABASE or a URL. Only
+// engine and database name go into the fleet; the URL stays here.
+static enum dr_rc
+parse_database(struct adding *a, const char *text, Drover__V1__Target *target, struct dr_err *err)
+{
+    static const char word[] = "postgresql";
+    struct dr_arena *arena = a->cli->arena;
+    struct dr_agent_conf_target *row = &a->urls[a->n_urls++];
+    char database[256] = "";
+    row->name = target->name;
+    row->url = text;
+    size_t n = sizeof(word) - 1;
+    bool is_word =
+        dr_str_starts(text, word) && (text[n] == '\0' || (text[n] == ':' && text[n + 1] != '/'));
+    if (dr_str_eq(text, "sqlite") || dr_db_kind_of(text) == DR_DB_SQLITE) {
+        target->engine = DROVER__V1__ENGINE__SQLITE;
+        row->url = dr_str_eq(text, "sqlite") ? "sqlite:FILE" : text;
+    } else if (is_word) {
+        target->engine = DROVER__V1__ENGINE__POSTGRESQL;
+        target->identity->database = dr_arena_str(arena, text[n] == ':' ? text + n + 1 : "");
+        row->url = dr_arena_printf(arena, "postgresql:///%s", text[n] == ':' ? text + n + 1 : "");
+    } else if (dr_db_kind_of(text) == DR_DB_POSTGRES) {
+        target->engine = DROVER__V1__ENGINE__POSTGRESQL;
+        enum dr_rc rc = dr_pg_url_check(text, err);
+        if (rc != DR_OK) {
+            return rc;
+        }
+        (void)dr_pg_url_get(text, "dbname", database, sizeof(database));
+        target->identity->database = dr_arena_str(arena, database);
+    } else {
+        dr_err_set(err, DR_E_USAGE, "'%s' names no engine", text);
+        return dr_err_hint(err, "postgresql:DATABASE, sqlite, or the database's URL");
+    }
+    return row->url && target->identity->database ? DR_OK
+                                                  : dr_err_set(err, DR_E_NOMEM, "out of memory");
+}
+
+// NAME=DATABASE
 static enum dr_rc
 parse_target(struct adding *a, const char *text, Drover__V1__Target *target, struct dr_err *err)
 {
     struct dr_arena *arena = a->cli->arena;
     const char *equals = strchr(text, '=');
-    const char *rest = equals ? equals + 1 : "";
     if (equals == NULL) {
-        dr_err_set(err, DR_E_USAGE, "--target takes NAME=ENGINE[:DATABASE], not '%s'", text);
+        dr_err_set(err, DR_E_USAGE, "--target takes NAME=DATABASE, not '%s'", text);
         return dr_err_hint(err, "--target %s/orders=postgresql:orders", a->environment);
     }
     target->name = dr_arena_strn(arena, text, (size_t)(equals - text));
@@ -144,20 +184,9 @@ parse_target(struct adding *a, const char *text, Drover__V1__Target *target, str
         target->name[strlen(a->environment)] != '/') {
         dr_err_set(err, DR_E_USAGE, "'%s' is no target of environment '%s'", target->name,
                    a->environment);
-        return dr_err_hint(err, "%s/NAME", a->environment);
+        return dr_err_hint(err, "--target %s/NAME=%s", a->environment, equals + 1);
     }
-    if (dr_str_eq(rest, "sqlite") || dr_str_starts(rest, "sqlite:")) {
-        target->engine = DROVER__V1__ENGINE__SQLITE;
-    } else if (dr_str_eq(rest, "postgresql") ||
-               (dr_str_starts(rest, "postgresql:") && rest[11] != '/')) {
-        target->engine = DROVER__V1__ENGINE__POSTGRESQL;
-        target->identity->database = dr_arena_str(arena, rest[10] == ':' ? rest + 11 : "");
-    } else {
-        dr_err_set(err, DR_E_USAGE, "'%s' names no engine", rest);
-        return dr_err_hint(
-            err, "postgresql, postgresql:DATABASE or sqlite; the agent's own file holds the URL");
-    }
-    return DR_OK;
+    return parse_database(a, equals + 1, target, err);
 }
 
 static enum dr_rc
@@ -235,27 +264,73 @@ draft_and_sign(struct adding *a, struct dr_trust_file *out, struct dr_err *err)
     return rc;
 }
 
-static void
-hand_over(struct adding *a, const struct dr_trust_file *file)
+static bool
+has_environment(const struct adding *a)
 {
-    struct dr_remote remote = {0};
-    struct dr_err err = {0};
-    Drover__V1__PutDocumentReply *reply = NULL;
-    enum dr_rc rc = dr_remote_open(a->cli, &remote, &err);
-    rc = rc == DR_OK ? dr_remote_put(&remote, file->kind, file->envelope, file->parts,
-                                     file->n_parts, &reply, &err)
-                     : rc;
-    if (rc == DR_OK) {
-        printf("Coordinator: %u of %u signatures%s\n", reply->signatures, reply->needed,
-               reply->complete ? ", in force" : "");
-    } else {
-        dr_print_note(a->cli,
-                      "note: the coordinator did not take it now (%s)\n"
-                      "      name the file as `fleet` in droverd.conf, or type drover sign again "
-                      "when it runs",
-                      err.message);
+    for (size_t i = 0; i < a->n_entries; i++) {
+        const Drover__V1__Environment *e = a->entries[i]->environment;
+        if (e != NULL && dr_str_eq(e->name, a->environment)) {
+            return true;
+        }
     }
-    dr_remote_close(&remote);
+    return false;
+}
+
+// The environment must be one of the fleet's, and the agent must not serve another one.
+static enum dr_rc
+check_place(const struct adding *a, struct dr_err *err)
+{
+    if (!has_environment(a)) {
+        struct dr_buf known = {0};
+        for (size_t i = 0; i < a->n_entries; i++) {
+            const Drover__V1__Environment *e = a->entries[i]->environment;
+            dr_buf_printf(&known, "%s%s", e && known.len ? ", " : "", e ? e->name : "");
+        }
+        dr_err_set(err, DR_E_NOT_FOUND, "the fleet has no environment '%s'", a->environment);
+        dr_err_hint(err, "-e with one of: %s", known.data ? known.data : "");
+        dr_buf_fini(&known);
+        return err->rc;
+    }
+    for (size_t i = 0; i < a->n_entries; i++) {
+        const Drover__V1__Target *t = a->entries[i]->target;
+        if (t != NULL && dr_str_eq(t->agent, a->cli->args[0]) &&
+            !dr_str_eq(t->environment, a->environment)) {
+            dr_err_set(err, DR_E_CONFLICT, "agent '%s' serves environment '%s' already", t->agent,
+                       t->environment);
+            return dr_err_hint(err, "an agent of its own, with its own keys, for each environment");
+        }
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+write_conf(struct adding *a, struct dr_err *err)
+{
+    struct dr_agent_conf conf = {.path = dr_cli_option(a->cli, "conf"),
+                                 .agent = a->cli->args[0],
+                                 .environment = a->environment,
+                                 .targets = a->urls,
+                                 .n_targets = a->n_urls};
+    enum dr_rc rc = dr_agent_conf_write(a->cli, &conf, err);
+    if (rc == DR_OK) {
+        dr_say(a->cli, "Configuration: %s\nnext: drover-agent check --config %s\n", conf.path,
+               conf.path);
+    }
+    return rc;
+}
+
+static enum dr_rc
+check_name(struct adding *a, struct dr_err *err)
+{
+    if (a->environment != NULL && dr_name_is_valid(a->cli->args[0])) {
+        return DR_OK;
+    }
+    dr_err_set(err, DR_E_USAGE,
+               a->environment ? "'%s' cannot be an agent's name"
+                              : "agent '%s': no environment is given",
+               a->cli->args[0]);
+    return dr_err_hint(err, "drover agent add NAME -e production --public-key FILE --target "
+                            "production/orders=postgresql:orders");
 }
 
 enum dr_rc
@@ -263,17 +338,14 @@ dr_cmd_agent_add(struct dr_cli *cli, struct dr_err *err)
 {
     struct adding a = {.cli = cli, .environment = dr_cli_option(cli, "environment")};
     struct dr_trust_file file;
-    if (a.environment == NULL || !dr_name_is_valid(cli->args[0])) {
-        dr_err_set(err, DR_E_USAGE,
-                   a.environment ? "'%s' cannot be an agent's name"
-                                 : "agent '%s': no environment is given",
-                   cli->args[0]);
-        return dr_err_hint(err, "drover agent add NAME -e production --public-key FILE --target "
-                                "production/orders=postgresql");
-    }
-    enum dr_rc rc = dr_project_need(cli, err);
+    Drover__V1__PutDocumentReply *reply = NULL;
+    const char *conf = dr_cli_option(cli, "conf");
+    enum dr_rc rc = check_name(&a, err);
+    rc = rc == DR_OK ? dr_project_need(cli, err) : rc;
+    rc = rc == DR_OK && conf != NULL ? dr_agent_conf_check(cli, conf, err) : rc;
     rc = rc == DR_OK ? read_key(&a, err) : rc;
     rc = rc == DR_OK ? load_old(&a, err) : rc;
+    rc = rc == DR_OK ? check_place(&a, err) : rc;
     rc = rc == DR_OK ? add_targets(&a, err) : rc;
     rc = rc == DR_OK ? draft_and_sign(&a, &file, err) : rc;
     const char *path = dr_trust_file_path(cli, "fleet", a.version);
@@ -281,7 +353,15 @@ dr_cmd_agent_add(struct dr_cli *cli, struct dr_err *err)
     if (rc != DR_OK) {
         return rc;
     }
-    printf("Agent %s added: %s\n", cli->args[0], path);
-    hand_over(&a, &file);
-    return DR_OK;
+    dr_say(cli, "Agent %s added: %s\n", cli->args[0], dr_project_shown(cli, path));
+    dr_offer(cli, path, &file, &reply);
+    rc = conf != NULL ? write_conf(&a, err) : DR_OK;
+    if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
+        dr_print_json(cli,
+                      json_pack("{s:s, s:s, s:s, s:I, s:b, s:s*}", "schema", "drover.v1.AgentAdded",
+                                "agent", cli->args[0], "file", dr_project_shown(cli, path),
+                                "version", (json_int_t)a.version, "inForce",
+                                reply != NULL && reply->complete, "configuration", conf));
+    }
+    return rc;
 }

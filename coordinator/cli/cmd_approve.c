@@ -4,10 +4,12 @@
 //
 // A rollout with several engines has a plan for each, so the command signs one approval per engine.
 
+#include "coordinator/cli/approve_show.h"
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
+#include "coordinator/cli/ready_flags.h"
 #include "coordinator/cli/stage.h"
 
 #include "base/clock.h"
@@ -31,54 +33,6 @@ struct approving {
     size_t signed_count;
 };
 
-static const struct {
-    const char *name;
-    Drover__V1__ReadyFlag flag;
-} FLAGS[] = {
-    {"regressed", DROVER__V1__READY_FLAG__FLAG_REGRESSED},
-    {"foreign", DROVER__V1__READY_FLAG__FLAG_FOREIGN},
-    {"drift", DROVER__V1__READY_FLAG__FLAG_DRIFT},
-    {"partial", DROVER__V1__READY_FLAG__FLAG_PARTIAL},
-    {"no-backup", DROVER__V1__READY_FLAG__FLAG_NO_BACKUP},
-    {"new-epoch", DROVER__V1__READY_FLAG__FLAG_NEW_EPOCH},
-};
-
-static enum dr_rc
-parse_flags(const char *text, uint32_t *out, struct dr_err *err)
-{
-    *out = 0;
-    for (const char *p = text; p != NULL && *p != '\0';) {
-        size_t len = strcspn(p, ",");
-        uint32_t flag = 0;
-        for (size_t i = 0; i < DR_COUNT_OF(FLAGS); i++) {
-            if (strlen(FLAGS[i].name) == len && memcmp(FLAGS[i].name, p, len) == 0) {
-                flag = (uint32_t)FLAGS[i].flag;
-            }
-        }
-        if (flag == 0) {
-            dr_err_set(err, DR_E_USAGE, "--ack does not know '%.*s'", (int)len, p);
-            return dr_err_hint(err, "no-backup, drift, partial, regressed, foreign, new-epoch");
-        }
-        *out |= flag;
-        p += len + (p[len] == ',' ? 1 : 0);
-    }
-    return DR_OK;
-}
-
-static const char *
-flag_names(struct dr_cli *cli, uint32_t flags)
-{
-    struct dr_buf out = {0};
-    for (size_t i = 0; i < DR_COUNT_OF(FLAGS); i++) {
-        if ((flags & (uint32_t)FLAGS[i].flag) != 0) {
-            dr_buf_printf(&out, "%s%s", out.len ? "," : "", FLAGS[i].name);
-        }
-    }
-    const char *text = dr_arena_str(cli->arena, out.data ? out.data : "");
-    dr_buf_fini(&out);
-    return text ? text : "";
-}
-
 static enum dr_rc
 read_options(struct approving *a, struct dr_err *err)
 {
@@ -92,7 +46,8 @@ read_options(struct approving *a, struct dr_err *err)
     }
     enum dr_rc rc = dr_cli_duration(a->cli, "expires", 30ull * 86400 * 1000, 0, &ms, err);
     a->valid_s = ms / 1000;
-    return rc == DR_OK ? parse_flags(dr_cli_option(a->cli, "ack"), &a->acknowledged, err) : rc;
+    return rc == DR_OK ? dr_ready_flags_parse(dr_cli_option(a->cli, "ack"), &a->acknowledged, err)
+                       : rc;
 }
 
 // Compiles the plan's revisions again from this person's files and compares.
@@ -131,7 +86,7 @@ is_waiting(const struct dr_stage_target *t)
            (dr_str_eq(t->said->state, "ready") || dr_str_eq(t->said->state, "approved"));
 }
 
-// Which targets of a plan are ready. All that are not done must be, unless -t says otherwise.
+// At least one target is ready, and no READY carries a flag that was not accepted.
 static enum dr_rc
 check_ready(struct approving *a, struct dr_err *err)
 {
@@ -143,18 +98,18 @@ check_ready(struct approving *a, struct dr_err *err)
         if (is_waiting(t) && missing != 0) {
             dr_err_set(err, DR_E_WAITING,
                        "target '%s' is ready with flags that nobody accepted: %s", t->said->target,
-                       flag_names(a->cli, missing));
+                       dr_ready_flags_names(a->cli->arena, missing));
             return dr_err_hint(err, "drover approve %s -e %s --ack %s", a->stage.rollout->id,
-                               a->stage.said->environment, flag_names(a->cli, missing));
+                               a->stage.said->environment,
+                               dr_ready_flags_names(a->cli->arena, missing));
         }
     }
     if (ready == 0) {
         const Drover__V1__TargetStatus *first =
             a->stage.n_targets ? a->stage.targets[0].said : NULL;
         dr_err_set(err, DR_E_WAITING, "nothing in '%s' is ready for an approval%s%s%s%s",
-                   a->stage.said->environment, first ? ": " : "",
-                   first ? dr_print_safe(a->cli, first->target) : "", first ? " is " : "",
-                   first ? dr_print_safe(a->cli, first->state) : "");
+                   a->stage.said->environment, first ? ": " : "", first ? first->target : "",
+                   first ? " is " : "", first ? first->state : "");
         return dr_err_hint(err, "drover rollout watch %s", a->stage.rollout->id);
     }
     return DR_OK;
@@ -169,7 +124,7 @@ check_gates(struct approving *a, struct dr_err *err)
     if (rc != DR_OK) {
         return rc;
     }
-    printf("Gates of %s:\n", a->stage.said->environment);
+    dr_say(a->cli, "Gates of %s:\n", a->stage.said->environment);
     size_t closed = dr_stage_print_gates(&a->stage, gates, n);
     if (closed == 0) {
         return DR_OK;
@@ -232,77 +187,6 @@ draft(struct approving *a, const struct dr_stage_plan *plan, struct dr_approval_
         }
     }
     return DR_OK;
-}
-
-static void
-print_statements(const Drover__V1__PlanRevision *revision, Drover__V1__UnitKind kind)
-{
-    size_t statements = 0;
-    size_t outside = 0;
-    for (size_t i = 0; i < revision->n_units; i++) {
-        if (revision->units[i]->kind == kind) {
-            statements += revision->units[i]->n_statements;
-            outside += revision->units[i]->outside_transaction ? 1 : 0;
-        }
-    }
-    printf("%zu statement%s", statements, statements == 1 ? "" : "s");
-    if (outside > 0) {
-        printf(", %zu outside a transaction", outside);
-    }
-}
-
-// The summary, from the payload that is going to be signed.
-static enum dr_rc
-show(struct approving *a, const struct dr_stage_plan *plan, struct dr_bytes payload,
-     struct dr_err *err)
-{
-    ProtobufCMessage *message = NULL;
-    char digest[20];
-    char expires[32];
-    enum dr_rc rc =
-        dr_strict_decode(a->cli->arena, &drover__v1__approval__descriptor, payload, &message, err);
-    if (rc != DR_OK || a->cli->format != DR_CLI_TEXT) {
-        return rc;
-    }
-    const Drover__V1__Approval *p = (const Drover__V1__Approval *)message;
-    bool is_down = p->mode == DROVER__V1__MODE__DOWN;
-    dr_print_digest(digest, p->plan_sha256.data, 32);
-    dr_format_time(expires, p->expires);
-    printf("You sign for %s%s%s: rollout %s, plan %s, %s, until %s\n",
-           dr_tone_begin(a->cli, DR_TONE_BAD), dr_print_safe(a->cli, p->environment),
-           dr_tone_end(a->cli, DR_TONE_BAD), dr_print_safe(a->cli, p->rollout), digest,
-           is_down                              ? "DOWN"
-           : p->mode == DROVER__V1__MODE__PROVE ? "PROVE (up, down, up)"
-                                                : "UP",
-           expires);
-    for (size_t i = 0; i < plan->plan->n_revisions; i++) {
-        const Drover__V1__PlanRevision *r = plan->plan->revisions[i];
-        printf("  %s %s  %s (", is_down ? "-" : "+", dr_print_safe(a->cli, r->id),
-               dr_print_safe(a->cli, r->message));
-        print_statements(r, is_down ? DROVER__V1__UNIT_KIND__UNIT_DOWN
-                                    : DROVER__V1__UNIT_KIND__UNIT_UP);
-        printf(")\n");
-    }
-    return DR_OK;
-}
-
-static void
-show_targets(struct approving *a, const struct dr_approval_request *r)
-{
-    for (size_t i = 0; i < r->n_targets && a->cli->format == DR_CLI_TEXT; i++) {
-        for (size_t j = 0; j < a->stage.n_targets; j++) {
-            const struct dr_attestation *ready = &a->stage.targets[j].ready;
-            if (ready->msg == NULL || !dr_str_eq(ready->msg->target, r->targets[i].target)) {
-                continue;
-            }
-            char age[32];
-            dr_format_duration(age, (uint64_t)(dr_now_unix_s() - ready->msg->time) * 1000);
-            printf("  target %s, ready %s ago, at %s%s%s\n",
-                   dr_print_safe(a->cli, ready->msg->target), age,
-                   ready->msg->n_heads ? dr_print_safe(a->cli, ready->msg->heads[0]->id) : "base",
-                   ready->msg->flags ? ", flags: " : "", flag_names(a->cli, ready->msg->flags));
-        }
-    }
 }
 
 // Another person's approval of exactly what I would sign, still without its quorum: its bytes are
@@ -380,9 +264,7 @@ approve_plan(struct approving *a, const struct dr_stage_plan *plan, bool only_sh
         n = r->n_targets;
     }
     if (rc == DR_OK && only_show) {
-        rc = show(a, plan, payload, err);
-        show_targets(a, r);
-        return rc;
+        return dr_approve_show(&a->stage, plan, a->graph, r, payload, err);
     }
     if (rc == DR_OK) {
         rc = found
@@ -431,9 +313,9 @@ say_done(struct approving *a)
                                 "complete", a->all_complete));
         return;
     }
-    printf("Approved. %u of %u. %s\n", a->signatures, a->needed,
+    dr_say(a->cli, "Approved. %u of %u. %s\n", a->signatures, a->needed,
            a->all_complete ? "It starts now." : "It waits for another signature.");
-    printf("next: drover rollout watch %s\n", r->id);
+    dr_say(a->cli, "next: drover rollout watch %s\n", r->id);
 }
 
 // Loads the stage; with --timeout again until something is ready.

@@ -86,6 +86,16 @@ choose_new(struct dr_cli *cli, const struct dr_graph *graph, const struct dr_tru
     return rc;
 }
 
+static json_t *
+ids_json(const struct dr_nodes *nodes)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < nodes->count; i++) {
+        json_array_append_new(list, json_string(nodes->items[i]->revision->id));
+    }
+    return list;
+}
+
 static enum dr_rc
 send_revisions(struct dr_cli *cli, struct dr_remote *remote, const struct dr_nodes *nodes,
                struct dr_err *err)
@@ -112,15 +122,33 @@ send_revisions(struct dr_cli *cli, struct dr_remote *remote, const struct dr_nod
         for (size_t i = 0; i < nodes->count; i++) {
             char digest[20];
             dr_print_digest(digest, nodes->items[i]->digest, 32);
-            printf("Submitted %s (%s), %s\n", nodes->items[i]->revision->id, digest,
-                   dr_print_safe(cli, nodes->items[i]->revision->message));
+            dr_say(cli, "Submitted %s (%s), %s\n", nodes->items[i]->revision->id, digest,
+                   nodes->items[i]->revision->message);
         }
-        printf("%u new. next: drover approve chain\n", reply->added);
+        dr_say(cli, "%u new. next: drover approve chain\n", reply->added);
     } else if (rc == DR_OK) {
-        dr_print_json(cli, json_pack("{s:s, s:i, s:i}", "schema", "drover.v1.Submit", "submitted",
-                                     (int)nodes->count, "added", (int)reply->added));
+        dr_print_json(cli, json_pack("{s:s, s:i, s:i, s:o}", "schema", "drover.v1.Submit",
+                                     "submitted", (int)nodes->count, "added", (int)reply->added,
+                                     "revisions", ids_json(nodes)));
     }
     return rc;
+}
+
+// What would be submitted, or that there is nothing: nothing is sent.
+static void
+say_only(const struct dr_cli *cli, const struct dr_nodes *nodes)
+{
+    for (size_t i = 0; i < nodes->count; i++) {
+        const struct dr_revision *r = nodes->items[i]->revision;
+        dr_say(cli, "Would submit %s, %s\n", r->id, r->message);
+    }
+    if (nodes->count == 0) {
+        dr_say(cli, "Nothing to submit: the chain has every revision of the folder\n");
+    }
+    if (cli->format != DR_CLI_TEXT) {
+        dr_print_json(cli, json_pack("{s:s, s:i, s:i, s:o}", "schema", "drover.v1.Submit",
+                                     "submitted", 0, "added", 0, "revisions", ids_json(nodes)));
+    }
 }
 
 enum dr_rc
@@ -134,17 +162,13 @@ dr_cmd_submit(struct dr_cli *cli, struct dr_err *err)
     rc = rc == DR_OK ? dr_remote_open(cli, &remote, err) : rc;
     rc = rc == DR_OK ? choose_new(cli, graph, remote.trust, &nodes, err) : rc;
     rc = rc == DR_OK && nodes.count > 0 ? refuse_findings(cli, &nodes, err) : rc;
-    if (rc == DR_OK && nodes.count == 0) {
-        printf("Nothing to submit: the chain has every revision of the folder\n");
-    } else if (rc == DR_OK && dr_cli_has(cli, "dry-run")) {
-        for (size_t i = 0; i < nodes.count; i++) {
-            printf("would submit %s\n", nodes.items[i]->revision->id);
-        }
+    if (rc == DR_OK && (nodes.count == 0 || dr_cli_has(cli, "dry-run"))) {
+        say_only(cli, &nodes);
     } else if (rc == DR_OK) {
         rc = send_revisions(cli, &remote, &nodes, err);
     }
-    dr_remote_close(&remote);
     dr_graph_free(&graph);
+    dr_remote_close(&remote);
     return rc;
 }
 
@@ -229,16 +253,12 @@ show_entry(struct dr_cli *cli, const Drover__V1__SubmittedRevision *row,
 {
     char digest[20];
     dr_print_digest(digest, row->digest.data, 32);
-    if (cli->format != DR_CLI_TEXT) {
-        return;
-    }
-    printf("  + %s  %s  %s\n", dr_print_safe(cli, revision->id), digest,
-           dr_print_safe(cli, revision->message));
+    dr_say(cli, "  + %s  %s  %s\n", revision->id, digest, revision->message);
     if (revision->breaking != NULL && revision->breaking[0] != '\0') {
-        printf("      BREAKING: %s\n", dr_print_safe(cli, revision->breaking));
+        dr_say(cli, "      BREAKING: %s\n", revision->breaking);
     }
     if (revision->destructive != NULL && revision->destructive[0] != '\0') {
-        printf("      DESTRUCTIVE: %s\n", dr_print_safe(cli, revision->destructive));
+        dr_say(cli, "      DESTRUCTIVE: %s\n", revision->destructive);
     }
 }
 
@@ -333,7 +353,7 @@ find_pending(struct dr_remote *remote, struct dr_bytes draft, struct dr_envelope
 }
 
 static enum dr_rc
-sign_chain(struct dr_remote *remote, struct dr_bytes payload, struct dr_err *err)
+sign_chain(struct dr_remote *remote, struct dr_bytes payload, size_t n_new, struct dr_err *err)
 {
     struct dr_cli *cli = remote->cli;
     struct dr_envelope pending;
@@ -354,15 +374,26 @@ sign_chain(struct dr_remote *remote, struct dr_bytes payload, struct dr_err *err
         return rc;
     }
     if (cli->format != DR_CLI_TEXT) {
-        dr_print_json(cli, json_pack("{s:s, s:i, s:i, s:b}", "schema", "drover.v1.Signed",
-                                     "signatures", (int)reply->signatures, "needed",
-                                     (int)reply->needed, "complete", reply->complete));
+        dr_print_json(cli, json_pack("{s:s, s:s, s:i, s:i, s:i, s:b}", "schema", "drover.v1.Signed",
+                                     "document", "chain", "revisions", (int)n_new, "signatures",
+                                     (int)reply->signatures, "needed", (int)reply->needed,
+                                     "complete", reply->complete));
         return DR_OK;
     }
-    printf("Signed. %u of %u. %s\n", reply->signatures, reply->needed,
+    dr_say(cli, "Signed. %u of %u. %s\n", reply->signatures, reply->needed,
            reply->complete ? "The chain is approved. next: drover upgrade head"
-                           : "It waits for another reviewer.");
+                           : "It waits for another reviewer: drover approve chain");
     return DR_OK;
+}
+
+static void
+say_none(const struct dr_cli *cli)
+{
+    dr_say(cli, "  none: everything that was submitted is in the chain\n");
+    if (cli->format != DR_CLI_TEXT) {
+        dr_print_json(cli, json_pack("{s:s, s:s, s:i}", "schema", "drover.v1.Signed", "document",
+                                     "chain", "revisions", 0));
+    }
 }
 
 enum dr_rc
@@ -380,16 +411,16 @@ dr_cmd_approve_chain(struct dr_cli *cli, struct dr_err *err)
         rc = dr_remote_call(&remote, DR_METHOD_OPERATOR_LIST_REVISIONS, &request.base, &submitted,
                             err);
     }
-    if (rc == DR_OK && cli->format == DR_CLI_TEXT) {
-        printf("Revisions that wait for the chain, as worked out from their bytes:\n");
+    if (rc == DR_OK) {
+        dr_say(cli, "Revisions that wait for the chain, as worked out from their bytes:\n");
     }
     rc = rc == DR_OK ? draft_chain(&remote, submitted, &payload, &n_new, err) : rc;
     if (rc == DR_OK && n_new == 0) {
-        printf("  none: everything that was submitted is in the chain\n");
+        say_none(cli);
     } else if (rc == DR_OK) {
         rc = dr_ask_yes(cli, "Sign these into the chain?", &go, err);
         if (rc == DR_OK && go) {
-            rc = sign_chain(&remote, payload, err);
+            rc = sign_chain(&remote, payload, n_new, err);
         } else if (rc == DR_OK) {
             rc = dr_err_set(err, DR_E_INTERRUPTED, "nothing was signed");
         }

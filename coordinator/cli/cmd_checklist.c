@@ -40,12 +40,12 @@ show_environment(struct dr_remote *remote, const char *rollout, const char *envi
         *out_closed = 0;
         return gates_json(&stage, gates, n, list);
     }
-    printf("%s, approval %u of %u\n", stage.said->environment, stage.said->signatures,
+    dr_say(remote->cli, "%s, approval %u of %u\n", stage.said->environment, stage.said->signatures,
            stage.said->needed);
     *out_closed = dr_stage_print_gates(&stage, gates, n);
     for (size_t i = 0; i < n; i++) {
         if (!gates[i].is_open && gates[i].next != NULL && gates[i].next[0] != '\0') {
-            printf("  next: %s\n", gates[i].next);
+            dr_say(remote->cli, "  next: %s\n", gates[i].next);
             break;
         }
     }
@@ -141,9 +141,10 @@ sign_item(struct dr_remote *remote, const char *item, struct dr_err *err)
     }
     dr_key_fini(&key);
     if (rc == DR_OK && cli->format == DR_CLI_TEXT) {
-        printf("Signed: %s of %s in %s\n", item, stage.rollout->id, stage.said->environment);
+        dr_say(cli, "Signed: %s of %s in %s\n", item, stage.rollout->id, stage.said->environment);
     } else if (rc == DR_OK) {
-        dr_print_json(cli, json_pack("{s:s, s:s, s:s}", "schema", "drover.v1.SignedItem", "item",
+        dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:s, s:s}", "schema", "drover.v1.Signed",
+                                     "document", "signoff", "rollout", stage.rollout->id, "item",
                                      item, "environment", stage.said->environment));
     }
     return rc;

@@ -6,12 +6,11 @@
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 
+#include "db/db.h"
 #include "engine/run.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 // One direct run, from the graph to the result.
@@ -29,20 +28,6 @@ struct direct {
     bool line_open;
 };
 
-// A descriptor that becomes readable at Ctrl-C and SIGTERM; the engine then stops in a true state.
-static int
-open_cancel(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) {
-        return -1;
-    }
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 static void
 show_progress(void *arg, const struct dr_engine_progress *p)
 {
@@ -59,17 +44,16 @@ show_progress(void *arg, const struct dr_engine_progress *p)
         }
         const char *from = parents.data ? parents.data : "";
         bool is_down = p->direction == DROVER__V1__MODE__DOWN;
-        printf("Running %s %s -> %s, %s\n", is_down ? "downgrade" : "upgrade",
+        dr_say(d->cli, "Running %s %s -> %s, %s\n", is_down ? "downgrade" : "upgrade",
                is_down ? p->revision_id : from, is_down ? from : p->revision_id,
-               node ? dr_print_safe(d->cli, node->revision->message) : "");
+               node ? node->revision->message : "");
         dr_buf_fini(&parents);
         fflush(stdout);
         d->shown = dr_arena_str(d->cli->arena, p->revision_id);
     }
     for (size_t i = 0; i < p->blockers_count && !p->done; i++) {
         dr_print_note(d->cli, "  waiting for a lock held by pid %d (%s, %s)", p->blockers[i].pid,
-                      dr_print_safe(d->cli, p->blockers[i].application),
-                      dr_print_safe(d->cli, p->blockers[i].user));
+                      p->blockers[i].application, p->blockers[i].user);
     }
 }
 
@@ -129,10 +113,12 @@ static enum dr_rc
 confirm_down(struct direct *d, struct dr_err *err)
 {
     bool go = false;
-    if (dr_str_eq(d->expr, "base")) {
+    bool is_silent = d->cli->quiet && d->cli->yes;
+    fflush(stdout);
+    if (dr_str_eq(d->expr, "base") && !is_silent) {
         fprintf(stderr, "WARNING: this drops all tables of the chain with all their data\n");
     }
-    for (size_t i = d->nodes.count; i > 0; i--) {
+    for (size_t i = d->nodes.count; i > 0 && !is_silent; i--) {
         const struct dr_revision *r = d->nodes.items[i - 1]->revision;
         bool loses = r->reversible == DR_REVERSIBLE_LOSSY;
         fprintf(stderr, "  - %s, %s%s%s\n", r->id, dr_print_safe(d->cli, r->message),
@@ -144,6 +130,19 @@ confirm_down(struct direct *d, struct dr_err *err)
         return dr_err_set(err, DR_E_INTERRUPTED, "nothing was done");
     }
     return rc;
+}
+
+// "a, b", or "base".
+static const char *
+heads_text(const struct dr_cli *cli, const struct dr_engine_head *heads, size_t count)
+{
+    struct dr_buf out = {0};
+    for (size_t i = 0; i < count; i++) {
+        dr_buf_printf(&out, "%s%s", i ? ", " : "", heads[i].id);
+    }
+    const char *text = dr_arena_str(cli->arena, count && out.data ? out.data : "base");
+    dr_buf_fini(&out);
+    return text ? text : "";
 }
 
 static void
@@ -173,45 +172,52 @@ print_result(struct direct *d, const struct dr_engine_result *result)
     for (size_t i = 0; i < result->units_count; i++) {
         if (result->units[i].leaks != NULL && result->units[i].leaks[0] != '\0') {
             dr_print_note(cli, "note: revision '%s' left session state behind, which was reset: %s",
-                          result->units[i].revision_id, dr_print_safe(cli, result->units[i].leaks));
+                          result->units[i].revision_id, result->units[i].leaks);
         }
     }
-    printf("Now at ");
-    for (size_t i = 0; i < result->heads_count; i++) {
-        printf("%s%s", i ? ", " : "", result->heads[i].id);
+    dr_say(cli, "Now at %s after %s\n", heads_text(cli, result->heads, result->heads_count), time);
+}
+
+// One row of the sample: "    user_id=17, email=NULL".
+static void
+print_row(const struct dr_check_result *c, size_t row)
+{
+    struct dr_buf line = {0};
+    for (size_t col = 0; col < c->columns_count; col++) {
+        const char *text = c->cells[row * c->columns_count + col];
+        bool has_name = c->columns != NULL && c->columns[col] != NULL;
+        dr_buf_str(&line, col ? ", " : "    ");
+        if (has_name) {
+            dr_show(&line, c->columns[col], strlen(c->columns[col]), false);
+            dr_buf_str(&line, "=");
+        }
+        dr_show(&line, text ? text : "NULL", strlen(text ? text : "NULL"), false);
     }
-    printf("%s after %s\n", result->heads_count == 0 ? "base" : "", time);
+    fprintf(stderr, "%s\n", line.data ? line.data : "");
+    dr_buf_fini(&line);
 }
 
 // Rows that made a check fail stay on this machine; here is where people see them.
 static void
-print_failed_checks(const struct dr_engine_result *result)
+print_failed_checks(const struct dr_cli *cli, const struct dr_check_result *checks, size_t count)
 {
-    for (size_t i = 0; i < result->checks_count; i++) {
-        const struct dr_check_result *c = &result->checks[i];
+    fflush(stdout);
+    for (size_t i = 0; i < count; i++) {
+        const struct dr_check_result *c = &checks[i];
         if (c->verdict != DR_CHECK_FAILED && c->verdict != DR_CHECK_ERROR) {
             continue;
         }
-        fprintf(stderr, "  check \"%s\": %s\n", c->name, c->reason);
+        fprintf(stderr, "  check \"%s\": %s\n", dr_print_safe(cli, c->name),
+                dr_print_safe(cli, c->reason));
         for (size_t row = 0; row < c->rows_count; row++) {
-            for (size_t col = 0; col < c->columns_count; col++) {
-                struct dr_buf cell = {0};
-                const char *text = c->cells[row * c->columns_count + col];
-                dr_show(&cell, text ? text : "NULL", strlen(text ? text : "NULL"), false);
-                bool has_name = c->columns != NULL && c->columns[col] != NULL;
-                fprintf(stderr, "%s%s%s%s", col ? ", " : "    ", has_name ? c->columns[col] : "",
-                        has_name ? "=" : "", cell.data ? cell.data : "");
-                dr_buf_fini(&cell);
-            }
-            fputc('\n', stderr);
+            print_row(c, row);
         }
     }
 }
 
-static enum dr_rc
-run_plan(struct direct *d, struct dr_err *err)
+static struct dr_engine_job
+job_of(struct direct *d)
 {
-    struct dr_engine_result result = {0};
     struct dr_engine_job job = {
         .plan = d->plan.message,
         .mode = d->is_down ? DROVER__V1__MODE__DOWN : DROVER__V1__MODE__UP,
@@ -219,12 +225,36 @@ run_plan(struct direct *d, struct dr_err *err)
         .file_arg = d->graph,
     };
     memcpy(job.plan_sha256, d->plan.digest, 32);
+    return job;
+}
+
+// Everything but the change: what the plan would run, after its preflights.
+static enum dr_rc
+dry_run(struct direct *d, struct dr_err *err)
+{
+    struct dr_engine_job job = job_of(d);
+    struct dr_check_result *checks = NULL;
+    size_t count = 0;
+    enum dr_rc rc = dr_engine_preflight(d->engine, &job, d->cli->arena, &checks, &count, err);
+    if (rc != DR_OK) {
+        print_failed_checks(d->cli, checks, count);
+        return rc;
+    }
+    dr_chain_say_dry_run(d->cli, &d->nodes, d->is_down, NULL);
+    return DR_OK;
+}
+
+static enum dr_rc
+run_plan(struct direct *d, struct dr_err *err)
+{
+    struct dr_engine_result result = {0};
+    struct dr_engine_job job = job_of(d);
     enum dr_rc rc = dr_engine_run(d->engine, &job, d->cli->arena, &result, err);
     if (rc == DR_OK) {
         print_result(d, &result);
         return DR_OK;
     }
-    print_failed_checks(&result);
+    print_failed_checks(d->cli, result.checks, result.checks_count);
     const struct dr_node *node =
         result.failed_revision ? dr_graph_find(d->graph, result.failed_revision) : NULL;
     if (node != NULL && result.failed_line > 0 &&
@@ -244,11 +274,8 @@ say_nothing_to_do(struct direct *d)
         print_result(d, &none);
         return;
     }
-    printf("Nothing to do: already at ");
-    for (size_t i = 0; i < d->state.heads_count; i++) {
-        printf("%s%s", i ? ", " : "", d->state.heads[i].id);
-    }
-    printf("%s\n", d->state.heads_count == 0 ? "base" : "");
+    dr_say(d->cli, "Nothing to do: already at %s\n",
+           heads_text(d->cli, d->state.heads, d->state.heads_count));
 }
 
 enum dr_rc
@@ -256,7 +283,7 @@ dr_cmd_direct_run(struct dr_cli *cli, const char *url, bool is_down, struct dr_e
 {
     struct direct d = {.cli = cli, .url = url, .expr = cli->args[0], .is_down = is_down};
     Drover__V1__Engine engine;
-    int cancel_fd = open_cancel();
+    int cancel_fd = dr_cli_cancel_fd();
     enum dr_rc rc = dr_chain_engine(url, &engine, err);
     rc = rc == DR_OK ? dr_chain_files_load(cli, &d.graph, err) : rc;
     rc = rc == DR_OK ? open_target(&d, cancel_fd, err) : rc;
@@ -272,12 +299,14 @@ dr_cmd_direct_run(struct dr_cli *cli, const char *url, bool is_down, struct dr_e
         rc = dr_err_hint(err, "drover %s %s without --url, which makes a rollout",
                          cli->command->name, d.expr);
     }
-    if (rc == DR_OK && is_down) {
-        rc = confirm_down(&d, err);
-    }
     rc = rc == DR_OK
              ? dr_plan_compile(cli->project->name, engine, &d.nodes, cli->arena, &d.plan, err)
              : rc;
+    if (rc == DR_OK && dr_cli_has(cli, "dry-run")) {
+        rc = dry_run(&d, err);
+        goto out;
+    }
+    rc = rc == DR_OK && is_down ? confirm_down(&d, err) : rc;
     rc = rc == DR_OK ? run_plan(&d, err) : rc;
 out:
     dr_engine_close(&d.engine);
@@ -288,32 +317,49 @@ out:
     return rc;
 }
 
+// The head's block as Alembic's `current --verbose` shows it.
+static void
+print_verbose(struct direct *d, const struct dr_node *node)
+{
+    struct dr_buf block = {0};
+    dr_chain_block(d->cli, node, &block);
+    dr_say(d->cli, "%s\n", block.data ? block.data : "");
+    dr_buf_fini(&block);
+}
+
 // "e6e5369fb4d1 (head)" for each head of the database; nothing at base.
 static void
 print_current(struct direct *d)
 {
     json_t *list = json_array();
     bool behind = false;
+    bool is_verbose = dr_cli_has(d->cli, "verbose");
+    if (is_verbose) {
+        char shown[512];
+        dr_db_url_show(d->url, shown, sizeof(shown));
+        dr_say(d->cli, "Current revision(s) for %s:\n", shown);
+    }
     for (size_t i = 0; i < d->state.heads_count; i++) {
         const char *id = d->state.heads[i].id;
         const struct dr_node *node = d->graph ? dr_graph_find(d->graph, id) : NULL;
         bool is_head = node != NULL && dr_node_is_head(node);
         behind = behind || !is_head;
-        if (d->cli->format != DR_CLI_TEXT) {
-            json_array_append_new(list, json_pack("{s:s, s:b}", "id", id, "isHead", is_head));
+        json_array_append_new(list, json_pack("{s:s, s:b}", "id", id, "isHead", is_head));
+        if (is_verbose && node != NULL) {
+            print_verbose(d, node);
         } else {
-            printf("%s%s%s\n", id, is_head ? " (head)" : "",
+            dr_say(d->cli, "%s%s%s\n", id, is_head ? " (head)" : "",
                    d->graph && node == NULL ? " (not in this folder)" : "");
         }
     }
     if (d->cli->format != DR_CLI_TEXT) {
-        dr_print_json(d->cli, json_pack("{s:s, s:o, s:b}", "schema", "drover.v1.Current", "heads",
-                                        list, "partial", d->state.is_partial));
-    } else {
-        json_decref(list);
+        dr_print_json(d->cli,
+                      json_pack("{s:s, s:O, s:b, s:s}", "schema", "drover.v1.Current", "heads",
+                                list, "partial", d->state.is_partial, "owner", d->state.owner));
     }
+    json_decref(list);
     if (d->state.is_partial) {
-        fprintf(stderr, "a revision is half done; drover upgrade goes on with it\n");
+        dr_print_note(d->cli, "note: a revision is half done; drover upgrade goes on with it");
     }
     bool at_base = d->state.heads_count == 0 && d->graph != NULL && dr_graph_count(d->graph) > 0;
     if (dr_cli_has(d->cli, "check-heads") && (behind || at_base)) {
@@ -325,22 +371,27 @@ enum dr_rc
 dr_cmd_current(struct dr_cli *cli, struct dr_err *err)
 {
     struct direct d = {.cli = cli};
+    struct dr_err ignored = {0};
     enum dr_rc rc = dr_project_maybe(cli, err);
     if (rc != DR_OK) {
         return rc;
     }
-    d.url = dr_project_direct_url(cli);
-    if (d.url == NULL) {
-        if (cli->project->coordinator[0] != '\0') {
-            return dr_cmd_status(cli, err);
-        }
-        dr_err_set(err, DR_E_USAGE, "no database is named");
-        return dr_err_hint(err,
-                           "drover current --url postgresql:///name, or set `url` in drover.conf");
+    d.url = cli->args_count ? dr_cli_option(cli, "url") : dr_project_direct_url(cli);
+    if (d.url == NULL && cli->project->coordinator[0] != '\0') {
+        return dr_cmd_current_of_targets(cli, err);
     }
-    struct dr_err ignored = {0};
+    if (d.url == NULL || cli->args_count > 0) {
+        dr_err_set(err, DR_E_USAGE,
+                   d.url ? "--url names one database, so no target can be named"
+                         : "no database is named");
+        return dr_err_hint(err, "drover current --url postgresql:///name, or --url sqlite:FILE");
+    }
     if (dr_chain_files_load(cli, &d.graph, &ignored) != DR_OK) {
         d.graph = NULL; // the version is told without the files too
+        if (dr_cli_has(cli, "check-heads")) {
+            *err = ignored;
+            return ignored.rc;
+        }
     }
     rc = open_target(&d, -1, err);
     rc = rc == DR_OK ? dr_engine_read_state(d.engine, cli->arena, false, dr_cli_has(cli, "verify"),

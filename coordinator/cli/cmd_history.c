@@ -8,49 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void
-show_block(const struct dr_node *node, struct dr_buf *out)
-{
-    const struct dr_revision *r = node->revision;
-    dr_buf_printf(out, "Rev: %s", r->id);
-    dr_chain_marks(node, out);
-    dr_buf_str(out, dr_node_is_mergepoint(node) ? "\nMerges: " : "\nParent: ");
-    dr_chain_parents(node, out);
-    dr_buf_str(out, "\n");
-    if (dr_node_is_branchpoint(node)) {
-        dr_buf_str(out, "Branches into: ");
-        for (size_t i = 0; i < node->child_count; i++) {
-            dr_buf_printf(out, "%s%s", i ? ", " : "", node->children[i]->revision->id);
-        }
-        dr_buf_str(out, "\n");
-    }
-    for (size_t i = 0; i < node->depends_on_count; i++) {
-        dr_buf_printf(out, "%s%s%s",
-                      i ? ", " : "Also depends on: ", node->depends_on[i]->revision->id,
-                      i + 1 == node->depends_on_count ? "\n" : "");
-    }
-    char digest[65];
-    dr_hex(digest, node->digest, 32);
-    dr_buf_printf(out, "Path: %s\nDigest: %s\n\n    %s\n", r->path, digest, r->message);
-    for (const char *line = r->text; line != NULL && *line != '\0';) {
-        size_t len = strcspn(line, "\n");
-        dr_buf_printf(out, "    %.*s\n", (int)len, line);
-        line += len + (line[len] == '\n' ? 1 : 0);
-    }
-    const struct {
-        const char *key, *value;
-    } rows[] = {{"Create Date", r->create_date}, {"Purpose", r->purpose},
-                {"Caution", r->caution},         {"Breaking", r->breaking},
-                {"Destructive", r->destructive}, {"Rollback", r->rollback}};
-    for (size_t i = 0; i < DR_COUNT_OF(rows); i++) {
-        if (rows[i].value != NULL && rows[i].value[0] != '\0') {
-            dr_buf_printf(out, "    %s: %s\n", rows[i].key, rows[i].value);
-        }
-    }
-}
-
 static json_t *
-node_json(const struct dr_node *node)
+node_json(const struct dr_cli *cli, const struct dr_node *node)
 {
     char digest[65];
     dr_hex(digest, node->digest, 32);
@@ -62,9 +21,15 @@ node_json(const struct dr_node *node)
     for (size_t i = 0; i < node->revision->labels.count; i++) {
         json_array_append_new(labels, json_string(node->revision->labels.items[i]));
     }
-    return json_pack("{s:s, s:s, s:o, s:o, s:b, s:s, s:s}", "id", node->revision->id, "message",
-                     node->revision->message, "parents", parents, "branchLabels", labels, "isHead",
-                     dr_node_is_head(node), "digest", digest, "path", node->revision->path);
+    json_t *children = json_array();
+    for (size_t i = 0; i < node->child_count; i++) {
+        json_array_append_new(children, json_string(node->children[i]->revision->id));
+    }
+    const char *sql = dr_cli_has(cli, "sql") ? node->revision->bytes : NULL;
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:s, s:s, s:s*}", "id", node->revision->id,
+                     "message", node->revision->message, "parents", parents, "children", children,
+                     "branchLabels", labels, "isHead", dr_node_is_head(node), "digest", digest,
+                     "path", dr_project_shown(cli, node->revision->path), "sql", sql);
 }
 
 static void
@@ -73,8 +38,8 @@ print_nodes_json(const struct dr_cli *cli, const char *schema, const struct dr_n
 {
     json_t *list = json_array();
     for (size_t i = 0; i < nodes->count; i++) {
-        json_array_append_new(list,
-                              node_json(nodes->items[newest_first ? nodes->count - 1 - i : i]));
+        json_array_append_new(
+            list, node_json(cli, nodes->items[newest_first ? nodes->count - 1 - i : i]));
     }
     dr_print_json(cli, json_pack("{s:s, s:o}", "schema", schema, "revisions", list));
 }
@@ -97,11 +62,7 @@ all_nodes(struct dr_cli *cli, const struct dr_graph *graph, struct dr_nodes *out
 static void
 print_buf(const struct dr_cli *cli, struct dr_buf *out)
 {
-    struct dr_buf shown = {0};
-    (void)cli;
-    dr_show(&shown, out->data ? out->data : "", out->len, true);
-    fputs(shown.data ? shown.data : "", stdout);
-    dr_buf_fini(&shown);
+    dr_say(cli, "%s", out->data ? out->data : "");
     dr_buf_fini(out);
 }
 
@@ -123,7 +84,7 @@ dr_cmd_history(struct dr_cli *cli, struct dr_err *err)
         struct dr_buf out = {0};
         for (size_t i = nodes.count; i > 0; i--) {
             if (dr_cli_has(cli, "verbose")) {
-                show_block(nodes.items[i - 1], &out);
+                dr_chain_block(cli, nodes.items[i - 1], &out);
             } else {
                 dr_chain_line(nodes.items[i - 1], "", &out);
             }
@@ -148,7 +109,7 @@ dr_cmd_heads(struct dr_cli *cli, struct dr_err *err)
         struct dr_buf out = {0};
         for (size_t i = 0; i < heads.count; i++) {
             if (dr_cli_has(cli, "verbose")) {
-                show_block(heads.items[i], &out);
+                dr_chain_block(cli, heads.items[i], &out);
             } else {
                 dr_buf_str(&out, heads.items[i]->revision->id);
                 dr_chain_marks(heads.items[i], &out);
@@ -165,13 +126,18 @@ enum dr_rc
 dr_cmd_branches(struct dr_cli *cli, struct dr_err *err)
 {
     struct dr_graph *graph = NULL;
-    enum dr_rc rc = dr_chain_files_load(cli, &graph, err);
+    struct dr_nodes points = {0};
     struct dr_buf out = {0};
-    for (size_t i = 0; rc == DR_OK && i < dr_graph_count(graph); i++) {
-        const struct dr_node *node = dr_graph_at(graph, i);
+    enum dr_rc rc = dr_chain_files_load(cli, &graph, err);
+    rc = rc == DR_OK ? all_nodes(cli, graph, &points, err) : rc;
+    size_t n = points.count;
+    points.count = 0;
+    for (size_t i = 0; rc == DR_OK && i < n; i++) {
+        const struct dr_node *node = points.items[i];
         if (!dr_node_is_branchpoint(node)) {
             continue;
         }
+        points.items[points.count++] = node;
         dr_buf_str(&out, node->revision->id);
         dr_chain_marks(node, &out);
         dr_buf_str(&out, "\n");
@@ -183,6 +149,9 @@ dr_cmd_branches(struct dr_cli *cli, struct dr_err *err)
         }
     }
     print_buf(cli, &out);
+    if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
+        print_nodes_json(cli, "drover.v1.Branches", &points, false);
+    }
     dr_graph_free(&graph);
     return rc;
 }
@@ -214,7 +183,7 @@ dr_cmd_show(struct dr_cli *cli, struct dr_err *err)
     } else if (rc == DR_OK) {
         struct dr_buf out = {0};
         for (size_t i = 0; i < nodes.count; i++) {
-            show_block(nodes.items[i], &out);
+            dr_chain_block(cli, nodes.items[i], &out);
             dr_buf_str(&out, "\n");
             if (dr_cli_has(cli, "sql")) {
                 dr_buf_add(&out, nodes.items[i]->revision->bytes, nodes.items[i]->revision->size);
@@ -226,17 +195,19 @@ dr_cmd_show(struct dr_cli *cli, struct dr_err *err)
     return rc;
 }
 
-// Prints the units of one direction of a compiled plan, byte for byte.
+// The units of one direction of a compiled plan, byte for byte.
 static enum dr_rc
-print_units(const struct dr_graph *graph, const Drover__V1__PlanRevision *revision,
-            Drover__V1__UnitKind kind, struct dr_err *err)
+print_units(const struct dr_cli *cli, const struct dr_graph *graph,
+            const Drover__V1__PlanRevision *revision, bool is_down, json_t *list,
+            struct dr_err *err)
 {
     const struct dr_node *node = dr_graph_find(graph, revision->id);
+    Drover__V1__UnitKind kind =
+        is_down ? DROVER__V1__UNIT_KIND__UNIT_DOWN : DROVER__V1__UNIT_KIND__UNIT_UP;
     struct dr_buf out = {0};
     enum dr_rc rc = DR_OK;
-    printf("-- %s %s, %s\n",
-           kind == DROVER__V1__UNIT_KIND__UNIT_DOWN ? "Running downgrade" : "Running upgrade",
-           revision->id, revision->message);
+    dr_say(cli, "-- Running %s %s, %s\n", is_down ? "downgrade" : "upgrade", revision->id,
+           revision->message);
     for (size_t i = 0; rc == DR_OK && i < revision->n_units; i++) {
         if (revision->units[i]->kind == kind) {
             rc = dr_plan_unit_sql(&out, revision->units[i], node->revision->bytes,
@@ -244,7 +215,12 @@ print_units(const struct dr_graph *graph, const Drover__V1__PlanRevision *revisi
             dr_buf_str(&out, "\n");
         }
     }
-    fwrite(out.data ? out.data : "", 1, out.len, stdout);
+    if (cli->format == DR_CLI_TEXT) {
+        fwrite(out.data ? out.data : "", 1, out.len, stdout);
+    } else {
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "id", revision->id, "message",
+                                              revision->message, "sql", out.data ? out.data : ""));
+    }
     dr_buf_fini(&out);
     return rc;
 }
@@ -270,11 +246,17 @@ dr_cmd_sql(struct dr_cli *cli, struct dr_err *err)
                                        &nodes, cli->arena, &plan, err)
                      : rc;
     size_t n = rc == DR_OK ? plan.message->n_revisions : 0;
+    json_t *list = json_array();
     for (size_t i = 0; rc == DR_OK && i < n; i++) {
-        rc = print_units(
-            graph, plan.message->revisions[is_down ? n - 1 - i : i],
-            is_down ? DROVER__V1__UNIT_KIND__UNIT_DOWN : DROVER__V1__UNIT_KIND__UNIT_UP, err);
+        rc = print_units(cli, graph, plan.message->revisions[is_down ? n - 1 - i : i], is_down,
+                         list, err);
     }
+    if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
+        dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:O}", "schema", "drover.v1.Sql", "engine",
+                                     is_sqlite ? "sqlite" : "postgresql", "direction",
+                                     is_down ? "down" : "up", "revisions", list));
+    }
+    json_decref(list);
     dr_graph_free(&graph);
     return rc;
 }

@@ -19,8 +19,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#define FILES_MAX   9u
+#define FOLDERS_MAX 4u
+
 struct init {
     struct dr_cli *cli;
+    const char *files[FILES_MAX];     // what this call makes
+    const char *folders[FOLDERS_MAX]; // inner ones first; only those that were not there
+    size_t n_files, n_folders;
     const char *name, *person, *keys, *coordinator;
     struct dr_public people[DR_PEOPLE_MAX];
     struct dr_founders founders;
@@ -90,6 +96,31 @@ read_people(struct init *init, const char *list, struct dr_err *err)
     return n > 0 ? DR_OK : dr_err_set(err, DR_E_USAGE, "--people names nobody");
 }
 
+// What goes into the configuration files between quotes.
+static enum dr_rc
+check_values(const struct init *init, struct dr_err *err)
+{
+    const char *host = strstr(init->coordinator, "tcp://");
+    bool has_scheme =
+        host == init->coordinator || (host != NULL && dr_str_starts(init->coordinator, "tls+"));
+    if (!has_scheme || strrchr(host + 6, ':') == NULL || strpbrk(init->coordinator, "\"\\$ ")) {
+        dr_err_set(err, DR_E_USAGE, "'%s' is no address of a coordinator", init->coordinator);
+        return dr_err_hint(err, "--coordinator tcp://HOST:7800");
+    }
+    if (strpbrk(init->keys, "\"\\$") != NULL) {
+        return dr_err_set(err, DR_E_USAGE, "the folder '%s' cannot stand in drover.conf",
+                          init->keys);
+    }
+    if (!dr_name_is_valid(init->name) || !dr_name_is_valid(init->person)) {
+        dr_err_set(err, DR_E_USAGE, "'%s' cannot be the name of a %s",
+                   dr_name_is_valid(init->name) ? init->person : init->name,
+                   dr_name_is_valid(init->name) ? "person" : "project");
+        return dr_err_hint(err, "lower-case letters, digits, '.', '_' and '-', at most %u",
+                           DR_NAME_MAX);
+    }
+    return DR_OK;
+}
+
 static enum dr_rc
 read_options(struct init *init, struct dr_err *err)
 {
@@ -108,11 +139,8 @@ read_options(struct init *init, struct dr_err *err)
     init->founders.n_environments =
         split_list(cli, environments ? environments : "staging,production",
                    init->founders.environments, DR_ENVIRONMENTS_MAX);
-    if (!dr_name_is_valid(init->name) || !dr_name_is_valid(init->person)) {
-        return dr_err_set(err, DR_E_USAGE,
-                          "names have lower-case letters, digits, '.', '_' and '-'");
-    }
-    enum dr_rc rc = people != NULL ? read_people(init, people, err) : DR_OK;
+    enum dr_rc rc = check_values(init, err);
+    rc = rc == DR_OK && people != NULL ? read_people(init, people, err) : rc;
     init->founders.n_people = people != NULL ? init->founders.n_people : 1;
     rc = rc == DR_OK
              ? dr_cli_number(cli, "threshold", 1, init->founders.n_people, 1, &threshold, err)
@@ -211,14 +239,16 @@ write_conf(struct init *init, const uint8_t pin[32], struct dr_err *err)
     }
     enum dr_rc rc = dr_file_create("drover.conf", text.data, text.len, 0644, err);
     dr_buf_reset(&text);
-    const char *address = strstr(init->coordinator, "://");
-    const char *port = address ? strrchr(address + 3, ':') : NULL;
+    const char *host = strstr(init->coordinator, "://") + 3;
+    bool is_here = dr_str_starts(host, "127.") || dr_str_starts(host, "localhost:") ||
+                   dr_str_starts(host, "[::1]:");
     dr_buf_printf(&text,
                   "# droverd: the coordinator of project %s\nproject = \"%s\"\nlisten = "
-                  "\"tcp://127.0.0.1%s\"\n"
+                  "\"tcp://%s%s\"\n"
                   "state = \".drover/droverd\"\ntransport_key = \"%s/coordinator.transport\"\n"
                   "root = \"trust/root.1.drv\"\nfleet = \"trust/fleet.1.drv\"\n",
-                  init->name, init->name, port ? port : ":7800", init->keys);
+                  init->name, init->name, is_here ? "127.0.0.1" : "0.0.0.0", strrchr(host, ':'),
+                  init->keys);
     rc = rc == DR_OK ? dr_file_create("droverd.conf", text.data, text.len, 0644, err) : rc;
     dr_buf_fini(&text);
     static const char ignore[] = "*\n";
@@ -237,22 +267,80 @@ say_next(const struct init *init, const uint8_t pin[32])
                                            "rootSha256", init->is_alone ? hex : NULL));
         return;
     }
-    printf("Project %s: drover.conf, droverd.conf, revisions/, trust/\n", init->name);
+    dr_say(init->cli, "Project %s: drover.conf, droverd.conf, revisions/, trust/\n", init->name);
     if (init->is_alone) {
-        printf("Signer:  %s, 1 of 1, key %s/%s.key\nRoot:    %s\n", init->person, init->keys,
-               init->person, hex);
-        printf("next: drover revision -m \"...\"          write a revision\n"
+        dr_say(init->cli, "Signer:  %s, 1 of 1, key %s/%s.key\nRoot:    %s\n", init->person,
+               init->keys, init->person, hex);
+        dr_say(init->cli,
+               "next: drover revision -m \"...\"          write a revision\n"
                "      drover upgrade head --url URL     run it on one database\n"
                "      droverd --config droverd.conf     start the coordinator, then drover agent "
                "add\n");
         return;
     }
-    printf("Signers: %zu people, %u must sign (%s: %u)\n", init->founders.n_people,
+    dr_say(init->cli, "Signers: %zu people, %u must sign (%s: %u)\n", init->founders.n_people,
            init->founders.threshold, init->founders.environments[0],
            init->founders.first_threshold);
-    printf("next: each of them types, on a copy that is passed on:\n"
-           "      drover sign trust/root.1.drv --key THEIR.key\n"
-           "      drover sign trust/fleet.1.drv --key THEIR.key\n");
+    dr_say(init->cli, "next: each of them types, on a copy that is passed on:\n"
+                      "      drover sign trust/root.1.drv --key THEIR.key\n"
+                      "      drover sign trust/fleet.1.drv --key THEIR.key\n");
+}
+
+static const char *
+key_path(struct init *init, const char *name, const char *ending)
+{
+    return dr_arena_printf(init->cli->arena, "%s/%s.%s", init->keys, name, ending);
+}
+
+// Notes what this call is going to make. DR_E_EXISTS when one of the files is there: nothing is
+// ever overwritten.
+static enum dr_rc
+list_files(struct init *init, struct dr_err *err)
+{
+    const char *const files[FILES_MAX] = {
+        "drover.conf",
+        "droverd.conf",
+        "trust/root.1.drv",
+        "trust/fleet.1.drv",
+        key_path(init, "coordinator", "transport"),
+        init->is_alone ? key_path(init, init->person, "key") : "",
+        init->is_alone ? key_path(init, init->person, "transport") : "",
+        init->is_alone ? key_path(init, init->person, "pub") : "",
+    };
+    const char *const folders[FOLDERS_MAX] = {init->keys, ".drover", "trust", "revisions"};
+    for (size_t i = 0; i < FILES_MAX && files[i] != NULL; i++) {
+        if (files[i][0] == '\0') {
+            continue;
+        }
+        if (dr_path_exists(files[i])) {
+            dr_err_set(err, DR_E_EXISTS, "there is a '%s' here already", files[i]);
+            return dr_err_hint(err, "%s",
+                               i == 0 ? "drover history; this folder is a project"
+                                      : "drover init in an empty folder, or move that file away");
+        }
+        init->files[init->n_files++] = files[i];
+    }
+    if (!dr_path_exists(".drover/.gitignore")) {
+        init->files[init->n_files++] = ".drover/.gitignore";
+    }
+    for (size_t i = 0; i < FOLDERS_MAX; i++) {
+        if (!dr_path_exists(folders[i])) {
+            init->folders[init->n_folders++] = folders[i];
+        }
+    }
+    return DR_OK;
+}
+
+// After a failure: what this call made goes away, so that the same command can be typed again.
+static void
+take_back(const struct init *init)
+{
+    for (size_t i = 0; i < init->n_files; i++) {
+        (void)unlink(init->files[i]);
+    }
+    for (size_t i = 0; i < init->n_folders; i++) {
+        (void)rmdir(init->folders[i]); // not when something else lies in it
+    }
 }
 
 enum dr_rc
@@ -264,12 +352,12 @@ dr_cmd_init(struct dr_cli *cli, struct dr_err *err)
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
     init->cli = cli;
-    if (dr_path_exists("drover.conf")) {
-        dr_err_set(err, DR_E_EXISTS, "there is a drover.conf here already");
-        return dr_err_hint(err, "drover history");
-    }
     enum dr_rc rc = read_options(init, err);
-    rc = rc == DR_OK ? dr_dir_make("revisions", 0755, err) : rc;
+    rc = rc == DR_OK ? list_files(init, err) : rc;
+    if (rc != DR_OK) {
+        return rc;
+    }
+    rc = dr_dir_make("revisions", 0755, err);
     rc = rc == DR_OK ? dr_dir_make("trust", 0755, err) : rc;
     rc = rc == DR_OK ? dr_dir_make(".drover", 0700, err) : rc;
     rc = rc == DR_OK ? dr_dir_make(init->keys, 0700, err) : rc;
@@ -280,6 +368,8 @@ dr_cmd_init(struct dr_cli *cli, struct dr_err *err)
     dr_key_fini(&init->signing);
     if (rc == DR_OK) {
         say_next(init, pin);
+    } else {
+        take_back(init);
     }
     return rc;
 }

@@ -15,7 +15,9 @@
 #include <string.h>
 
 #define EXPORT_MAX (512u * 1024 * 1024)
+#define ENTRY_MAX  (1u * 1024 * 1024)
 #define PAGE       500u
+#define PAGE_MAX   (64u * 1024 * 1024)
 
 struct reading {
     struct dr_cli *cli;
@@ -23,6 +25,7 @@ struct reading {
     bool verifies;
     uint64_t count;
     uint64_t skip; // entries not shown, for --limit
+    json_t *list;  // for --output json: one document
 };
 
 static enum dr_rc
@@ -32,18 +35,17 @@ print_entry(struct reading *r, const Drover__V1__LogEntry *entry, struct dr_err 
     json_t *json = NULL;
     if (r->cli->format != DR_CLI_TEXT) {
         enum dr_rc rc = dr_json_from_message(&entry->base, &json, err);
-        if (rc == DR_OK) {
-            json_dumpf(json, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
-            fputc('\n', stdout);
-            json_decref(json);
+        if (rc == DR_OK && r->list != NULL) {
+            json_array_append_new(r->list, json);
+        } else if (rc == DR_OK) {
+            json_object_set_new(json, "schema", json_string("drover.v1.LogEntry"));
+            dr_print_json(r->cli, json);
         }
         return rc;
     }
     dr_format_time(time, entry->time);
-    printf("%6llu  %s  %-20s %-24s %s%s%s\n", (unsigned long long)entry->index, time,
-           dr_print_safe(r->cli, entry->kind), dr_print_safe(r->cli, entry->subject),
-           dr_print_safe(r->cli, entry->text), entry->actor[0] ? "  by " : "",
-           dr_print_safe(r->cli, entry->actor));
+    dr_say(r->cli, "%6llu  %s  %-20s %-24s %s%s%s\n", (unsigned long long)entry->index, time,
+           entry->kind, entry->subject, entry->text, entry->actor[0] ? "  by " : "", entry->actor);
     return DR_OK;
 }
 
@@ -75,12 +77,14 @@ read_export(struct reading *r, const char *path, struct dr_err *err)
             dr_err_set(err, DR_E_INVALID, "no JSON: %s", why.text);
             rc = dr_err_at(err, path, line, (uint32_t)why.column);
         } else if (n > 0) {
-            rc = dr_json_to_message(json, &drover__v1__log_entry__descriptor, r->cli->arena, &entry,
-                                    err);
+            json_object_del(json, "schema");
+            struct dr_arena *arena = dr_arena_new(ENTRY_MAX);
+            rc = dr_json_to_message(json, &drover__v1__log_entry__descriptor, arena, &entry, err);
             rc = rc == DR_OK ? take_entry(r, (const Drover__V1__LogEntry *)entry, err) : rc;
             if (rc != DR_OK) {
                 dr_err_at(err, path, line, 1);
             }
+            dr_arena_free(&arena);
             json_decref(json);
         }
         p += n + (p[n] == '\n' ? 1 : 0);
@@ -89,34 +93,54 @@ read_export(struct reading *r, const char *path, struct dr_err *err)
     return rc;
 }
 
+// All pages after `after`, each in an arena of its own: the log may be long.
 static enum dr_rc
-read_coordinator(struct reading *r, struct dr_err *err)
+read_pages(struct reading *r, struct dr_remote *remote, uint64_t after, struct dr_err *err)
 {
-    struct dr_remote remote = {0};
     Drover__V1__LogRequest request = DROVER__V1__LOG_REQUEST__INIT;
     const char *rollout = dr_cli_option(r->cli, "rollout");
     const char *target = dr_cli_option(r->cli, "target");
-    uint64_t limit = 0;
-    enum dr_rc rc = dr_cli_number(r->cli, "limit", 1, UINT32_MAX, 0, &limit, err);
-    rc = rc == DR_OK ? dr_remote_open(r->cli, &remote, err) : rc;
-    if (rc == DR_OK && limit > 0 && rollout == NULL && target == NULL) {
-        Drover__V1__HealthRequest who = DROVER__V1__HEALTH_REQUEST__INIT;
-        Drover__V1__HealthReply *health = NULL;
-        rc = dr_remote_call(&remote, DR_METHOD_HEALTH_CHECK, &who.base, &health, err);
-        request.after = rc == DR_OK && health->log_count > limit ? health->log_count - limit : 0;
-    }
+    request.after = after;
     request.limit = PAGE;
     request.rollout = dr_arena_str(r->cli->arena, rollout ? rollout : "");
     request.target = dr_arena_str(r->cli->arena, target ? target : "");
+    enum dr_rc rc = DR_OK;
     for (bool more = true; rc == DR_OK && more;) {
         Drover__V1__LogReply *reply = NULL;
-        rc = dr_remote_call(&remote, DR_METHOD_OPERATOR_LOG, &request.base, &reply, err);
+        struct dr_arena *arena = dr_arena_new(PAGE_MAX);
+        rc = arena != NULL ? dr_remote_call_in(remote, DR_METHOD_OPERATOR_LOG, &request.base, arena,
+                                               &reply, err)
+                           : dr_err_set(err, DR_E_NOMEM, "out of memory");
         for (size_t i = 0; rc == DR_OK && i < reply->n_entries; i++) {
             rc = take_entry(r, reply->entries[i], err);
             request.after = reply->entries[i]->index;
         }
         more = rc == DR_OK && reply->more && reply->n_entries > 0;
+        dr_arena_free(&arena);
     }
+    return rc;
+}
+
+static enum dr_rc
+read_coordinator(struct reading *r, struct dr_err *err)
+{
+    struct dr_remote remote = {0};
+    uint64_t limit = 0;
+    uint64_t after = 0;
+    bool is_filtered = dr_cli_has(r->cli, "rollout") || dr_cli_has(r->cli, "target");
+    enum dr_rc rc = dr_cli_number(r->cli, "limit", 1, UINT32_MAX, 0, &limit, err);
+    rc = rc == DR_OK ? dr_remote_open(r->cli, &remote, err) : rc;
+    if (rc == DR_OK && limit > 0 && is_filtered) { // how many there are shows only in reading them
+        struct reading counted = {.cli = r->cli, .skip = UINT64_MAX};
+        rc = read_pages(&counted, &remote, 0, err);
+        r->skip = counted.count > limit ? counted.count - limit : 0;
+    } else if (rc == DR_OK && limit > 0) {
+        Drover__V1__HealthRequest who = DROVER__V1__HEALTH_REQUEST__INIT;
+        Drover__V1__HealthReply *health = NULL;
+        rc = dr_remote_call(&remote, DR_METHOD_HEALTH_CHECK, &who.base, &health, err);
+        after = rc == DR_OK && health->log_count > limit ? health->log_count - limit : 0;
+    }
+    rc = rc == DR_OK ? read_pages(r, &remote, after, err) : rc;
     dr_remote_close(&remote);
     return rc;
 }
@@ -131,7 +155,12 @@ dr_cmd_log(struct dr_cli *cli, struct dr_err *err)
         dr_err_set(err, DR_E_USAGE, "--verify reads the whole log, so it takes no filter");
         return dr_err_hint(err, "drover log --verify");
     }
+    r.list = cli->format == DR_CLI_JSON && !r.verifies ? json_array() : NULL;
     enum dr_rc rc = file != NULL ? read_export(&r, file, err) : read_coordinator(&r, err);
+    if (rc == DR_OK && r.list != NULL) {
+        dr_print_json(cli, json_pack("{s:s, s:O}", "schema", "drover.v1.Log", "entries", r.list));
+    }
+    json_decref(r.list);
     if (rc != DR_OK || !r.verifies) {
         return rc;
     }
@@ -141,7 +170,7 @@ dr_cmd_log(struct dr_cli *cli, struct dr_err *err)
         dr_print_json(cli, json_pack("{s:s, s:I, s:s, s:b}", "schema", "drover.v1.LogVerified",
                                      "entries", (json_int_t)r.count, "head", head, "valid", 1));
     } else {
-        printf("%llu entries verified, head %s\n", (unsigned long long)r.count, head);
+        dr_say(cli, "%llu entries verified, head %s\n", (unsigned long long)r.count, head);
     }
     return DR_OK;
 }

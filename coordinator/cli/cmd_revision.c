@@ -11,8 +11,11 @@
 #include "trust/keyfile.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SLUG_MAX 40
 
@@ -81,8 +84,8 @@ choose_parents(struct dr_cli *cli, const struct dr_graph *graph, struct dr_nodes
 }
 
 static void
-write_template(const struct dr_cli *cli, const char *id, const struct dr_nodes *parents,
-               struct dr_buf *out)
+write_template(const struct dr_cli *cli, const char *id, const char *message,
+               const struct dr_nodes *parents, struct dr_buf *out)
 {
     char date[32];
     const char *engine = dr_cli_option(cli, "engine");
@@ -91,8 +94,8 @@ write_template(const struct dr_cli *cli, const char *id, const struct dr_nodes *
     dr_format_time(date, dr_now_unix_s());
     date[10] = ' ';
     date[19] = '\0';
-    dr_buf_printf(out, "-- drover:revision 1\n-- %s\n--\n-- Revision ID: %s\n-- Revises:",
-                  dr_cli_option(cli, "message"), id);
+    dr_buf_printf(out, "-- drover:revision 1\n-- %s\n--\n-- Revision ID: %s\n-- Revises:", message,
+                  id);
     for (size_t i = 0; i < parents->count; i++) {
         dr_buf_printf(out, "%s %s", i ? "," : "", parents->items[i]->revision->id);
     }
@@ -103,12 +106,37 @@ write_template(const struct dr_cli *cli, const char *id, const struct dr_nodes *
     if (depends != NULL) {
         dr_buf_printf(out, "-- Depends on: %s\n", depends);
     }
-    dr_buf_printf(out,
-                  "-- Engine: %s\n-- Reversible: yes\n\n"
-                  "-- drover:up\n\n"
-                  "-- drover:verify \"what must be true afterwards\"\n\n"
-                  "-- drover:down\n",
-                  engine ? engine : "postgresql");
+    dr_buf_printf(out, "-- Engine: %s\n", engine ? engine : "postgresql");
+    if (parents->count < 2) { // a merge may be empty
+        dr_buf_str(out, "-- Reversible: yes\n\n"
+                        "-- drover:up\n\n"
+                        "-- drover:verify \"what must be true afterwards\"\n\n"
+                        "-- drover:down\n");
+    }
+}
+
+static enum dr_rc
+write_file(struct dr_cli *cli, const char *id, const char *message, const struct dr_nodes *parents,
+           struct dr_err *err)
+{
+    struct dr_buf text = {0};
+    char slug[SLUG_MAX + 1];
+    make_slug(message, slug);
+    write_template(cli, id, message, parents, &text);
+    const char *path =
+        dr_arena_printf(cli->arena, "%s/%s%s%s.sql", dr_project_shown(cli, cli->project->revisions),
+                        id, slug[0] ? "_" : "", slug);
+    enum dr_rc rc = path == NULL || text.failed
+                        ? dr_err_set(err, DR_E_NOMEM, "out of memory")
+                        : dr_file_create(path, text.data, text.len, 0644, err);
+    dr_buf_fini(&text);
+    if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
+        dr_print_json(cli, json_pack("{s:s, s:s, s:s}", "schema", "drover.v1.NewRevision", "id", id,
+                                     "path", path));
+    } else if (rc == DR_OK) {
+        dr_say(cli, "Generating %s ... done\n", path);
+    }
+    return rc;
 }
 
 enum dr_rc
@@ -117,7 +145,6 @@ dr_cmd_revision(struct dr_cli *cli, struct dr_err *err)
     struct dr_graph *graph = NULL;
     struct dr_nodes parents = {0};
     char id[DR_REVISION_ID_MAX + 1];
-    char slug[SLUG_MAX + 1];
     const char *message = dr_cli_option(cli, "message");
     if (message == NULL || message[0] == '\0' || strchr(message, '\n') != NULL) {
         dr_err_set(err, DR_E_USAGE, "a revision needs a message of one line");
@@ -128,25 +155,112 @@ dr_cmd_revision(struct dr_cli *cli, struct dr_err *err)
     rc = rc == DR_OK ? dr_chain_files_load(cli, &graph, err) : rc;
     rc = rc == DR_OK ? choose_id(cli, graph, id, err) : rc;
     rc = rc == DR_OK ? choose_parents(cli, graph, &parents, err) : rc;
+    rc = rc == DR_OK ? write_file(cli, id, message, &parents, err) : rc;
     if (rc == DR_OK) {
-        struct dr_buf text = {0};
-        make_slug(message, slug);
-        write_template(cli, id, &parents, &text);
-        const char *path = dr_arena_printf(cli->arena, "%s/%s%s%s.sql", cli->project->revisions, id,
-                                           slug[0] ? "_" : "", slug);
-        rc = path == NULL || text.failed ? dr_err_set(err, DR_E_NOMEM, "out of memory")
-                                         : dr_file_create(path, text.data, text.len, 0644, err);
-        dr_buf_fini(&text);
-        if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
-            dr_print_json(cli, json_pack("{s:s, s:s, s:s}", "schema", "drover.v1.NewRevision", "id",
-                                         id, "path", path));
-        } else if (rc == DR_OK) {
-            printf("Generating %s ... done\n", path);
-            dr_print_note(cli, "next: fill in up, verify and down, then drover lint");
-        }
+        dr_print_note(cli, "next: fill in up, verify and down, then drover lint");
     }
     dr_graph_free(&graph);
     return rc;
+}
+
+// The revisions to join: those that are named, else all heads.
+static enum dr_rc
+choose_merged(struct dr_cli *cli, const struct dr_graph *graph, struct dr_nodes *out,
+              struct dr_err *err)
+{
+    static const struct dr_names none = {0};
+    enum dr_rc rc = DR_OK;
+    if (cli->args_count == 0) {
+        rc = dr_graph_heads(graph, cli->arena, out, err);
+    } else {
+        out->items = dr_arena_array(cli->arena, dr_graph_count(graph) + 1, sizeof(*out->items));
+        rc = out->items != NULL ? DR_OK : dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; rc == DR_OK && i < cli->args_count; i++) {
+        struct dr_place place = {0};
+        rc = dr_graph_resolve(graph, cli->args[i], &none, cli->arena, &place, err);
+        for (size_t k = 0; rc == DR_OK && k < place.nodes.count; k++) {
+            bool is_new = true;
+            for (size_t j = 0; j < out->count; j++) {
+                is_new = is_new && out->items[j] != place.nodes.items[k];
+            }
+            out->items[out->count] = place.nodes.items[k];
+            out->count += is_new ? 1 : 0;
+        }
+    }
+    if (rc == DR_OK && out->count < 2) {
+        dr_err_set(err, DR_E_USAGE, "a merge joins two revisions or more, here is %s",
+                   out->count ? out->items[0]->revision->id : "none");
+        return dr_err_hint(err, "drover heads shows what can be joined");
+    }
+    return rc;
+}
+
+enum dr_rc
+dr_cmd_merge(struct dr_cli *cli, struct dr_err *err)
+{
+    struct dr_graph *graph = NULL;
+    struct dr_nodes parents = {0};
+    char id[DR_REVISION_ID_MAX + 1];
+    const char *message = dr_cli_option(cli, "message");
+    enum dr_rc rc = dr_project_need(cli, err);
+    rc = rc == DR_OK ? dr_chain_files_load(cli, &graph, err) : rc;
+    rc = rc == DR_OK ? choose_id(cli, graph, id, err) : rc;
+    rc = rc == DR_OK ? choose_merged(cli, graph, &parents, err) : rc;
+    rc = rc == DR_OK ? write_file(cli, id, message && message[0] ? message : "merge", &parents, err)
+                     : rc;
+    dr_graph_free(&graph);
+    return rc;
+}
+
+// Every file that is named must be one of the folder: a revision is checked with its ancestors.
+static enum dr_rc
+check_named_files(struct dr_cli *cli, const char *folder, struct dr_err *err)
+{
+    char real_folder[PATH_MAX];
+    char real_file[PATH_MAX];
+    for (size_t i = 0; i < cli->args_count; i++) {
+        if (realpath(cli->args[i], real_file) == NULL) {
+            return dr_err_set(err, DR_E_NOT_FOUND, "there is no file '%s'", cli->args[i]);
+        }
+        char *slash = strrchr(real_file, '/');
+        *slash = '\0';
+        if (realpath(folder, real_folder) == NULL || !dr_str_eq(real_folder, real_file)) {
+            dr_err_set(err, DR_E_USAGE, "'%s' does not lie in the project's folder '%s'",
+                       cli->args[i], folder);
+            return dr_err_hint(err, "drover lint FOLDER checks another folder");
+        }
+    }
+    return DR_OK;
+}
+
+static bool
+is_folder(const char *path)
+{
+    struct stat row;
+    return stat(path, &row) == 0 && S_ISDIR(row.st_mode);
+}
+
+static void
+print_findings(struct dr_cli *cli, const struct dr_findings *findings)
+{
+    struct dr_buf out = {0};
+    size_t errors = dr_findings_errors(findings);
+    size_t warnings = findings->count - errors;
+    if (cli->format != DR_CLI_TEXT) {
+        dr_findings_json(&out, findings);
+        fputs(out.data ? out.data : "", stdout);
+    } else {
+        for (size_t i = 0; i < findings->count; i++) {
+            dr_finding_text(&out, &findings->items[i]);
+            dr_buf_str(&out, "\n");
+        }
+        dr_buf_printf(&out, "%zu error%s, %zu warning%s\n", errors, errors == 1 ? "" : "s",
+                      warnings, warnings == 1 ? "" : "s");
+        dr_say(cli, "%s", out.data ? out.data : "");
+    }
+    dr_buf_fini(&out);
+    cli->exit_code = errors > 0 ? 1 : 0;
 }
 
 enum dr_rc
@@ -158,31 +272,20 @@ dr_cmd_lint(struct dr_cli *cli, struct dr_err *err)
     if (rc != DR_OK) {
         return rc;
     }
-    if (!dr_path_exists(cli->project->revisions)) {
-        dr_err_set(err, DR_E_NOT_FOUND, "there is no folder '%s' with revisions",
-                   cli->project->revisions);
+    const char *folder = dr_project_shown(cli, cli->project->revisions);
+    if (cli->args_count == 1 && is_folder(cli->args[0])) {
+        folder = cli->args[0];
+        files.count = 0;
+    } else if (!dr_path_exists(folder)) {
+        dr_err_set(err, DR_E_NOT_FOUND, "there is no folder '%s' with revisions", folder);
         return dr_err_hint(err, "drover init, or go to the project's folder");
-    }
-    rc = dr_review_folder(cli->project->revisions, cli->args_count ? &files : NULL, &findings, err);
-    if (rc != DR_OK) {
-        return rc;
-    }
-    struct dr_buf out = {0};
-    dr_findings_sort(&findings);
-    size_t errors = dr_findings_errors(&findings);
-    if (cli->format != DR_CLI_TEXT) {
-        dr_findings_json(&out, &findings);
-        dr_buf_str(&out, "\n");
     } else {
-        for (size_t i = 0; i < findings.count; i++) {
-            dr_finding_text(&out, &findings.items[i]);
-            dr_buf_str(&out, "\n");
-        }
-        dr_buf_printf(&out, "%zu error%s, %zu warning%s\n", errors, errors == 1 ? "" : "s",
-                      findings.count - errors, findings.count - errors == 1 ? "" : "s");
+        rc = check_named_files(cli, folder, err);
     }
-    fputs(out.data ? out.data : "", stdout);
-    dr_buf_fini(&out);
-    cli->exit_code = errors > 0 ? 1 : 0;
-    return DR_OK;
+    rc = rc == DR_OK ? dr_review_folder(folder, files.count ? &files : NULL, &findings, err) : rc;
+    if (rc == DR_OK) {
+        dr_findings_sort(&findings);
+        print_findings(cli, &findings);
+    }
+    return rc;
 }

@@ -7,8 +7,7 @@
 #include "coordinator/cli/project.h"
 #include "coordinator/cli/remote.h"
 #include "coordinator/cli/rollout_view.h"
-
-#include "trust/attest.h"
+#include "coordinator/cli/words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +22,7 @@ struct creating {
     struct dr_nodes nodes;   // parents first
     bool has_engine[3];      // by number of Engine
     size_t targets;
+    Drover__V1__OnFailure on_failure;
 };
 
 static bool
@@ -46,11 +46,18 @@ choose_targets(struct creating *c, struct dr_err *err)
             c->targets++;
         }
     }
-    if (c->targets == 0) {
-        dr_err_set(err, DR_E_NOT_FOUND, "the fleet has no such target");
-        return dr_err_hint(err, "drover status; drover agent add NAME -e ENV ... adds one");
+    if (c->targets > 0) {
+        return DR_OK;
     }
-    return DR_OK;
+    const char *environment = dr_cli_option(c->cli, "environment");
+    const char *glob = dr_cli_option(c->cli, "target");
+    dr_err_set(err, DR_E_NOT_FOUND, "the fleet has no target%s%s%s%s%s%s", glob ? " '" : "",
+               glob ? glob : "", glob ? "'" : "", environment ? " in '" : "",
+               environment ? environment : "", environment ? "'" : "");
+    return dr_err_hint(err, glob || environment
+                                ? "drover status shows all targets"
+                                : "drover agent add NAME -e ENV --public-key FILE --target "
+                                  "ENV/NAME=ENGINE");
 }
 
 static size_t
@@ -63,38 +70,31 @@ count_applied(struct creating *c, const struct dr_names *heads)
                : 0;
 }
 
-// Of the wanted targets' last words: the one furthest behind for an upgrade, furthest ahead for a
-// downgrade.
+// Of the wanted targets' newest words: the one furthest behind for an upgrade (a target without a
+// word counts as base), furthest ahead for a downgrade.
 static enum dr_rc
 find_current(struct creating *c, struct dr_err *err)
 {
     const struct dr_trust *trust = c->remote.trust;
     Drover__V1__StatusRequest request = DROVER__V1__STATUS_REQUEST__INIT;
     Drover__V1__StatusReply *reply = NULL;
+    struct dr_words words = {0};
     size_t best = 0;
     bool any = false;
     enum dr_rc rc =
         dr_remote_call(&c->remote, DR_METHOD_OPERATOR_STATUS, &request.base, &reply, err);
-    for (size_t i = 0; rc == DR_OK && i < reply->n_attestations; i++) {
-        struct dr_attestation a;
-        struct dr_err ignored = {0};
-        struct dr_bytes wire = {reply->attestations[i]->envelope.data,
-                                reply->attestations[i]->envelope.len};
-        if (dr_attest_load(c->cli->arena, &trust->fleet, trust->entries, trust->n_entries, wire, &a,
-                           &ignored) != DR_OK ||
-            a.msg->kind == DROVER__V1__ATTESTATION_KIND__BACKUP ||
-            !is_wanted(c->cli, a.entry->msg->target)) {
+    rc = rc == DR_OK ? dr_words_load(&c->remote, reply, &words, err) : rc;
+    for (size_t i = 0; rc == DR_OK && i < trust->n_entries; i++) {
+        const Drover__V1__Target *target = trust->entries[i].msg->target;
+        struct dr_names heads = {0};
+        if (!is_wanted(c->cli, target)) {
             continue;
         }
-        const char **ids = dr_arena_array(c->cli->arena, a.msg->n_heads + 1, sizeof(*ids));
-        if (ids == NULL) {
-            return dr_err_set(err, DR_E_NOMEM, "out of memory");
-        }
-        for (size_t h = 0; h < a.msg->n_heads; h++) {
-            ids[h] = a.msg->heads[h]->id;
-        }
-        struct dr_names heads = {.items = ids, .count = a.msg->n_heads};
-        size_t n = count_applied(c, &heads);
+        rc = dr_words_heads(
+            c->cli->arena,
+            dr_words_newest(&words, target->name, DROVER__V1__ATTESTATION_KIND__ATTESTATION_NONE),
+            &heads, err);
+        size_t n = rc == DR_OK ? count_applied(c, &heads) : 0;
         if (!any || (c->is_down ? n > best : n < best)) {
             c->current = heads;
             best = n;
@@ -155,7 +155,6 @@ static enum dr_rc
 fill_request(struct creating *c, Drover__V1__CreateRolloutRequest *request, struct dr_err *err)
 {
     struct dr_arena *arena = c->cli->arena;
-    const char *on_failure = dr_cli_option(c->cli, "on-failure");
     const char *message = dr_cli_option(c->cli, "message");
     const struct dr_node *last = c->nodes.items[c->nodes.count - 1];
     const struct dr_node *first = c->nodes.items[0];
@@ -171,12 +170,7 @@ fill_request(struct creating *c, Drover__V1__CreateRolloutRequest *request, stru
         !request->targets || !request->plans) {
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
-    if (on_failure != NULL && !dr_str_eq(on_failure, "hold") && !dr_str_eq(on_failure, "reverse")) {
-        return dr_err_set(err, DR_E_USAGE, "--on-failure is hold or reverse, not '%s'", on_failure);
-    }
-    request->on_failure = on_failure != NULL && dr_str_eq(on_failure, "reverse")
-                              ? DROVER__V1__ON_FAILURE__REVERSE
-                              : DROVER__V1__ON_FAILURE__HOLD;
+    request->on_failure = c->on_failure;
     if (dr_cli_option(c->cli, "environment") != NULL) {
         request->environments[request->n_environments++] =
             dr_arena_str(arena, dr_cli_option(c->cli, "environment"));
@@ -217,28 +211,99 @@ create(struct creating *c, Drover__V1__Rollout **out, struct dr_err *err)
 }
 
 static void
-say_created(struct creating *c, const Drover__V1__Rollout *r)
+say_json(const struct creating *c, const char *id, const char *from, const char *to)
+{
+    if (c->cli->format == DR_CLI_JSON && id[0] != '\0' && dr_cli_has(c->cli, "wait")) {
+        return; // the rollout itself is printed at the end
+    }
+    dr_print_json(c->cli, json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "schema",
+                                    "drover.v1.RolloutCreated", "id", id, "from", from, "to", to,
+                                    "revisions", (int)c->nodes.count, "targets", (int)c->targets));
+}
+
+static void
+say_created(const struct creating *c, const Drover__V1__Rollout *r)
 {
     const struct dr_cli *cli = c->cli;
     if (cli->format != DR_CLI_TEXT) {
-        dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "schema",
-                                     "drover.v1.RolloutCreated", "id", r->id, "from", r->from, "to",
-                                     r->to, "revisions", (int)c->nodes.count, "targets",
-                                     (int)c->targets));
+        say_json(c, r->id, r->from, r->to);
         return;
     }
-    printf("Rollout %s  %s -> %s   %zu revision%s, %zu target%s\n", r->id,
+    dr_say(cli, "Rollout %s  %s -> %s   %zu revision%s, %zu target%s\n", r->id,
            r->from[0] ? r->from : "base", r->to[0] ? r->to : "base", c->nodes.count,
            c->nodes.count == 1 ? "" : "s", c->targets, c->targets == 1 ? "" : "s");
     for (size_t i = 0; i < r->n_plans; i++) {
         char digest[20];
         dr_print_digest(digest, r->plans[i]->plan_sha256.data, r->plans[i]->plan_sha256.len);
-        printf("  plan %s  %s\n", digest,
+        dr_say(cli, "  plan %s  %s\n", digest,
                r->plans[i]->engine == DROVER__V1__ENGINE__SQLITE ? "sqlite" : "postgresql");
     }
     const char *environment = r->n_stages ? r->stages[0]->environment : "staging";
-    printf("next: drover rollout watch %s, then drover approve %s -e %s\n", r->id, r->id,
-           environment);
+    if (!dr_cli_has(cli, "wait")) {
+        dr_say(cli, "next: drover rollout watch %s, then drover approve %s -e %s\n", r->id, r->id,
+               environment);
+    }
+}
+
+static void
+say_nothing_to_do(const struct creating *c)
+{
+    if (c->cli->format != DR_CLI_TEXT) {
+        say_json(c, "", "", "");
+    }
+    dr_say(c->cli, "Nothing to do: every target is there already\n");
+}
+
+// Everything but the upload: the plans are compiled, the targets named.
+static enum dr_rc
+dry_run(struct creating *c, struct dr_err *err)
+{
+    const struct dr_trust *trust = c->remote.trust;
+    enum dr_rc rc = DR_OK;
+    for (int engine = 1; rc == DR_OK && engine < (int)DR_COUNT_OF(c->has_engine); engine++) {
+        struct dr_plan plan = {0};
+        rc = c->has_engine[engine]
+                 ? dr_plan_compile(c->cli->project->name, (Drover__V1__Engine)engine, &c->nodes,
+                                   c->cli->arena, &plan, err)
+                 : DR_OK;
+    }
+    if (rc != DR_OK) {
+        return rc;
+    }
+    json_t *targets = json_array();
+    for (size_t i = 0; i < trust->n_entries; i++) {
+        const Drover__V1__Target *target = trust->entries[i].msg->target;
+        if (is_wanted(c->cli, target)) {
+            dr_say(c->cli, "On target %s\n", target->name);
+            json_array_append_new(targets, json_string(target->name));
+        }
+    }
+    dr_chain_say_dry_run(c->cli, &c->nodes, c->is_down, targets);
+    return DR_OK;
+}
+
+static enum dr_rc
+read_on_failure(struct creating *c, struct dr_err *err)
+{
+    const char *text = dr_cli_option(c->cli, "on-failure");
+    if (text != NULL && !dr_str_eq(text, "hold") && !dr_str_eq(text, "reverse")) {
+        return dr_err_set(err, DR_E_USAGE, "--on-failure is hold or reverse, not '%s'", text);
+    }
+    c->on_failure = text != NULL && dr_str_eq(text, "reverse") ? DROVER__V1__ON_FAILURE__REVERSE
+                                                               : DROVER__V1__ON_FAILURE__HOLD;
+    return DR_OK;
+}
+
+static enum dr_rc
+watch(struct dr_cli *cli, const char *rollout, struct dr_err *err)
+{
+    const char **args = dr_arena_array(cli->arena, 2, sizeof(*args));
+    if (args == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    args[0] = rollout;
+    cli->args = args;
+    return dr_cmd_rollout_watch(cli, err);
 }
 
 static enum dr_rc
@@ -246,14 +311,17 @@ run_rollout(struct dr_cli *cli, bool is_down, struct dr_err *err)
 {
     struct creating c = {.cli = cli, .expr = cli->args[0], .is_down = is_down};
     Drover__V1__Rollout *rollout = NULL;
-    enum dr_rc rc = dr_chain_files_load(cli, &c.graph, err);
+    enum dr_rc rc = read_on_failure(&c, err);
+    rc = rc == DR_OK ? dr_chain_files_load(cli, &c.graph, err) : rc;
     rc = rc == DR_OK ? dr_graph_check_heads(c.graph, err) : rc;
     rc = rc == DR_OK ? dr_remote_open(cli, &c.remote, err) : rc;
     rc = rc == DR_OK ? choose_targets(&c, err) : rc;
     rc = rc == DR_OK ? find_current(&c, err) : rc;
     rc = rc == DR_OK ? choose_nodes(&c, err) : rc;
     if (rc == DR_OK && c.nodes.count == 0) {
-        printf("Nothing to do: every target is there already\n");
+        say_nothing_to_do(&c);
+    } else if (rc == DR_OK && dr_cli_has(cli, "dry-run")) {
+        rc = dry_run(&c, err);
     } else if (rc == DR_OK) {
         rc = create(&c, &rollout, err);
         if (rc == DR_OK) {
@@ -262,15 +330,8 @@ run_rollout(struct dr_cli *cli, bool is_down, struct dr_err *err)
     }
     dr_remote_close(&c.remote);
     dr_graph_free(&c.graph);
-    if (rc == DR_OK && rollout != NULL && dr_cli_has(cli, "wait")) {
-        const char **args = dr_arena_array(cli->arena, 2, sizeof(*args));
-        if (args != NULL) {
-            args[0] = rollout->id;
-            cli->args = args;
-            rc = dr_cmd_rollout_watch(cli, err);
-        }
-    }
-    return rc;
+    return rc == DR_OK && rollout != NULL && dr_cli_has(cli, "wait") ? watch(cli, rollout->id, err)
+                                                                     : rc;
 }
 
 static enum dr_rc

@@ -29,9 +29,9 @@ dr_cmd_ping(struct dr_cli *cli, struct dr_err *err)
                                      reply->version, "caller", reply->caller, "kind",
                                      reply->caller_kind));
     } else if (rc == DR_OK) {
-        printf("droverd %s at %s, %lld ms; you are %s (%s)\n", dr_print_safe(cli, reply->version),
-               cli->project->coordinator, (long long)(dr_monotonic_ms() - began),
-               dr_print_safe(cli, reply->caller), dr_print_safe(cli, reply->caller_kind));
+        dr_say(cli, "droverd %s at %s, %lld ms; you are %s (%s)\n", reply->version,
+               cli->project->coordinator, (long long)(dr_monotonic_ms() - began), reply->caller,
+               reply->caller_kind);
     }
     dr_remote_close(&remote);
     return rc;
@@ -44,24 +44,18 @@ dr_cmd_rpc_list(struct dr_cli *cli, struct dr_err *err)
     struct dr_remote remote = {0};
     Drover__V1__ReflectRequest request = DROVER__V1__REFLECT_REQUEST__INIT;
     Drover__V1__ReflectReply *reply = NULL;
-    json_t *json = NULL;
     enum dr_rc rc = dr_remote_open(cli, &remote, err);
     rc = rc == DR_OK
              ? dr_remote_call(&remote, DR_METHOD_REFLECTION_LIST, &request.base, &reply, err)
              : rc;
     if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
-        rc = dr_json_from_message_full(&reply->base, &json, err);
-        if (rc == DR_OK) {
-            json_object_set_new(json, "schema", json_string("drover.v1.Methods"));
-            dr_print_json(cli, json);
-        }
+        rc = dr_print_message(cli, "drover.v1.Methods", &reply->base, err);
     } else if (rc == DR_OK) {
-        struct dr_table *table = dr_table_new(columns);
+        struct dr_table *table = dr_table_new(cli, columns);
         for (size_t i = 0; table != NULL && i < reply->n_methods; i++) {
             const Drover__V1__ReflectMethod *m = reply->methods[i];
-            const char *cells[] = {dr_print_safe(cli, m->name),  dr_print_safe(cli, m->request),
-                                   dr_print_safe(cli, m->reply), dr_print_safe(cli, m->auth),
-                                   m->streaming ? "stream" : "", NULL};
+            const char *cells[] = {
+                m->name, m->request, m->reply, m->auth, m->streaming ? "stream" : "", NULL};
             dr_table_row(table, SIZE_MAX, cells);
         }
         if (table != NULL) {
@@ -91,19 +85,28 @@ dr_cmd_rpc_call(struct dr_cli *cli, struct dr_err *err)
     }
     json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, &why);
     if (json == NULL) {
-        return dr_err_set(err, DR_E_USAGE, "the request is no JSON: %s", why.text);
+        dr_err_set(err, DR_E_USAGE, "the request is no JSON: %s", why.text);
+        return dr_err_hint(err, "drover rpc call %s '{}'", cli->args[0]);
     }
     enum dr_rc rc = dr_json_to_message(json, method->request, cli->arena, &request, err);
     json_decref(json);
-    json = NULL;
     rc = rc == DR_OK ? dr_remote_open(cli, &remote, err) : rc;
     rc = rc == DR_OK ? dr_remote_call(&remote, method->id, request, &reply, err) : rc;
-    rc = rc == DR_OK ? dr_json_from_message_full(reply, &json, err) : rc;
-    if (rc == DR_OK) {
-        dr_print_json(cli, json);
-    }
+    rc = rc == DR_OK ? dr_print_message(cli, method->reply->name, reply, err) : rc;
     dr_remote_close(&remote);
     return rc;
+}
+
+static json_t *
+lines_json(const char *text)
+{
+    json_t *list = json_array();
+    for (const char *p = text; p != NULL && *p != '\0';) {
+        size_t len = strcspn(p, "\n");
+        json_array_append_new(list, json_stringn(p, len));
+        p += len + (p[len] == '\n' ? 1 : 0);
+    }
+    return list;
 }
 
 enum dr_rc
@@ -118,11 +121,11 @@ dr_cmd_version(struct dr_cli *cli, struct dr_err *err)
         rc = dr_cmd_run(&cmd, &result, err);
     }
     if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
-        dr_print_json(cli, json_pack("{s:s, s:s, s:s}", "schema", "drover.v1.Version", "drover",
-                                     DROVER_VERSION, "sqlcheck",
-                                     result.output.data ? result.output.data : ""));
+        dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:o}", "schema", "drover.v1.Version",
+                                     "drover", DROVER_VERSION, "protobufC", protobuf_c_version(),
+                                     "sqlcheck", lines_json(result.output.data)));
     } else if (rc == DR_OK) {
-        printf("drover %s\nprotobuf-c %s\n%s", DROVER_VERSION, protobuf_c_version(),
+        dr_say(cli, "drover %s\nprotobuf-c %s\n%s", DROVER_VERSION, protobuf_c_version(),
                result.output.data ? result.output.data : "");
     }
     dr_cmd_result_fini(&result);

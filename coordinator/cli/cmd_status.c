@@ -7,10 +7,7 @@
 #include "coordinator/cli/project.h"
 #include "coordinator/cli/remote.h"
 #include "coordinator/cli/rollout_view.h"
-
-#include "base/clock.h"
-#include "rpc/reflect.h"
-#include "trust/gate.h"
+#include "coordinator/cli/words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,45 +16,22 @@ struct looking {
     struct dr_cli *cli;
     struct dr_remote remote;
     struct dr_graph *graph; // NULL: no files here
-    struct dr_attestation *words;
-    size_t n_words;
+    struct dr_words words;
+    const Drover__V1__StatusReply *reply;
 };
 
-static enum dr_rc
-load_words(struct looking *l, const Drover__V1__StatusReply *reply, struct dr_err *err)
+// The newest word that tells a target's state.
+static const struct dr_attestation *
+state_word(const struct looking *l, const char *target)
 {
-    const struct dr_trust *trust = l->remote.trust;
-    ProtobufCBinaryData *wires =
-        dr_arena_array(l->cli->arena, reply->n_attestations + 1, sizeof(*wires));
-    if (wires == NULL) {
-        return dr_err_set(err, DR_E_NOMEM, "out of memory");
-    }
-    for (size_t i = 0; i < reply->n_attestations; i++) {
-        wires[i] = reply->attestations[i]->envelope;
-    }
-    return dr_gate_load_evidence(l->cli->arena, &trust->fleet, trust->entries, trust->n_entries,
-                                 wires, reply->n_attestations, true, &l->words, &l->n_words, err);
+    return dr_words_newest(&l->words, target, DROVER__V1__ATTESTATION_KIND__ATTESTATION_NONE);
 }
 
-// The newest verified word about a target; of one kind when `kind` is not NONE, else any but BACKUP
-// and DRIFT.
-static const struct dr_attestation *
-newest(const struct looking *l, const char *target, Drover__V1__AttestationKind kind)
+static bool
+is_head(const struct looking *l, const char *id)
 {
-    const struct dr_attestation *best = NULL;
-    for (size_t i = 0; i < l->n_words; i++) {
-        const Drover__V1__Attestation *m = l->words[i].msg;
-        bool fits = kind == DROVER__V1__ATTESTATION_KIND__ATTESTATION_NONE
-                        ? m->kind != DROVER__V1__ATTESTATION_KIND__BACKUP &&
-                              m->kind != DROVER__V1__ATTESTATION_KIND__DRIFT
-                        : m->kind == kind;
-        if (fits && dr_str_eq(m->target, target) &&
-            (best == NULL || m->time > best->msg->time ||
-             (m->time == best->msg->time && m->counter > best->msg->counter))) {
-            best = &l->words[i];
-        }
-    }
-    return best;
+    const struct dr_node *node = l->graph ? dr_graph_find(l->graph, id) : NULL;
+    return node != NULL && dr_node_is_head(node);
 }
 
 static const char *
@@ -69,9 +43,7 @@ version_text(const struct looking *l, const struct dr_attestation *word)
     }
     for (size_t i = 0; i < word->msg->n_heads; i++) {
         const char *id = word->msg->heads[i]->id;
-        const struct dr_node *node = l->graph ? dr_graph_find(l->graph, id) : NULL;
-        dr_buf_printf(&out, "%s%s%s", i ? ", " : "", id,
-                      node != NULL && dr_node_is_head(node) ? " (head)" : "");
+        dr_buf_printf(&out, "%s%s%s", i ? ", " : "", id, is_head(l, id) ? " (head)" : "");
     }
     const char *text = dr_arena_str(l->cli->arena, out.len ? out.data : "base");
     dr_buf_fini(&out);
@@ -88,12 +60,7 @@ count_pending(const struct looking *l, const struct dr_attestation *word)
     if (word == NULL || l->graph == NULL) {
         return -1;
     }
-    const char **ids = dr_arena_array(l->cli->arena, word->msg->n_heads + 1, sizeof(*ids));
-    for (size_t i = 0; ids != NULL && i < word->msg->n_heads; i++) {
-        ids[i] = word->msg->heads[i]->id;
-    }
-    heads = (struct dr_names){.items = ids, .count = word->msg->n_heads};
-    if (ids == NULL ||
+    if (dr_words_heads(l->cli->arena, word, &heads, &ignored) != DR_OK ||
         dr_graph_upgrade(l->graph, "heads", &heads, l->cli->arena, &nodes, &ignored) != DR_OK) {
         return -1;
     }
@@ -101,26 +68,17 @@ count_pending(const struct looking *l, const struct dr_attestation *word)
 }
 
 static const char *
-age_text(const struct dr_cli *cli, int64_t time)
-{
-    char text[32];
-    int64_t now = dr_now_unix_s();
-    dr_format_duration(text, now > time ? (uint64_t)(now - time) * 1000 : 0);
-    const char *kept = dr_arena_str(cli->arena, text);
-    return kept ? kept : "";
-}
-
-static const char *
 backup_text(const struct looking *l, const char *target)
 {
     char size[32];
-    const struct dr_attestation *word = newest(l, target, DROVER__V1__ATTESTATION_KIND__BACKUP);
+    const struct dr_attestation *word =
+        dr_words_newest(&l->words, target, DROVER__V1__ATTESTATION_KIND__BACKUP);
     if (word == NULL || word->msg->backup == NULL) {
         return "-";
     }
     dr_format_size(size, word->msg->backup->size_bytes);
     const char *text = dr_arena_printf(l->cli->arena, "%s, %s ago", size,
-                                       age_text(l->cli, word->msg->backup->finished));
+                                       dr_print_age(l->cli, word->msg->backup->finished));
     return text ? text : "";
 }
 
@@ -150,59 +108,56 @@ is_wanted(const struct dr_cli *cli, const Drover__V1__TargetView *view)
 }
 
 static void
-print_text(const struct looking *l, const Drover__V1__StatusReply *reply)
+print_text(const struct looking *l)
 {
     static const char *const columns[] = {"TARGET", "AGENT",  "VERSION", "PENDING",
                                           "STATE",  "BACKUP", "SEEN",    NULL};
     const struct dr_cli *cli = l->cli;
-    struct dr_table *table = dr_table_new(columns);
+    struct dr_table *table = dr_table_new(cli, columns);
     size_t rows = 0;
-    for (size_t i = 0; table != NULL && i < reply->n_targets; i++) {
-        const Drover__V1__TargetView *view = reply->targets[i];
+    for (size_t i = 0; table != NULL && i < l->reply->n_targets; i++) {
+        const Drover__V1__TargetView *view = l->reply->targets[i];
         if (!is_wanted(cli, view)) {
             continue;
         }
-        const struct dr_attestation *word =
-            newest(l, view->target, DROVER__V1__ATTESTATION_KIND__ATTESTATION_NONE);
+        const struct dr_attestation *word = state_word(l, view->target);
         int pending = count_pending(l, word);
         const char *count = pending < 0 ? "?" : dr_arena_printf(cli->arena, "%d", pending);
         const char *state = state_text(view, word);
-        enum dr_tone tone = dr_rollout_tone(state);
-        const char *coloured = dr_arena_printf(cli->arena, "%s%s%s", dr_tone_begin(cli, tone),
-                                               state, dr_tone_end(cli, tone));
-        const char *cells[] = {dr_print_safe(cli, view->target),
-                               dr_print_safe(cli, view->agent),
-                               dr_print_safe(cli, version_text(l, word)),
+        const char *cells[] = {view->target,
+                               view->agent,
+                               version_text(l, word),
                                count ? count : "",
-                               coloured ? coloured : "",
+                               state,
                                backup_text(l, view->target),
                                view->connected   ? "now"
-                               : view->last_seen ? age_text(cli, view->last_seen)
+                               : view->last_seen ? dr_print_age(cli, view->last_seen)
                                                  : "never",
                                NULL};
-        dr_table_row(table, SIZE_MAX, cells);
+        dr_table_tone(table, dr_table_row(table, SIZE_MAX, cells), 4, dr_rollout_tone(state));
         rows++;
     }
     if (rows > 0) {
         dr_table_print(table, stdout);
     } else {
-        printf("No target. next: drover agent add NAME -e ENV --public-key FILE --target "
-               "ENV/NAME=ENGINE\n");
+        dr_say(cli,
+               "No target%s. next: drover agent add NAME -e ENV --public-key FILE "
+               "--target ENV/NAME=ENGINE\n",
+               l->reply->n_targets > 0 ? " like this" : "");
     }
     dr_table_free(&table);
 }
 
 static void
-print_json(const struct looking *l, const Drover__V1__StatusReply *reply)
+print_json(const struct looking *l)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < reply->n_targets; i++) {
-        const Drover__V1__TargetView *view = reply->targets[i];
+    for (size_t i = 0; i < l->reply->n_targets; i++) {
+        const Drover__V1__TargetView *view = l->reply->targets[i];
         if (!is_wanted(l->cli, view)) {
             continue;
         }
-        const struct dr_attestation *word =
-            newest(l, view->target, DROVER__V1__ATTESTATION_KIND__ATTESTATION_NONE);
+        const struct dr_attestation *word = state_word(l, view->target);
         json_t *heads = json_array();
         for (size_t h = 0; word != NULL && h < word->msg->n_heads; h++) {
             json_array_append_new(heads, json_string(word->msg->heads[h]->id));
@@ -217,26 +172,101 @@ print_json(const struct looking *l, const Drover__V1__StatusReply *reply)
     dr_print_json(l->cli, json_pack("{s:s, s:o}", "schema", "drover.v1.Status", "targets", list));
 }
 
+static enum dr_rc
+load(struct looking *l, struct dr_err *err)
+{
+    struct dr_err ignored = {0};
+    Drover__V1__StatusRequest request = DROVER__V1__STATUS_REQUEST__INIT;
+    Drover__V1__StatusReply *reply = NULL;
+    enum dr_rc rc = dr_remote_open(l->cli, &l->remote, err);
+    if (rc == DR_OK && dr_chain_files_load(l->cli, &l->graph, &ignored) != DR_OK) {
+        l->graph = NULL; // versions are told without the files too
+    }
+    rc = rc == DR_OK
+             ? dr_remote_call(&l->remote, DR_METHOD_OPERATOR_STATUS, &request.base, &reply, err)
+             : rc;
+    l->reply = reply;
+    return rc == DR_OK ? dr_words_load(&l->remote, reply, &l->words, err) : rc;
+}
+
 enum dr_rc
 dr_cmd_status(struct dr_cli *cli, struct dr_err *err)
 {
     struct looking l = {.cli = cli};
-    struct dr_err ignored = {0};
-    Drover__V1__StatusRequest request = DROVER__V1__STATUS_REQUEST__INIT;
-    Drover__V1__StatusReply *reply = NULL;
-    enum dr_rc rc = dr_remote_open(cli, &l.remote, err);
-    if (rc == DR_OK && dr_chain_files_load(cli, &l.graph, &ignored) != DR_OK) {
-        l.graph = NULL;
-    }
-    rc = rc == DR_OK
-             ? dr_remote_call(&l.remote, DR_METHOD_OPERATOR_STATUS, &request.base, &reply, err)
-             : rc;
-    rc = rc == DR_OK && l.remote.trust->fleet.msg != NULL ? load_words(&l, reply, err) : rc;
+    enum dr_rc rc = load(&l, err);
     if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
-        print_json(&l, reply);
+        print_json(&l);
     } else if (rc == DR_OK) {
-        print_text(&l, reply);
+        print_text(&l);
     }
+    dr_graph_free(&l.graph);
+    dr_remote_close(&l.remote);
+    return rc;
+}
+
+// One target of `current`: bare lines when only one is asked for, as Alembic prints them.
+static void
+print_version(const struct looking *l, const char *target, bool is_alone, json_t *list,
+              bool *out_behind)
+{
+    const struct dr_attestation *word = state_word(l, target);
+    size_t n = word != NULL ? word->msg->n_heads : 0;
+    json_t *heads = json_array();
+    *out_behind = *out_behind || count_pending(l, word) != 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *id = word->msg->heads[i]->id;
+        json_array_append_new(heads, json_pack("{s:s, s:b}", "id", id, "isHead", is_head(l, id)));
+        if (is_alone) {
+            dr_say(l->cli, "%s%s\n", id, is_head(l, id) ? " (head)" : "");
+        }
+    }
+    if (!is_alone) {
+        dr_say(l->cli, "%s  %s\n", target, version_text(l, word));
+    } else if (word == NULL) {
+        dr_print_note(l->cli, "note: '%s' has not signed a word yet", target);
+    }
+    json_array_append_new(list, json_pack("{s:s, s:o, s:b}", "target", target, "heads", heads,
+                                          "isKnown", word != NULL));
+}
+
+static bool
+is_named(const struct dr_cli *cli, const Drover__V1__TargetView *view)
+{
+    bool named = cli->args_count == 0;
+    for (size_t i = 0; i < cli->args_count; i++) {
+        named = named || dr_str_glob(cli->args[i], view->target);
+    }
+    return named && is_wanted(cli, view);
+}
+
+enum dr_rc
+dr_cmd_current_of_targets(struct dr_cli *cli, struct dr_err *err)
+{
+    struct looking l = {.cli = cli};
+    size_t found = 0;
+    bool behind = false;
+    enum dr_rc rc = load(&l, err);
+    for (size_t i = 0; rc == DR_OK && i < l.reply->n_targets; i++) {
+        found += is_named(cli, l.reply->targets[i]) ? 1 : 0;
+    }
+    if (rc == DR_OK && found == 0) {
+        rc = dr_err_set(err, DR_E_NOT_FOUND, "the fleet has no such target%s%s%s",
+                        cli->args_count ? ": '" : "", cli->args_count ? cli->args[0] : "",
+                        cli->args_count ? "'" : "");
+        dr_err_hint(err, "drover status shows all; drover current --url URL asks one database");
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; rc == DR_OK && i < l.reply->n_targets; i++) {
+        if (is_named(cli, l.reply->targets[i])) {
+            print_version(&l, l.reply->targets[i]->target, found == 1, list, &behind);
+        }
+    }
+    if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
+        dr_print_json(
+            cli, json_pack("{s:s, s:O}", "schema", "drover.v1.TargetVersions", "targets", list));
+    }
+    cli->exit_code = rc == DR_OK && behind && dr_cli_has(cli, "check-heads") ? 3 : 0;
+    json_decref(list);
     dr_graph_free(&l.graph);
     dr_remote_close(&l.remote);
     return rc;
@@ -250,35 +280,32 @@ dr_cmd_agents(struct dr_cli *cli, struct dr_err *err)
     struct dr_remote remote = {0};
     Drover__V1__Empty request = DROVER__V1__EMPTY__INIT;
     Drover__V1__AgentList *reply = NULL;
-    json_t *json = NULL;
     enum dr_rc rc = dr_remote_open(cli, &remote, err);
     rc = rc == DR_OK
              ? dr_remote_call(&remote, DR_METHOD_OPERATOR_AGENTS, &request.base, &reply, err)
              : rc;
     if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
-        rc = dr_json_from_message_full(&reply->base, &json, err);
-        if (rc == DR_OK) {
-            json_object_set_new(json, "schema", json_string("drover.v1.AgentList"));
-            dr_print_json(cli, json);
-        }
+        rc = dr_print_message(cli, "drover.v1.AgentList", &reply->base, err);
     } else if (rc == DR_OK) {
-        struct dr_table *table = dr_table_new(columns);
+        struct dr_table *table = dr_table_new(cli, columns);
         for (size_t i = 0; table != NULL && i < reply->n_agents; i++) {
             const Drover__V1__AgentView *a = reply->agents[i];
             const char *targets = dr_arena_printf(cli->arena, "%zu", a->n_targets);
-            const char *cells[] = {dr_print_safe(cli, a->agent),
-                                   dr_print_safe(cli, a->environment),
-                                   dr_print_safe(cli, a->state),
-                                   a->connected   ? "now"
-                                   : a->last_seen ? age_text(cli, a->last_seen)
-                                                  : "never",
-                                   dr_print_safe(cli, a->version),
-                                   targets ? targets : "",
-                                   NULL};
+            const char *cells[] = {
+                a->agent,
+                a->environment,
+                a->state,
+                a->connected ? "now" : a->last_seen ? dr_print_age(cli, a->last_seen) : "never",
+                a->version,
+                targets ? targets : "",
+                NULL};
             dr_table_row(table, SIZE_MAX, cells);
         }
-        if (table != NULL) {
+        if (reply->n_agents > 0 && table != NULL) {
             dr_table_print(table, stdout);
+        } else {
+            dr_say(cli, "No agent yet. next: drover agent add NAME -e ENV --public-key FILE "
+                        "--target ENV/NAME=ENGINE\n");
         }
         dr_table_free(&table);
     }

@@ -1,4 +1,7 @@
-// rollout list, show, watch, pause, resume, retry, abort.
+// rollout watch: one line for each change, until the rollout ends or waits for people.
+//
+// A rollout may be watched for days, so each event lives in an arena of its own and only the last
+// one is kept.
 
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/print.h"
@@ -9,106 +12,17 @@
 #include "base/clock.h"
 #include "rpc/reflect.h"
 
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum dr_rc
-dr_cmd_rollout_list(struct dr_cli *cli, struct dr_err *err)
-{
-    static const char *const columns[] = {"ROLLOUT", "STATE", "FROM", "TO", "BY", "REASON", NULL};
-    struct dr_remote remote = {0};
-    Drover__V1__Empty request = DROVER__V1__EMPTY__INIT;
-    Drover__V1__RolloutList *reply = NULL;
-    json_t *json = NULL;
-    enum dr_rc rc = dr_remote_open(cli, &remote, err);
-    rc = rc == DR_OK
-             ? dr_remote_call(&remote, DR_METHOD_OPERATOR_LIST_ROLLOUTS, &request.base, &reply, err)
-             : rc;
-    if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
-        rc = dr_json_from_message_full(&reply->base, &json, err);
-        if (rc == DR_OK) {
-            json_object_set_new(json, "schema", json_string("drover.v1.RolloutList"));
-            dr_print_json(cli, json);
-        }
-    } else if (rc == DR_OK) {
-        struct dr_table *table = dr_table_new(columns);
-        for (size_t i = 0; table != NULL && i < reply->n_rollouts; i++) {
-            const Drover__V1__Rollout *r = reply->rollouts[i];
-            const char *cells[] = {r->id,
-                                   r->state,
-                                   r->from[0] ? r->from : "base",
-                                   r->to[0] ? r->to : "base",
-                                   r->created_by,
-                                   r->reason,
-                                   NULL};
-            dr_table_row(table, SIZE_MAX, cells);
-        }
-        if (reply->n_rollouts > 0 && table != NULL) {
-            dr_table_print(table, stdout);
-        } else {
-            printf("No rollout yet. next: drover upgrade head\n");
-        }
-        dr_table_free(&table);
-    }
-    dr_remote_close(&remote);
-    return rc;
-}
-
-static enum dr_rc
-print_rollout(struct dr_cli *cli, const Drover__V1__Rollout *rollout, struct dr_err *err)
-{
-    json_t *json = NULL;
-    if (cli->format == DR_CLI_TEXT) {
-        dr_rollout_tree(cli, rollout);
-        return DR_OK;
-    }
-    enum dr_rc rc = dr_json_from_message_full(&rollout->base, &json, err);
-    if (rc == DR_OK) {
-        json_object_set_new(json, "schema", json_string("drover.v1.Rollout"));
-        dr_print_json(cli, json);
-    }
-    return rc;
-}
-
-enum dr_rc
-dr_cmd_rollout_show(struct dr_cli *cli, struct dr_err *err)
-{
-    struct dr_remote remote = {0};
-    Drover__V1__RolloutId id = DROVER__V1__ROLLOUT_ID__INIT;
-    Drover__V1__Rollout *rollout = NULL;
-    enum dr_rc rc = dr_remote_open(cli, &remote, err);
-    if (rc == DR_OK) {
-        id.id = dr_arena_str(cli->arena, cli->args[0]);
-        rc = dr_remote_call(&remote, DR_METHOD_OPERATOR_GET_ROLLOUT, &id.base, &rollout, err);
-    }
-    rc = rc == DR_OK ? print_rollout(cli, rollout, err) : rc;
-    dr_remote_close(&remote);
-    return rc;
-}
-
-enum dr_rc
-dr_cmd_rollout_order(struct dr_cli *cli, struct dr_err *err)
-{
-    struct dr_remote remote = {0};
-    Drover__V1__RolloutOrder order = DROVER__V1__ROLLOUT_ORDER__INIT;
-    Drover__V1__Rollout *rollout = NULL;
-    const char *target = dr_cli_option(cli, "target");
-    const char *note = dr_cli_option(cli, "note");
-    enum dr_rc rc = dr_remote_open(cli, &remote, err);
-    if (rc == DR_OK) {
-        order.id = dr_arena_str(cli->arena, cli->args[0]);
-        order.order = dr_arena_str(cli->arena, strchr(cli->command->name, ' ') + 1);
-        order.target = dr_arena_str(cli->arena, target ? target : "");
-        order.note = dr_arena_str(cli->arena, note ? note : "");
-        rc = dr_remote_call(&remote, DR_METHOD_OPERATOR_ORDER_ROLLOUT, &order.base, &rollout, err);
-    }
-    rc = rc == DR_OK ? print_rollout(cli, rollout, err) : rc;
-    dr_remote_close(&remote);
-    return rc;
-}
-
-// -----------------------------------------------------------------------------------------------------------
-// watch
+#define EVENT_MAX    (64u * 1024 * 1024)
+#define HEARTBEAT_MS 30000
+#define PATIENCE_MS  60000 // for a coordinator that is being restarted
+#define TRY_AGAIN_MS 500
+#define WATCH_MAX_MS (30ull * 86400 * 1000)
 
 struct watching {
     struct dr_cli *cli;
@@ -119,25 +33,31 @@ struct watching {
     const char *until_state;
     char **shown; // per target: what was printed last
     size_t n_shown;
-    uint64_t after;
+    struct dr_arena *last_arena; // of `last`
     const Drover__V1__Rollout *last;
+    uint64_t after;
     int64_t deadline; // 0: none
+    int64_t beat;     // when the next sign of life is due
+    int cancel_fd;
 };
 
 static enum dr_rc
-read_until(struct watching *w, struct dr_err *err)
+read_options(struct watching *w, struct dr_err *err)
 {
     const char *until = dr_cli_option(w->cli, "until");
     const char *equals = until ? strchr(until, '=') : NULL;
     uint64_t timeout = 0;
-    enum dr_rc rc = dr_cli_duration(w->cli, "timeout", 30ull * 86400 * 1000, 0, &timeout, err);
+    enum dr_rc rc = dr_cli_duration(w->cli, "timeout", WATCH_MAX_MS, 0, &timeout, err);
     w->deadline = timeout ? dr_monotonic_ms() + (int64_t)timeout : 0;
-    if (until == NULL) {
+    w->beat = dr_monotonic_ms() + HEARTBEAT_MS;
+    if (rc != DR_OK || until == NULL) {
         return rc;
     }
-    if (equals == NULL || (size_t)(equals - until) > DR_NAME_MAX) {
+    if (equals == NULL || (size_t)(equals - until) > DR_NAME_MAX ||
+        !dr_rollout_is_state(equals + 1)) {
         dr_err_set(err, DR_E_USAGE, "--until takes ENVIRONMENT=STATE, not '%s'", until);
-        return dr_err_hint(err, "--until staging=applied");
+        return dr_err_hint(err, "--until staging=applied; states: ready, running, applied, "
+                                "reverted, failed");
     }
     snprintf(w->until_environment, sizeof(w->until_environment), "%.*s", (int)(equals - until),
              until);
@@ -153,17 +73,18 @@ print_changes(struct watching *w, const Drover__V1__Rollout *r)
     for (size_t i = 0; i < r->n_stages; i++) {
         for (size_t t = 0; t < r->stages[i]->n_targets; t++, k++) {
             const Drover__V1__TargetStatus *row = r->stages[i]->targets[t];
-            char *line = dr_arena_printf(w->cli->arena, "%s: %s", row->state, row->reason);
-            if (k >= w->n_shown || line == NULL ||
-                (w->shown[k] != NULL && dr_str_eq(w->shown[k], line))) {
+            char *line = NULL;
+            if (k >= w->n_shown || asprintf(&line, "%s %s", row->state, row->reason) < 0) {
                 continue;
             }
+            bool is_new = w->shown[k] == NULL || !dr_str_eq(w->shown[k], line);
+            free(w->shown[k]);
             w->shown[k] = line;
             enum dr_tone tone = dr_rollout_tone(row->state);
-            if (!dr_str_eq(row->state, "pending")) {
-                printf("%-28s %s%-11s%s %s\n", dr_print_safe(w->cli, row->target),
-                       dr_tone_begin(w->cli, tone), row->state, dr_tone_end(w->cli, tone),
-                       dr_print_safe(w->cli, row->reason));
+            if (is_new && !dr_str_eq(row->state, "pending")) {
+                dr_say(w->cli, "%-28s %s%-11s%s %s\n", row->target, dr_tone_begin(w->cli, tone),
+                       row->state, dr_tone_end(w->cli, tone), row->reason);
+                w->beat = dr_monotonic_ms() + HEARTBEAT_MS;
             }
         }
     }
@@ -171,33 +92,49 @@ print_changes(struct watching *w, const Drover__V1__Rollout *r)
 }
 
 static enum dr_rc
-take_event(struct watching *w, const Drover__V1__RolloutEvent *event, struct dr_err *err)
+make_room(struct watching *w, const Drover__V1__Rollout *r, struct dr_err *err)
+{
+    if (w->shown != NULL) {
+        return DR_OK;
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_stages; i++) {
+        n += r->stages[i]->n_targets;
+    }
+    w->shown = calloc(n + 1, sizeof(*w->shown));
+    w->n_shown = w->shown ? n : 0;
+    return w->shown ? DR_OK : dr_err_set(err, DR_E_NOMEM, "out of memory");
+}
+
+// Takes the arena that the event lives in.
+static enum dr_rc
+take_event(struct watching *w, const Drover__V1__RolloutEvent *event, struct dr_arena **take,
+           struct dr_err *err)
 {
     json_t *json = NULL;
-    if (event->rollout == NULL) {
-        return DR_OK;
-    }
     const Drover__V1__Rollout *r = event->rollout;
-    if (w->shown == NULL) {
-        for (size_t i = 0; i < r->n_stages; i++) {
-            w->n_shown += r->stages[i]->n_targets;
-        }
-        w->shown = dr_arena_array(w->cli->arena, w->n_shown + 1, sizeof(*w->shown));
-        if (w->shown == NULL) {
-            return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    enum dr_rc rc = DR_OK;
+    if (event->entry != NULL && event->entry->index > w->after) {
+        w->after = event->entry->index;
+    }
+    if (w->cli->format == DR_CLI_JSONL) {
+        rc = dr_json_from_message(&event->base, &json, err);
+        if (rc == DR_OK) {
+            json_object_set_new(json, "schema", json_string("drover.v1.RolloutEvent"));
+            dr_print_json(w->cli, json);
+            fflush(stdout);
         }
     }
-    w->last = r;
-    w->after = r->log_index;
-    if (w->cli->format == DR_CLI_TEXT) {
-        print_changes(w, r);
-        return DR_OK;
+    if (r == NULL || rc != DR_OK) {
+        return rc;
     }
-    enum dr_rc rc = dr_json_from_message(&event->base, &json, err);
+    rc = make_room(w, r, err);
     if (rc == DR_OK) {
-        json_object_set_new(json, "schema", json_string("drover.v1.RolloutEvent"));
-        dr_print_json(w->cli, json);
-        fflush(stdout);
+        dr_arena_free(&w->last_arena);
+        w->last_arena = *take;
+        w->last = r;
+        *take = NULL;
+        print_changes(w, r);
     }
     return rc;
 }
@@ -213,7 +150,7 @@ is_over(const struct watching *w)
         return where != DR_ROLLOUT_GOES_ON;
     }
     return dr_rollout_all_in(w->last, w->until_environment, w->until_state) ||
-           where == DR_ROLLOUT_FAILED;
+           where == DR_ROLLOUT_FAILED || where == DR_ROLLOUT_DONE;
 }
 
 static enum dr_rc
@@ -222,8 +159,77 @@ open_stream(struct watching *w, struct dr_err *err)
     Drover__V1__WatchRequest request = DROVER__V1__WATCH_REQUEST__INIT;
     dr_rpc_stream_close(&w->stream);
     request.rollout = dr_arena_str(w->cli->arena, w->id);
+    request.after_log_index = w->after;
     return dr_rpc_stream_open(w->remote.client, DR_METHOD_OPERATOR_WATCH_ROLLOUT, &request.base,
                               &w->stream, err);
+}
+
+// The coordinator went away: again until it is back, or for good.
+static enum dr_rc
+open_again(struct watching *w, struct dr_err *err)
+{
+    int64_t patience = dr_monotonic_ms() + PATIENCE_MS;
+    dr_print_note(w->cli, "note: the coordinator went away, trying again");
+    for (;;) {
+        enum dr_rc rc = open_stream(w, err);
+        bool again = rc == DR_E_UNREACHABLE && dr_monotonic_ms() < patience &&
+                     (w->deadline == 0 || dr_monotonic_ms() < w->deadline);
+        if (!again) {
+            return rc;
+        }
+        struct pollfd cancel = {.fd = w->cancel_fd, .events = POLLIN};
+        if (poll(&cancel, 1, TRY_AGAIN_MS) > 0) {
+            return dr_err_set(err, DR_E_INTERRUPTED, "interrupted");
+        }
+    }
+}
+
+// A line while nothing changes, for logs that nobody sits in front of.
+static void
+show_life(struct watching *w)
+{
+    if (dr_monotonic_ms() < w->beat) {
+        return;
+    }
+    w->beat = dr_monotonic_ms() + HEARTBEAT_MS;
+    if (!isatty(STDOUT_FILENO) && w->last != NULL) {
+        dr_say(w->cli, "%-28s %-11s %s\n", w->id, w->last->state,
+               w->last->reason[0] ? w->last->reason : "nothing new");
+        fflush(stdout);
+    }
+}
+
+// What is left of the time to wait for the next event, in ms; 0: the time is over.
+static uint32_t
+time_left(const struct watching *w)
+{
+    int64_t now = dr_monotonic_ms();
+    int64_t left = w->beat > now ? w->beat - now : 1;
+    if (w->deadline != 0 && w->deadline - now < left) {
+        left = w->deadline - now;
+    }
+    return left > 0 ? (uint32_t)left : 0;
+}
+
+static enum dr_rc
+next_event(struct watching *w, uint32_t left, struct dr_err *err)
+{
+    ProtobufCMessage *item = NULL;
+    struct dr_arena *arena = dr_arena_new(EVENT_MAX);
+    if (arena == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    enum dr_rc rc = dr_rpc_stream_next(w->stream, left, w->cancel_fd, arena, &item, err);
+    if (rc == DR_OK && item != NULL) {
+        rc = take_event(w, (const Drover__V1__RolloutEvent *)item, &arena, err);
+    } else if (rc == DR_E_UNREACHABLE || rc == DR_OK) {
+        rc = open_again(w, err);
+    } else if (rc == DR_E_TIMEOUT) {
+        show_life(w);
+        rc = DR_OK;
+    }
+    dr_arena_free(&arena);
+    return rc;
 }
 
 static enum dr_rc
@@ -231,24 +237,17 @@ follow(struct watching *w, struct dr_err *err)
 {
     enum dr_rc rc = open_stream(w, err);
     while (rc == DR_OK && !is_over(w)) {
-        ProtobufCMessage *item = NULL;
-        int64_t left = w->deadline ? w->deadline - dr_monotonic_ms() : 30000;
-        if (left <= 0) {
-            dr_err_set(err, DR_E_TIMEOUT, "the rollout goes on, but the time to watch it is over");
-            return dr_err_hint(err, "drover rollout watch %s", w->id);
-        }
-        rc = dr_rpc_stream_next(w->stream, (uint32_t)(left < 30000 ? left : 30000), -1,
-                                w->cli->arena, &item, err);
-        if (rc == DR_E_TIMEOUT) {
-            rc = DR_OK;
-        } else if (rc == DR_E_UNREACHABLE || (rc == DR_OK && item == NULL)) {
-            dr_print_note(w->cli, "note: the coordinator went away, trying again");
-            rc = open_stream(w, err);
-        } else if (rc == DR_OK) {
-            rc = take_event(w, (const Drover__V1__RolloutEvent *)item, err);
-        }
+        uint32_t left = time_left(w);
+        rc = left > 0 ? next_event(w, left, err)
+                      : dr_err_set(err, DR_E_TIMEOUT,
+                                   "rollout '%s' goes on, but the time to watch it is over", w->id);
     }
-    return rc;
+    if (rc == DR_E_INTERRUPTED) {
+        dr_err_set(err, rc, "rollout '%s' goes on without being watched", w->id);
+    }
+    return rc == DR_E_INTERRUPTED || rc == DR_E_TIMEOUT
+               ? dr_err_hint(err, "drover rollout watch %s", w->id)
+               : rc;
 }
 
 static void
@@ -258,34 +257,57 @@ say_end(struct watching *w)
     enum dr_rollout_verdict where = dr_rollout_where(w->last);
     bool reached =
         w->until_state != NULL && dr_rollout_all_in(w->last, w->until_environment, w->until_state);
-    w->cli->exit_code = reached || where == DR_ROLLOUT_DONE ? 0
-                        : where == DR_ROLLOUT_WAITS         ? 8
-                        : where == DR_ROLLOUT_FAILED        ? 6
-                                                            : 0;
-    if (w->cli->format != DR_CLI_TEXT || reached) {
+    w->cli->exit_code = reached                      ? 0
+                        : where == DR_ROLLOUT_WAITS  ? 8
+                        : where == DR_ROLLOUT_FAILED ? 6
+                        : w->until_state != NULL     ? 1 // it ended elsewhere
+                                                     : 0;
+    if (reached) {
         return;
     }
     if (where == DR_ROLLOUT_WAITS) {
-        printf("Waiting for people in %s: %u of %u signatures\nnext: drover approve %s -e %s\n",
-               waiting->environment, waiting->signatures, waiting->needed, w->id,
-               waiting->environment);
+        dr_say(w->cli, "Waiting for people in %s: %u of %u signatures\n", waiting->environment,
+               waiting->signatures, waiting->needed);
+        dr_say(w->cli, "next: drover approve %s -e %s\n", w->id, waiting->environment);
+    } else if (where == DR_ROLLOUT_FAILED) {
+        dr_say(w->cli, "%s has failed. next: drover rollout show %s\n", w->id, w->id);
+    } else if (w->until_state != NULL) {
+        dr_say(w->cli, "%s has ended without '%s' in %s. next: drover rollout show %s\n", w->id,
+               w->until_state, w->until_environment, w->id);
     } else {
-        printf("%s %s\n", w->id,
-               where == DR_ROLLOUT_DONE ? "is done" : "has failed; next: drover rollout show");
+        dr_say(w->cli, "%s is done\n", w->id);
+    }
+}
+
+static void
+fini(struct watching *w)
+{
+    for (size_t i = 0; i < w->n_shown; i++) {
+        free(w->shown[i]);
+    }
+    free(w->shown);
+    dr_arena_free(&w->last_arena);
+    dr_rpc_stream_close(&w->stream);
+    dr_remote_close(&w->remote);
+    if (w->cancel_fd >= 0) {
+        close(w->cancel_fd);
     }
 }
 
 enum dr_rc
 dr_cmd_rollout_watch(struct dr_cli *cli, struct dr_err *err)
 {
-    struct watching w = {.cli = cli, .id = cli->args[0]};
-    enum dr_rc rc = read_until(&w, err);
+    struct watching w = {.cli = cli, .id = cli->args[0], .cancel_fd = -1};
+    enum dr_rc rc = read_options(&w, err);
     rc = rc == DR_OK ? dr_remote_open(cli, &w.remote, err) : rc;
+    w.cancel_fd = rc == DR_OK ? dr_cli_cancel_fd() : -1;
     rc = rc == DR_OK ? follow(&w, err) : rc;
     if (rc == DR_OK) {
         say_end(&w);
+        if (cli->format == DR_CLI_JSON) {
+            rc = dr_print_message(cli, "drover.v1.Rollout", &w.last->base, err);
+        }
     }
-    dr_rpc_stream_close(&w.stream);
-    dr_remote_close(&w.remote);
+    fini(&w);
     return rc;
 }

@@ -12,6 +12,12 @@ static const struct dr_cli_option revision_options[] = {
     {"engine", 0, "LIST", "postgresql, sqlite or both with a comma"},
     {0},
 };
+static const struct dr_cli_option merge_options[] = {
+    {"message", 'm', "TEXT", "what it does (default: merge)"},
+    {"rev-id", 0, "ID", "its id (default: 12 random hex digits)"},
+    {"engine", 0, "LIST", "postgresql, sqlite or both with a comma"},
+    {0},
+};
 static const struct dr_cli_option history_options[] = {
     {"rev-range", 'r', "A:B", "only what lies between A and B"},
     {"verbose", 'v', NULL, "all that the header says"},
@@ -30,6 +36,7 @@ static const struct dr_cli_option current_options[] = {
     {"schema", 0, "NAME", "PostgreSQL: schema that the tables are in"},
     {"check-heads", 0, NULL, "exit 3 unless the database is at the head"},
     {"verify", 0, NULL, "check every row of the ledger"},
+    {"verbose", 'v', NULL, "all that the revision's header says"},
     {"environment", 'e', "ENV", "with a coordinator: only this environment"},
     {0},
 };
@@ -42,7 +49,8 @@ static const struct dr_cli_option upgrade_options[] = {
     {"target", 't', "GLOB", "rollout: only these targets"},
     {"message", 'm', "TEXT", "rollout: a note for those who approve"},
     {"on-failure", 0, "WHAT", "rollout: hold (default) or reverse"},
-    {"wait", 'w', NULL, "rollout: wait for its end"},
+    {"dry-run", 0, NULL, "say what would run, after every check; change nothing"},
+    {"wait", 'w', NULL, "rollout: watch it until it ends or waits for people"},
     {"timeout", 0, "TIME", "with --wait: give up after this time (exit 124)"},
     {"confirm", 0, "NAME", "answer to a question that wants a name typed"},
     {0},
@@ -73,10 +81,11 @@ static const struct dr_cli_option sign_options[] = {
 };
 static const struct dr_cli_option agent_options[] = {
     {"environment", 'e', "ENV", "environment that the agent serves (required)"},
-    {"target", 't', "NAME=ENGINE[:DATABASE]",
-     "a target, e.g. production/orders=postgresql:orders; may be repeated"},
+    {"target", 't', "NAME=DATABASE",
+     "a target: production/orders=postgresql:orders, or with its URL; may be repeated"},
     {"public-key", 0, "FILE", "the agent's public key file (required)"},
     {"label", 0, "KEY=VALUE", "label of its targets; may be repeated"},
+    {"conf", 0, "FILE", "write the agent's configuration here, and the root file beside it"},
     {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
     {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
     {0},
@@ -143,7 +152,13 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover revision -m \"add users\"\ndrover revision -m \"add users\" --rev-id "
      "20260213_add_users --engine postgresql,sqlite",
      revision_options, 0, 0, dr_cmd_revision},
-    {"lint", AUTHOR, "[FILE...]", "check revision files before anyone reads them", NULL,
+    {"merge", AUTHOR, "[REVISION...]", "write a revision that joins several heads",
+     "Without names it joins all heads. A merge may stay empty; SQL that reconciles both sides can "
+     "be added.",
+     "drover merge -m \"join billing and accounts\"\ndrover merge ae10 27c6", merge_options, 0, -1,
+     dr_cmd_merge},
+    {"lint", AUTHOR, "[FILE...]", "check revision files before anyone reads them",
+     "All files of the project's folder, only those that are named, or another folder.",
      "drover lint\ndrover lint revisions/004_monthly_reviews.sql\ndrover lint --output json", none,
      0, -1, dr_cmd_lint},
     {"history", AUTHOR, "", "the chain, newest first", NULL,
@@ -158,9 +173,14 @@ const struct dr_cli_command dr_cli_commands[] = {
     {"sql", AUTHOR, "A:B", "print the SQL that would run, byte for byte", NULL,
      "drover sql base:head\ndrover sql base:head --engine sqlite\ndrover sql 003:004 --down",
      sql_options, 1, 1, dr_cmd_sql},
-    {"current", LOOK, "", "the version of a database", NULL,
-     "drover current --url postgresql:///orders\ndrover current --url sqlite:app.db --check-heads",
-     current_options, 0, 0, dr_cmd_current},
+    {"current", LOOK, "[TARGET...]", "the version of a database",
+     "With --url (or a project without coordinator) it asks that database. Otherwise it tells what "
+     "the targets'\n"
+     "agents signed last.",
+     "drover current --url postgresql:///orders\ndrover current --url sqlite:app.db "
+     "--check-heads\n"
+     "drover current production/orders",
+     current_options, 0, -1, dr_cmd_current},
     {"status", LOOK, "", "every target: version, state, age, backup", NULL,
      "drover status\ndrover status -e production", status_options, 0, 0, dr_cmd_status},
     {"agents", LOOK, "", "agents that the coordinator knows", NULL, "drover agents", none, 0, 0,
@@ -185,13 +205,13 @@ const struct dr_cli_command dr_cli_commands[] = {
     {"submit", CHANGE, "[REVISION]", "hand revisions to the coordinator for approval", NULL,
      "drover submit\ndrover submit --dry-run", submit_options, 0, 1, dr_cmd_submit},
     {"approve chain", CHANGE, "", "sign the submitted revisions into the chain", NULL,
-     "drover approve chain", approve_options, 0, 0, dr_cmd_approve_chain},
+     "drover approve chain\ndrover approve chain --yes", sign_options, 0, 0, dr_cmd_approve_chain},
     {"upgrade", CHANGE, "REVISION", "bring databases up to a revision",
      "With --url (or a project without coordinator) it works on that database at once. Otherwise "
      "it makes a rollout\n"
      "that goes through the environments, gate by gate.",
      "drover upgrade head --url sqlite:app.db\ndrover upgrade +1 --url "
-     "postgresql:///orders\ndrover upgrade head",
+     "postgresql:///orders --dry-run\ndrover upgrade head",
      upgrade_options, 1, 1, dr_cmd_upgrade},
     {"downgrade", CHANGE, "REVISION", "take revisions back",
      "With --url (or a project without coordinator) it works on that database at once. Otherwise "
@@ -219,9 +239,14 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover key show .drover/keys/alice.pub", none, 1, 1, dr_cmd_key_show},
     {"sign", ADMIN, "FILE", "add your signature to a root or fleet document", NULL,
      "drover sign trust/root.1.drv", sign_options, 1, 1, dr_cmd_sign},
-    {"agent add", ADMIN, "NAME", "add an agent and its targets to the fleet", NULL,
+    {"agent add", ADMIN, "NAME", "add an agent and its targets to the fleet",
+     "Engine and name of the database go into the signed fleet; a URL stays in the file that "
+     "--conf "
+     "writes.",
      "drover agent add orders-prod -e production --public-key agent.pub --target "
-     "production/orders=postgresql:orders",
+     "production/orders=postgresql:orders\n"
+     "drover agent add lite -e staging --public-key lite/agent.pub --target "
+     "staging/app=sqlite:/srv/app.db --conf lite/agent.conf",
      agent_options, 1, 1, dr_cmd_agent_add},
     {"ping", ADMIN, "", "reach the coordinator and say who I am to it", NULL, "drover ping", none,
      0, 0, dr_cmd_ping},

@@ -6,6 +6,7 @@
 
 // cmd_revision.c: files, no database
 enum dr_rc dr_cmd_revision(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_merge(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_lint(struct dr_cli *cli, struct dr_err *err);
 
 // cmd_history.c: the chain in the folder
@@ -42,6 +43,7 @@ enum dr_rc dr_cmd_rollout_order(struct dr_cli *cli, struct dr_err *err);
 
 // cmd_status.c, cmd_rpc.c: look
 enum dr_rc dr_cmd_status(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_current_of_targets(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_agents(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_log(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_ping(struct dr_cli *cli, struct dr_err *err);

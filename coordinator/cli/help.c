@@ -93,17 +93,81 @@ dr_cli_help_overview(struct dr_buf *out)
         "8 waiting for a gate or approval, 124 time-out, 130 interrupted.\n");
 }
 
+// "show" of the command "rollout show" when `word` is "rollout"; NULL otherwise.
+static const char *
+second_word(const struct dr_cli_command *command, const char *word)
+{
+    size_t len = strlen(word);
+    bool is_of_group = strncmp(command->name, word, len) == 0 && command->name[len] == ' ';
+    return is_of_group ? command->name + len + 1 : NULL;
+}
+
+bool
+dr_cli_help_group(const char *word, struct dr_buf *out)
+{
+    size_t rows = 0;
+    for (const struct dr_cli_command *c = dr_cli_commands; c->name != NULL; c++) {
+        if (second_word(c, word) != NULL) {
+            char left[64];
+            snprintf(left, sizeof(left), "drover %s %s", c->name, c->args);
+            dr_buf_printf(out, "  %-34s %s\n", left, c->summary);
+            rows++;
+        }
+    }
+    return rows > 0;
+}
+
+// How well a name begins like a word: the bytes that both begin with.
+static size_t
+common_start(const char *a, const char *b)
+{
+    size_t n = 0;
+    while (a[n] != '\0' && a[n] == b[n]) {
+        n++;
+    }
+    return n;
+}
+
+enum dr_rc
+dr_cli_unknown(const char *const *words, size_t count, struct dr_err *err)
+{
+    struct dr_buf seconds = {0};
+    const struct dr_cli_command *near = NULL;
+    size_t best = 2; // less in common is no likeness
+    for (const struct dr_cli_command *c = dr_cli_commands; c->name != NULL; c++) {
+        const char *second = second_word(c, words[0]);
+        size_t likeness = common_start(c->name, words[0]);
+        if (second != NULL) {
+            dr_buf_printf(&seconds, "%s%s", seconds.len ? ", " : "", second);
+        }
+        if (likeness > best) {
+            near = c;
+            best = likeness;
+        }
+    }
+    if (seconds.len > 0 && count == 1) {
+        dr_err_set(err, DR_E_USAGE, "'drover %s' needs another word: %s", words[0], seconds.data);
+    } else if (seconds.len > 0) {
+        dr_err_set(err, DR_E_USAGE, "'%s %s' is no command of drover; after '%s' comes: %s",
+                   words[0], words[1], words[0], seconds.data);
+    } else {
+        dr_err_set(err, DR_E_USAGE, "'%s' is no command of drover", words[0]);
+    }
+    dr_buf_fini(&seconds);
+    return dr_err_hint(err, "drover %s%s--help", near ? near->name : "", near ? " " : "");
+}
+
 void
 dr_cli_print_error(const struct dr_err *err)
 {
     struct dr_buf shown = {0};
-    dr_show(&shown, err->message, strlen(err->message), false);
     if (err->file[0] != '\0' && err->line > 0) {
-        fprintf(stderr, "drover: error: %s:%u:%u: %s\n", err->file, err->line,
-                err->column ? err->column : 1, shown.data ? shown.data : "");
-    } else {
-        fprintf(stderr, "drover: error: %s\n", shown.data ? shown.data : "");
+        dr_show(&shown, err->file, strlen(err->file), false);
+        dr_buf_printf(&shown, ":%u:%u: ", err->line, err->column ? err->column : 1);
     }
+    dr_show(&shown, err->message, strlen(err->message), false);
+    fflush(stdout);
+    fprintf(stderr, "drover: error: %s\n", shown.data ? shown.data : "");
     const char *hint = err->hint[0] != '\0' ? err->hint : dr_rc_hint(err->rc);
     if (hint[0] != '\0') {
         dr_buf_reset(&shown);

@@ -3,7 +3,11 @@
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/cli.h"
 
+#include "base/clock.h"
+#include "rpc/reflect.h"
+
 #include <libsmartcols/libsmartcols.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,15 +43,71 @@ dr_print_wants_color(const char *when)
     return isatty(STDOUT_FILENO) && term != NULL && !dr_str_eq(term, "dumb");
 }
 
+// SGR codes by tone; plain has none.
+static const char *const TONES[] = {"", "\033[32m", "\033[33m", "\033[31m", "\033[2m"};
+#define TONE_END "\033[0m"
+
+const char *
+dr_tone_begin(const struct dr_cli *cli, enum dr_tone tone)
+{
+    return cli->color ? TONES[tone] : "";
+}
+
+const char *
+dr_tone_end(const struct dr_cli *cli, enum dr_tone tone)
+{
+    return cli->color && tone != DR_TONE_PLAIN ? TONE_END : "";
+}
+
+// Length of the tone's code that stands at `text`; 0 when there is none.
+static size_t
+tone_code_len(const char *text)
+{
+    for (size_t i = 1; i < DR_COUNT_OF(TONES); i++) {
+        if (dr_str_starts(text, TONES[i])) {
+            return strlen(TONES[i]);
+        }
+    }
+    return dr_str_starts(text, TONE_END) ? strlen(TONE_END) : 0;
+}
+
+void
+dr_say(const struct dr_cli *cli, const char *fmt, ...)
+{
+    va_list args;
+    char *text = NULL;
+    struct dr_buf out = {0};
+    if (cli->format != DR_CLI_TEXT) {
+        return;
+    }
+    va_start(args, fmt);
+    int len = vasprintf(&text, fmt, args);
+    va_end(args);
+    if (len < 0) {
+        return;
+    }
+    for (const char *p = text; *p != '\0';) {
+        size_t code = cli->color ? tone_code_len(p) : 0;
+        size_t plain = code ? 0 : 1 + strcspn(p + 1, "\033");
+        dr_buf_add(&out, p, code);
+        dr_show(&out, p, plain, true);
+        p += code + plain;
+    }
+    fwrite(out.data ? out.data : "", 1, out.len, stdout);
+    dr_buf_fini(&out);
+    free(text);
+}
+
 struct dr_table *
-dr_table_new(const char *const *columns)
+dr_table_new(const struct dr_cli *cli, const char *const *columns)
 {
     struct dr_table *t = calloc(1, sizeof(*t));
     if (t == NULL || (t->table = scols_new_table()) == NULL) {
         free(t);
         return NULL;
     }
-    scols_table_enable_noencoding(t->table, 0);
+    scols_table_enable_noencoding(t->table, 1); // dr_table_row escapes
+    scols_table_enable_colors(t->table, cli->color);
     scols_table_set_column_separator(t->table, "  ");
     for (; columns[t->columns] != NULL && t->columns < COLUMNS_MAX; t->columns++) {
         scols_table_new_column(t->table, columns[t->columns], 0,
@@ -62,10 +122,23 @@ dr_table_row(struct dr_table *t, size_t parent, const char *const *cells)
     struct libscols_line *above =
         parent == SIZE_MAX ? NULL : scols_table_get_line(t->table, parent);
     struct libscols_line *line = scols_table_new_line(t->table, above);
+    struct dr_buf cell = {0};
     for (size_t i = 0; line != NULL && i < t->columns; i++) {
-        scols_line_set_data(line, i, cells[i]);
+        dr_buf_reset(&cell);
+        dr_show(&cell, cells[i], strlen(cells[i]), false);
+        scols_line_set_data(line, i, cell.data ? cell.data : "");
     }
+    dr_buf_fini(&cell);
     return scols_table_get_nlines(t->table) - 1;
+}
+
+void
+dr_table_tone(struct dr_table *t, size_t row, size_t column, enum dr_tone tone)
+{
+    struct libscols_line *line = scols_table_get_line(t->table, row);
+    if (line != NULL && tone != DR_TONE_PLAIN) {
+        scols_cell_set_color(scols_line_get_cell(line, column), TONES[tone]);
+    }
 }
 
 void
@@ -98,17 +171,21 @@ dr_print_json(const struct dr_cli *cli, json_t *value)
     json_decref(value);
 }
 
-const char *
-dr_tone_begin(const struct dr_cli *cli, enum dr_tone tone)
+enum dr_rc
+dr_print_message(const struct dr_cli *cli, const char *schema, const ProtobufCMessage *message,
+                 struct dr_err *err)
 {
-    static const char *const codes[] = {"", "\033[32m", "\033[33m", "\033[31m", "\033[2m"};
-    return cli->color ? codes[tone] : "";
-}
-
-const char *
-dr_tone_end(const struct dr_cli *cli, enum dr_tone tone)
-{
-    return cli->color && tone != DR_TONE_PLAIN ? "\033[0m" : "";
+    json_t *fields = NULL;
+    enum dr_rc rc = dr_json_from_message_full(message, &fields, err);
+    json_t *all = rc == DR_OK ? json_pack("{s:s}", "schema", schema) : NULL;
+    if (rc == DR_OK && (all == NULL || json_object_update(all, fields) != 0)) {
+        rc = dr_err_set(err, DR_E_NOMEM, "out of memory");
+    } else if (rc == DR_OK) {
+        dr_print_json(cli, json_incref(all));
+    }
+    json_decref(fields);
+    json_decref(all);
+    return rc;
 }
 
 void
@@ -131,24 +208,54 @@ dr_print_safe(const struct dr_cli *cli, const char *text)
     return kept ? kept : "";
 }
 
+const char *
+dr_print_age(const struct dr_cli *cli, int64_t unix_s)
+{
+    char text[32];
+    int64_t now = dr_now_unix_s();
+    if (unix_s <= 0) {
+        return "-";
+    }
+    dr_format_duration(text, now > unix_s ? (uint64_t)(now - unix_s) * 1000 : 0);
+    const char *kept = now > unix_s ? dr_arena_str(cli->arena, text) : "0s";
+    return kept ? kept : "";
+}
+
 void
 dr_print_note(const struct dr_cli *cli, const char *fmt, ...)
 {
     va_list args;
+    char *text = NULL;
+    struct dr_buf out = {0};
     if (cli->quiet) {
         return;
     }
     va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
+    int len = vasprintf(&text, fmt, args);
     va_end(args);
-    fputc('\n', stderr);
+    if (len >= 0) {
+        fflush(stdout);
+        dr_show(&out, text, (size_t)len, true);
+        fprintf(stderr, "%s\n", out.data ? out.data : "");
+        free(text);
+    }
+    dr_buf_fini(&out);
 }
 
-// One line from standard input without its end; false at its end.
+// One line from standard input without its end; false at its end. A command that takes Ctrl-C
+// itself has blocked it; while a question waits it ends the command at once.
 static bool
 read_line(char *line, size_t size)
 {
-    if (fgets(line, (int)size, stdin) == NULL) {
+    sigset_t keys;
+    sigset_t before;
+    sigemptyset(&keys);
+    sigaddset(&keys, SIGINT);
+    sigaddset(&keys, SIGTERM);
+    pthread_sigmask(SIG_UNBLOCK, &keys, &before);
+    bool got = fgets(line, (int)size, stdin) != NULL;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!got) {
         return false;
     }
     line[strcspn(line, "\r\n")] = '\0';
@@ -164,9 +271,11 @@ dr_ask_yes(const struct dr_cli *cli, const char *question, bool *out, struct dr_
         return DR_OK;
     }
     if (!cli->interactive) {
-        dr_err_set(err, DR_E_USAGE, "%s nobody can be asked here", question);
+        dr_err_set(err, DR_E_USAGE, "'%s' must be answered, and nobody can be asked here",
+                   question);
         return dr_err_hint(err, "the same command with --yes");
     }
+    fflush(stdout);
     fprintf(stderr, "%s [y/N] ", question);
     *out = read_line(line, sizeof(line)) && (line[0] == 'y' || line[0] == 'Y');
     return DR_OK;
@@ -182,6 +291,7 @@ dr_ask_name(const struct dr_cli *cli, const char *question, const char *name, st
         return dr_err_hint(err, "the same command with --confirm=%s", name);
     }
     if (confirm == NULL) {
+        fflush(stdout);
         fprintf(stderr, "%s: ", question);
         if (!read_line(line, sizeof(line))) {
             line[0] = '\0';

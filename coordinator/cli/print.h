@@ -18,24 +18,38 @@ struct dr_cli;
 // --color > NO_COLOR > FORCE_COLOR, CLICOLOR_FORCE > a terminal that is not dumb.
 bool dr_print_wants_color(const char *when);
 
-// A table of at most 16 columns; cells are escaped for terminals. `fini` frees it.
+// Words for states, coloured where allowed: good (green), waiting (yellow), bad (red), plain.
+enum dr_tone { DR_TONE_PLAIN, DR_TONE_GOOD, DR_TONE_WAIT, DR_TONE_BAD, DR_TONE_DIM };
+// What switches a colour on and off again; both "" when there are no colours.
+const char *dr_tone_begin(const struct dr_cli *cli, enum dr_tone tone);
+const char *dr_tone_end(const struct dr_cli *cli, enum dr_tone tone);
+
+// Text for people on standard output, printf-like; nothing at all with --output json or jsonl.
+// Whatever a terminal would act on is shown as an escape; only the tones' own codes pass.
+void dr_say(const struct dr_cli *cli, const char *fmt, ...) DR_PRINTF(2, 3);
+
+// A table of at most 16 columns. Cells are copied, and escaped for terminals.
 struct dr_table;
 struct dr_table *
-dr_table_new(const char *const *columns); // ends with NULL; NULL when memory is out
+dr_table_new(const struct dr_cli *cli,
+             const char *const *columns); // ends with NULL; NULL when memory is out
 // A row of as many cells as columns, ended by NULL; NULL cells may not be given (use "").
 // `parent` (a row's number, from 0) makes it a tree; SIZE_MAX: none. Returns the row's number.
 size_t dr_table_row(struct dr_table *table, size_t parent, const char *const *cells);
+// Colours one cell.
+void dr_table_tone(struct dr_table *table, size_t row, size_t column, enum dr_tone tone);
 void dr_table_print(struct dr_table *table, FILE *to);
 void dr_table_free(struct dr_table **table);
 
 // Prints a JSON value with its `schema` key and takes the reference. One line for jsonl.
 void dr_print_json(const struct dr_cli *cli, json_t *value);
-// Words for states, coloured where allowed: good (green), waiting (yellow), bad (red), plain.
-enum dr_tone { DR_TONE_PLAIN, DR_TONE_GOOD, DR_TONE_WAIT, DR_TONE_BAD, DR_TONE_DIM };
-const char *dr_tone_begin(const struct dr_cli *cli, enum dr_tone tone);
-const char *dr_tone_end(const struct dr_cli *cli, enum dr_tone tone);
+// Prints a message as JSON with every field, after `schema`. DR_E_NOMEM, DR_E_LIMIT.
+DR_MUST_CHECK enum dr_rc dr_print_message(const struct dr_cli *cli, const char *schema,
+                                          const ProtobufCMessage *message, struct dr_err *err);
 // "3b9f77c2 10ab44de": the first 8 bytes of a digest for people. `out` has 20 bytes.
 void dr_print_digest(char out[20], const uint8_t *bytes, size_t len);
+// How long ago a unix time was, in whole seconds at least: "14s", "3h"; "-" for 0.
+const char *dr_print_age(const struct dr_cli *cli, int64_t unix_s);
 // Escapes text for a terminal into an arena string of `cli`.
 const char *dr_print_safe(const struct dr_cli *cli, const char *text);
 // A line on standard error unless --quiet.

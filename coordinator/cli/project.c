@@ -118,10 +118,10 @@ take_path(const struct dr_conf *conf, const char *key, char *out, struct dr_err 
         dr_conf_resolve(conf, raw, out, PATH_MAX);
         return DR_OK;
     }
-    if (getcwd(here, sizeof(here)) == NULL || strlen(here) + strlen(raw) + 2 > PATH_MAX) {
+    int n = getcwd(here, sizeof(here)) != NULL ? snprintf(out, PATH_MAX, "%s/%s", here, raw) : -1;
+    if (n < 0 || n >= PATH_MAX) {
         return dr_err_set(err, DR_E_CONFIG, "the path '%s' is too long", raw);
     }
-    snprintf(out, PATH_MAX, "%.*s/%s", (int)strlen(here), here, raw);
     return DR_OK;
 }
 

@@ -40,10 +40,13 @@ DR_MUST_CHECK enum dr_rc dr_project_need(struct dr_cli *cli, struct dr_err *err)
 DR_MUST_CHECK enum dr_rc dr_project_maybe(struct dr_cli *cli, struct dr_err *err);
 void dr_project_close(struct dr_project **project);
 
-// The database that a command works on directly: --url, DROVER_URL, DATABASE_URL, then `url` of
-// drover.conf; NULL when none is given and a coordinator is configured (then the command goes
-// through the coordinator).
+// The database that a command works on directly: --url, then DROVER_URL; in a project without a
+// coordinator also DATABASE_URL and `url` of drover.conf. NULL when the command goes through the
+// coordinator.
 const char *dr_project_direct_url(const struct dr_cli *cli);
+// A path as a person here would write it: relative when it lies in or below this folder. In the
+// cli's arena, or `path` itself.
+const char *dr_project_shown(const struct dr_cli *cli, const char *path);
 // DR_E_CONFIG unless coordinator, coordinator_key, root_sha256 and transport are all set; names
 // what is missing.
 DR_MUST_CHECK enum dr_rc dr_project_need_coordinator(struct dr_cli *cli, struct dr_err *err);

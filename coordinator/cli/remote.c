@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/secret.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -40,8 +41,10 @@ dr_remote_open_offline(struct dr_cli *cli, struct dr_remote *out, struct dr_err 
     *out = (struct dr_remote){.cli = cli};
     enum dr_rc rc = dr_project_need(cli, err);
     if (rc == DR_OK && !cli->project->has_root_pin) {
-        dr_err_set(err, DR_E_CONFIG, "'root_sha256' is not set in '%s'", cli->project->conf_path);
-        return dr_err_hint(err, "the first root's digest, as `drover init` printed it");
+        dr_err_set(err, DR_E_CONFIG, "'root_sha256' is not set in '%s'",
+                   dr_project_shown(cli, cli->project->conf_path));
+        return dr_err_hint(err, "drover sign %s, which notes it once enough people have signed",
+                           dr_project_shown(cli, cli->project->root));
     }
     if (rc == DR_OK) {
         rc = dr_file_read(cli->project->root, DR_ENVELOPE_MAX, &root, &len, err);
@@ -80,6 +83,29 @@ connect_client(struct dr_remote *remote, struct dr_err *err)
     return rc;
 }
 
+static bool
+takes_url(const struct dr_cli_command *command)
+{
+    for (const struct dr_cli_option *o = command->options; o != NULL && o->name != NULL; o++) {
+        if (dr_str_eq(o->name, "url")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Where nothing answers and this project's own droverd.conf lies here, that is what to start.
+static void
+hint_own_coordinator(const struct dr_cli *cli, struct dr_err *err)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof(path), "%s/droverd.conf", cli->project->folder);
+    if (n > 0 && n < (int)sizeof(path) && dr_path_exists(path)) {
+        dr_err_hint(err, "droverd --config %s starts it%s", dr_project_shown(cli, path),
+                    takes_url(cli->command) ? "; --url URL works on one database without it" : "");
+    }
+}
+
 enum dr_rc
 dr_remote_open(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err)
 {
@@ -90,6 +116,8 @@ dr_remote_open(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err)
     rc = rc == DR_OK ? dr_remote_sync(out, err) : rc;
     if (rc == DR_OK) {
         dr_trust_store_release(out->store);
+    } else if (rc == DR_E_UNREACHABLE) {
+        hint_own_coordinator(cli, err);
     }
     return rc;
 }
@@ -106,9 +134,17 @@ enum dr_rc
 dr_remote_call(struct dr_remote *remote, enum dr_method_id method, const ProtobufCMessage *request,
                void *out_reply, struct dr_err *err)
 {
+    return dr_remote_call_in(remote, method, request, remote->cli->arena, out_reply, err);
+}
+
+enum dr_rc
+dr_remote_call_in(struct dr_remote *remote, enum dr_method_id method,
+                  const ProtobufCMessage *request, struct dr_arena *arena, void *out_reply,
+                  struct dr_err *err)
+{
     ProtobufCMessage *reply = NULL;
-    enum dr_rc rc = dr_rpc_call(remote->client, method, request, remote->cli->arena, &reply,
-                                DR_REMOTE_DEADLINE_MS, err);
+    enum dr_rc rc =
+        dr_rpc_call(remote->client, method, request, arena, &reply, DR_REMOTE_DEADLINE_MS, err);
     if (rc == DR_OK && out_reply != NULL) {
         memcpy(out_reply, &reply, sizeof(reply));
     }

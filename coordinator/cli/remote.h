@@ -40,6 +40,10 @@ void dr_remote_close(struct dr_remote *remote);
 DR_MUST_CHECK enum dr_rc
 dr_remote_call(struct dr_remote *remote, enum dr_method_id method, const ProtobufCMessage *request,
                void *out_reply, struct dr_err *err);
+// The same into another arena, for replies that are not kept until the end of the command.
+DR_MUST_CHECK enum dr_rc dr_remote_call_in(struct dr_remote *remote, enum dr_method_id method,
+                                           const ProtobufCMessage *request, struct dr_arena *arena,
+                                           void *out_reply, struct dr_err *err);
 // Uploads a blob in pieces unless the coordinator has it. DR_OK also when it was there.
 DR_MUST_CHECK enum dr_rc dr_remote_put_blob(struct dr_remote *remote, const uint8_t sha256[32],
                                             struct dr_bytes bytes, struct dr_err *err);

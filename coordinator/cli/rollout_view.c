@@ -2,8 +2,6 @@
 
 #include "coordinator/cli/rollout_view.h"
 
-#include "base/clock.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +28,12 @@ row_of(const char *state)
         }
     }
     return 0;
+}
+
+bool
+dr_rollout_is_state(const char *state)
+{
+    return dr_str_eq(STATES[row_of(state)].state, state);
 }
 
 enum dr_tone
@@ -106,19 +110,6 @@ dr_rollout_all_in(const Drover__V1__Rollout *r, const char *environment, const c
 }
 
 static const char *
-age_of(const struct dr_cli *cli, int64_t since)
-{
-    char text[32];
-    int64_t now = dr_now_unix_s();
-    if (since <= 0) {
-        return "-";
-    }
-    dr_format_duration(text, now > since ? (uint64_t)(now - since) * 1000 : 0);
-    const char *kept = dr_arena_str(cli->arena, text);
-    return kept ? kept : "";
-}
-
-static const char *
 info_of(const struct dr_cli *cli, const Drover__V1__TargetStatus *t)
 {
     const Drover__V1__Progress *p = t->progress;
@@ -127,56 +118,39 @@ info_of(const struct dr_cli *cli, const Drover__V1__TargetStatus *t)
         text = dr_arena_printf(cli->arena, "%s, unit %u of %u%s%s", p->revision, p->unit_number,
                                p->unit_total, p->blockers[0] ? ", waits for " : "", p->blockers);
     }
-    return dr_print_safe(cli, text ? text : "");
-}
-
-static const char *
-coloured(const struct dr_cli *cli, const char *state)
-{
-    enum dr_tone tone = dr_rollout_tone(state);
-    const char *text = dr_arena_printf(cli->arena, "%s%s%s", dr_tone_begin(cli, tone),
-                                       dr_print_safe(cli, state), dr_tone_end(cli, tone));
     return text ? text : "";
 }
 
-static size_t
+static void
 add_stage(const struct dr_cli *cli, struct dr_table *table, size_t parent,
           const Drover__V1__StageStatus *stage)
 {
     const char *approvals =
         dr_arena_printf(cli->arena, "approvals %u/%u", stage->signatures, stage->needed);
-    const char *cells[] = {dr_print_safe(cli, stage->environment),
-                           "environment",
-                           dr_print_safe(cli, stage->state),
-                           age_of(cli, stage->since),
-                           approvals ? approvals : "",
-                           NULL};
+    const char *cells[] = {
+        stage->environment,         "environment", stage->state, dr_print_age(cli, stage->since),
+        approvals ? approvals : "", NULL};
     size_t row = dr_table_row(table, parent, cells);
     for (size_t i = 0; i < stage->n_targets; i++) {
         const Drover__V1__TargetStatus *t = stage->targets[i];
-        const char *target[] = {
-            dr_print_safe(cli, t->target), "target",        coloured(cli, t->state),
-            age_of(cli, t->since),         info_of(cli, t), NULL};
-        dr_table_row(table, row, target);
+        const char *target[] = {t->target,       "target", t->state, dr_print_age(cli, t->since),
+                                info_of(cli, t), NULL};
+        dr_table_tone(table, dr_table_row(table, row, target), 2, dr_rollout_tone(t->state));
     }
-    return row;
 }
 
 void
 dr_rollout_tree(const struct dr_cli *cli, const Drover__V1__Rollout *r)
 {
     static const char *const columns[] = {"NAME", "KIND", "STATUS", "AGE", "INFO", NULL};
-    struct dr_table *table = dr_table_new(columns);
-    const char *range = dr_arena_printf(cli->arena, "%s -> %s", r->from[0] ? r->from : "base",
-                                        r->to[0] ? r->to : "base");
-    if (table == NULL || range == NULL) {
+    struct dr_table *table = dr_table_new(cli, columns);
+    if (table == NULL) {
         return;
     }
-    printf("Rollout: %s  %s\nState:   %s%s%s\n", dr_print_safe(cli, r->id),
-           dr_print_safe(cli, range), dr_print_safe(cli, r->state), r->reason[0] ? ": " : "",
-           dr_print_safe(cli, r->reason));
-    const char *cells[] = {r->id, "rollout", dr_print_safe(cli, r->state), age_of(cli, r->created),
-                           "",    NULL};
+    dr_say(cli, "Rollout: %s  %s -> %s\n", r->id, r->from[0] ? r->from : "base",
+           r->to[0] ? r->to : "base");
+    dr_say(cli, "State:   %s%s%s\n", r->state, r->reason[0] ? ": " : "", r->reason);
+    const char *cells[] = {r->id, "rollout", r->state, dr_print_age(cli, r->created), "", NULL};
     size_t root = dr_table_row(table, SIZE_MAX, cells);
     for (size_t i = 0; i < r->n_stages; i++) {
         add_stage(cli, table, root, r->stages[i]);
@@ -184,6 +158,6 @@ dr_rollout_tree(const struct dr_cli *cli, const Drover__V1__Rollout *r)
     dr_table_print(table, stdout);
     dr_table_free(&table);
     if (r->next[0] != '\0') {
-        printf("next: %s\n", dr_print_safe(cli, r->next));
+        dr_say(cli, "next: %s\n", r->next);
     }
 }

@@ -9,6 +9,8 @@
 
 // Prints the tree: rollout, environments, targets.
 void dr_rollout_tree(const struct dr_cli *cli, const Drover__V1__Rollout *rollout);
+// Is it a state that a target can be in?
+bool dr_rollout_is_state(const char *state);
 // Tone of a state's word.
 enum dr_tone dr_rollout_tone(const char *state);
 

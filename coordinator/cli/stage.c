@@ -235,6 +235,44 @@ next_command(const struct dr_stage *s, const Drover__V1__Gate *gate)
     return text ? text : "";
 }
 
+// What a target lacks; the target is named unless the words name it or it is the only one.
+static const char *
+missing_text(const struct dr_stage *s, const struct dr_stage_target *target,
+             const struct dr_gate_result *r)
+{
+    const char *name = target->said->target;
+    bool is_clear = s->n_targets == 1 || strstr(r->missing, name) != NULL ||
+                    r->gate->kind == DROVER__V1__GATE_KIND__GATE_SIGNOFF;
+    const char *text =
+        is_clear ? r->missing : dr_arena_printf(s->remote->cli->arena, "%s: %s", name, r->missing);
+    return text ? text : "";
+}
+
+// What opened a gate; for an item that people sign also who did, and the note.
+static const char *
+shown_text(const struct dr_stage *s, const struct dr_gate_result *r)
+{
+    const Drover__V1__Root *root = s->remote->trust->root.msg;
+    struct dr_buf out = {0};
+    for (size_t i = 0; i < s->n_signoffs && r->n_evidence > 0; i++) {
+        const struct dr_signoff *word = &s->signoffs[i];
+        if (r->gate->kind != DROVER__V1__GATE_KIND__GATE_SIGNOFF ||
+            memcmp(word->sha256, r->evidence[0], 32) != 0) {
+            continue;
+        }
+        dr_buf_str(&out, "signed by");
+        for (size_t p = 0; p < root->n_people && p < DR_PEOPLE_MAX; p++) {
+            if (word->signers.signed_by[p]) {
+                dr_buf_printf(&out, " %s", root->people[p]->name);
+            }
+        }
+        dr_buf_printf(&out, "%s%s", word->msg->note[0] ? ": " : "", word->msg->note);
+    }
+    const char *text = out.len ? dr_arena_str(s->remote->cli->arena, out.data) : r->shown_by;
+    dr_buf_fini(&out);
+    return text ? text : "";
+}
+
 enum dr_rc
 dr_stage_gates(const struct dr_stage *s, struct dr_stage_gate **out, size_t *out_n,
                struct dr_err *err)
@@ -257,11 +295,10 @@ dr_stage_gates(const struct dr_stage *s, struct dr_stage_gate **out, size_t *out
             const struct dr_gate_result *r = &target->gates[g];
             if (!r->is_open && rows[g].is_open) {
                 rows[g].is_open = false;
-                rows[g].text = dr_arena_printf(s->remote->cli->arena, "%s: %s",
-                                               target->said->target, r->missing);
+                rows[g].text = missing_text(s, target, r);
                 rows[g].next = next_command(s, r->gate);
             } else if (rows[g].is_open && rows[g].text[0] == '\0') {
-                rows[g].text = r->shown_by;
+                rows[g].text = shown_text(s, r);
             }
         }
     }
@@ -280,9 +317,9 @@ dr_stage_print_gates(const struct dr_stage *s, const struct dr_stage_gate *gates
                             : gates[i].is_after ? DR_TONE_DIM
                                                 : DR_TONE_WAIT;
         closed += !gates[i].is_open && !gates[i].is_after ? 1 : 0;
-        printf("  %s[%s]%s %-20s %s%s\n", dr_tone_begin(cli, tone), gates[i].is_open ? "x" : " ",
-               dr_tone_end(cli, tone), dr_gate_name(gates[i].gate),
-               dr_print_safe(cli, gates[i].text ? gates[i].text : ""),
+        dr_say(cli, "  %s[%s]%s %-20s %s%s\n", dr_tone_begin(cli, tone),
+               gates[i].is_open ? "x" : " ", dr_tone_end(cli, tone), dr_gate_name(gates[i].gate),
+               gates[i].text ? gates[i].text : "",
                gates[i].is_after ? " (asked for afterwards)" : "");
     }
     return closed;

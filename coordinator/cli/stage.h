@@ -41,8 +41,8 @@ struct dr_stage {
     size_t n_targets;
 };
 
-// Loads and verifies everything about `environment` of the rollout ("" or NULL: the last
-// environment that is not done). Errors: DR_E_NOT_FOUND (no such rollout, environment or plan),
+// Loads and verifies everything about `environment` of the rollout ("" or NULL: its last
+// environment). Errors: DR_E_NOT_FOUND (no such rollout, environment or plan),
 // trust errors of what does not verify.
 DR_MUST_CHECK enum dr_rc
 dr_stage_load(struct dr_remote *remote, const char *rollout, const char *environment,

@@ -1,0 +1,66 @@
+// The newest verified statements about targets.
+
+#include "coordinator/cli/words.h"
+
+#include "trust/gate.h"
+
+enum dr_rc
+dr_words_load(struct dr_remote *remote, const Drover__V1__StatusReply *reply, struct dr_words *out,
+              struct dr_err *err)
+{
+    const struct dr_trust *trust = remote->trust;
+    struct dr_arena *arena = remote->cli->arena;
+    *out = (struct dr_words){0};
+    if (trust->fleet.msg == NULL) {
+        return DR_OK;
+    }
+    ProtobufCBinaryData *wires = dr_arena_array(arena, reply->n_attestations + 1, sizeof(*wires));
+    if (wires == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < reply->n_attestations; i++) {
+        wires[i] = reply->attestations[i]->envelope;
+    }
+    return dr_gate_load_evidence(arena, &trust->fleet, trust->entries, trust->n_entries, wires,
+                                 reply->n_attestations, true, &out->items, &out->count, err);
+}
+
+static bool
+fits(const Drover__V1__Attestation *m, Drover__V1__AttestationKind kind)
+{
+    return kind == DROVER__V1__ATTESTATION_KIND__ATTESTATION_NONE
+               ? m->kind != DROVER__V1__ATTESTATION_KIND__BACKUP &&
+                     m->kind != DROVER__V1__ATTESTATION_KIND__DRIFT
+               : m->kind == kind;
+}
+
+const struct dr_attestation *
+dr_words_newest(const struct dr_words *words, const char *target, Drover__V1__AttestationKind kind)
+{
+    const struct dr_attestation *best = NULL;
+    for (size_t i = 0; i < words->count; i++) {
+        const Drover__V1__Attestation *m = words->items[i].msg;
+        if (fits(m, kind) && dr_str_eq(m->target, target) &&
+            (best == NULL || m->time > best->msg->time ||
+             (m->time == best->msg->time && m->counter > best->msg->counter))) {
+            best = &words->items[i];
+        }
+    }
+    return best;
+}
+
+enum dr_rc
+dr_words_heads(struct dr_arena *arena, const struct dr_attestation *word, struct dr_names *out,
+               struct dr_err *err)
+{
+    size_t n = word != NULL ? word->msg->n_heads : 0;
+    const char **ids = dr_arena_array(arena, n + 1, sizeof(*ids));
+    if (ids == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < n; i++) {
+        ids[i] = word->msg->heads[i]->id;
+    }
+    *out = (struct dr_names){.items = ids, .count = n};
+    return DR_OK;
+}
