@@ -66,6 +66,10 @@ dr_exec_worker_stop(struct dr_agent_slot *slot)
     }
     slot->worker.is_told_to_stop = true;
     slot->worker.kill_at_ms = dr_monotonic_ms() + DR_EXEC_GRACE_MS;
+    if (slot->agent->is_stopping) {
+        (void)kill(slot->worker.pid, SIGTERM); // the unit at hand may end
+        return;
+    }
     const struct dr_bytes none = {0};
     if (dr_pipe_send_simple(&slot->worker.pipe, DROVER__V1__PIPE_KIND__PIPE_STOP, DR_EXEC_GRACE_MS,
                             NULL, none, NULL, NULL) != DR_OK) {

@@ -7,11 +7,15 @@
 #include "base/role.h"
 #include "trust/plandoc.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #define DRAIN_MS 60000
 
@@ -72,13 +76,27 @@ take_identity(struct dr_worker *worker, struct dr_err *err)
 
 // -------------------------------------------------------------------------------- progress
 
-static const char *
-phase_of(const struct dr_engine_progress *progress)
+// The server's own words and counts where it has them, otherwise what it waits for and the WAL
+// written meanwhile: never a guess.
+static void
+name_phase(const struct dr_engine_progress *progress, char *out, size_t out_size)
 {
+    const struct dr_server_progress *s = progress->server;
+    const char *way = progress->direction == DROVER__V1__MODE__DOWN ? "down" : "up";
     if (progress->blockers_count > 0) {
-        return "waits for a lock";
+        (void)snprintf(out, out_size, "waits for a lock");
+    } else if (s == NULL) {
+        (void)snprintf(out, out_size, "%s", way);
+    } else if (s->phase[0] != '\0' && s->total > 0) {
+        (void)snprintf(out, out_size, "%s: %llu of %llu %s", s->phase, (unsigned long long)s->done,
+                       (unsigned long long)s->total, s->unit);
+    } else if (s->phase[0] != '\0') {
+        (void)snprintf(out, out_size, "%s", s->phase);
+    } else {
+        (void)snprintf(out, out_size, "%s, %s, %llu MiB of WAL", way,
+                       s->waits_for[0] == '\0' ? "computes" : s->waits_for,
+                       (unsigned long long)(s->wal_bytes >> 20));
     }
-    return progress->direction == DROVER__V1__MODE__DOWN ? "down" : "up";
 }
 
 // Blockers are named by what the server shows of them, without their statements.
@@ -89,8 +107,9 @@ name_blockers(const struct dr_engine_progress *progress, char *out, size_t out_s
     out[0] = '\0';
     for (size_t i = 0; i < progress->blockers_count && len < out_size; i++) {
         const struct dr_blocker *blocker = &progress->blockers[i];
-        int n = snprintf(out + len, out_size - len, "%spid %d (%s)", i == 0 ? "" : ", ",
-                         (int)blocker->pid, blocker->application);
+        int n = snprintf(out + len, out_size - len, "%spid %d (%s, %llu s)", i == 0 ? "" : ", ",
+                         (int)blocker->pid, blocker->application,
+                         (unsigned long long)(blocker->age_ms / 1000));
         len += n < 0 ? 0 : (size_t)n;
     }
 }
@@ -121,8 +140,8 @@ tell_progress(void *arg, const struct dr_engine_progress *from)
     progress.done = from->statement;
     progress.total = from->statements;
     progress.blockers = blockers;
-    char phase[32];
-    (void)snprintf(phase, sizeof phase, "%s", phase_of(from));
+    char phase[192];
+    name_phase(from, phase, sizeof phase);
     progress.phase = phase;
     uint8_t packed[2048];
     size_t len = drover__v1__progress__get_packed_size(&progress);
@@ -149,6 +168,8 @@ dr_worker_open(struct dr_worker *worker, struct dr_err *err)
         .owner = run->agent,
         .owner_key = run->owner_key.len == 32 ? run->owner_key.data : NULL,
         .cancel_fd = worker->pipe.fd,
+        .stop_fd = worker->signal_fd,
+        .stop_grace_ms = DR_WORKER_STOP_MS,
         .progress = tell_progress,
         .progress_arg = worker,
     };
@@ -365,16 +386,31 @@ serve(struct dr_worker *worker, struct dr_err *err)
     return rc;
 }
 
+// A frame from exec (STOP) cancels at once. SIGTERM is gentler: the unit at hand may end.
+static enum dr_rc
+watch_for_stop(struct dr_worker *worker, struct dr_err *err)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    worker->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return worker->signal_fd >= 0 ? DR_OK
+                                  : dr_err_errno(err, DR_E_IO, errno, "cannot watch for a stop");
+}
+
 int
 dr_worker_main(void)
 {
-    struct dr_worker worker = {.result = DROVER__V1__WORKER_RESULT__INIT};
+    struct dr_worker worker = {.result = DROVER__V1__WORKER_RESULT__INIT, .signal_fd = -1};
     struct dr_err err = {0};
     dr_role_harden();
     (void)fcntl(DR_ROLE_CHANNEL_FD, F_SETFD, FD_CLOEXEC); // pg_dump must not hold it open
     dr_pipe_init(&worker.pipe, DR_ROLE_CHANNEL_FD);
     worker.arena = dr_arena_new(DR_WORKER_ARENA_MAX);
-    enum dr_rc rc = worker.arena == NULL ? no_memory(&err) : serve(&worker, &err);
+    enum dr_rc rc = worker.arena == NULL ? no_memory(&err) : watch_for_stop(&worker, &err);
+    rc = rc != DR_OK ? rc : serve(&worker, &err);
+    (void)close(worker.signal_fd);
     dr_arena_free(&worker.arena);
     dr_pipe_fini(&worker.pipe);
     return rc == DR_OK ? 0 : dr_rc_exit_code(rc);

@@ -7,7 +7,8 @@
 #define DR_WORKER_ROLE        "worker"
 #define DR_WORKER_START_MS    30000 // for the job to arrive
 #define DR_WORKER_GO_MS       60000 // for exec to consume the approval
-#define DR_WORKER_PROGRESS_MS 250   // least time between two reports
+#define DR_WORKER_PROGRESS_MS 500   // least time between two reports
+#define DR_WORKER_STOP_MS     15000 // for the unit at hand to end after SIGTERM
 #define DR_WORKER_HEADS_MAX   256u
 #define DR_WORKER_UNITS_MAX   100000u
 #define DR_WORKER_ARENA_MAX   (1024u * 1048576u)

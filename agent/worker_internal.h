@@ -17,6 +17,7 @@ struct dr_worker {
     struct dr_engine *engine;
     Drover__V1__Plan *plan;
     int64_t last_progress_ms;
+    int signal_fd; // readable after SIGTERM
 };
 
 // Opens the target and compares its identity with the one that fleet pins. DR_E_IDENTITY and

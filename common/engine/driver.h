@@ -63,8 +63,9 @@ struct dr_driver_options {
     uint64_t connect_timeout_ms;
     uint64_t recover_timeout_ms; // how long an unknown COMMIT is looked into
     int cancel_fd;               // -1: none
-    uint64_t cancel_grace_ms;    // how long a unit may go on after cancel_fd; 0: not at all
-    uint64_t max_block_ms;       // how long others may wait for a unit's locks; 0: any time
+    int stop_fd;                 // readable: the unit at hand has stop_grace_ms left; -1: none
+    uint64_t stop_grace_ms;
+    uint64_t max_block_ms; // how long others may wait for a unit's locks; 0: any time
     void (*tick)(void *arg,
                  const struct dr_tick *tick); // at most every 250 ms during a wait; may be NULL
     void *tick_arg;

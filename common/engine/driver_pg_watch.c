@@ -144,16 +144,16 @@ static enum dr_rc
 check_stop(struct dr_pgd_running *r, int64_t now, struct dr_err *err)
 {
     const struct dr_driver_options *o = &r->d->options;
-    struct pollfd p = {.fd = o->cancel_fd > 0 ? o->cancel_fd : -1, .events = POLLIN};
-    if (o->cancel_grace_ms == 0 || poll(&p, 1, 0) <= 0) {
+    struct pollfd p = {.fd = o->stop_fd, .events = POLLIN};
+    if (o->stop_fd <= 0 || poll(&p, 1, 0) <= 0) {
         return DR_OK;
     }
     r->stop_ms = r->stop_ms == 0 ? now : r->stop_ms;
-    return (uint64_t)(now - r->stop_ms) < o->cancel_grace_ms
+    return (uint64_t)(now - r->stop_ms) < o->stop_grace_ms
                ? DR_OK
                : dr_err_set(err, DR_E_INTERRUPTED,
                             "told to stop, and the unit did not end within %llu ms",
-                            (unsigned long long)o->cancel_grace_ms);
+                            (unsigned long long)o->stop_grace_ms);
 }
 
 static enum dr_rc
@@ -197,7 +197,4 @@ dr_pgd_watch(struct dr_pgd_running *r, struct dr_db_wait *wait)
     wait->tick_ms = WATCH_MS;
     wait->on_tick = on_tick;
     wait->ctx = r;
-    if (r->d->options.cancel_grace_ms > 0) {
-        wait->cancel_fd = -1; // the tick looks at it
-    }
 }

@@ -24,18 +24,17 @@ static enum dr_rc
 on_tick(void *ctx, struct dr_err *err)
 {
     struct dr_sqd *d = ctx;
-    struct pollfd p = {.fd = d->options.cancel_fd > 0 ? d->options.cancel_fd : -1,
-                       .events = POLLIN};
+    struct pollfd p = {.fd = d->options.stop_fd, .events = POLLIN};
     int64_t now = dr_monotonic_ms();
     if (poll(&p, 1, 0) <= 0) {
         return DR_OK;
     }
     d->stop_ms = d->stop_ms == 0 ? now : d->stop_ms;
-    return (uint64_t)(now - d->stop_ms) < d->options.cancel_grace_ms
+    return (uint64_t)(now - d->stop_ms) < d->options.stop_grace_ms
                ? DR_OK
                : dr_err_set(err, DR_E_INTERRUPTED,
                             "told to stop, and the unit did not end within %llu ms",
-                            (unsigned long long)d->options.cancel_grace_ms);
+                            (unsigned long long)d->options.stop_grace_ms);
 }
 
 void
@@ -43,8 +42,7 @@ dr_sqd_set_wait(struct dr_sqd *d, uint64_t timeout_ms)
 {
     struct dr_db_wait wait = dr_db_wait_ms((int64_t)timeout_ms);
     wait.cancel_fd = d->options.cancel_fd;
-    if (d->options.cancel_grace_ms > 0) {
-        wait.cancel_fd = -1;
+    if (d->options.stop_fd > 0) {
         wait.tick_ms = TICK_MS;
         wait.on_tick = on_tick;
         wait.ctx = d;

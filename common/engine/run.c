@@ -42,6 +42,7 @@ set_defaults(struct dr_engine *e)
     o->retry_budget_ms = o->retry_budget_ms == 0 ? RETRY_MS : o->retry_budget_ms;
     o->recover_timeout_ms = o->recover_timeout_ms == 0 ? RECOVER_MS : o->recover_timeout_ms;
     o->cancel_fd = o->cancel_fd <= 0 ? -1 : o->cancel_fd;
+    o->stop_fd = o->stop_fd <= 0 ? -1 : o->stop_fd;
     o->max_block_ms = o->max_block_ms == 0            ? MAX_BLOCK_MS
                       : o->max_block_ms == UINT64_MAX ? 0
                                                       : o->max_block_ms;
@@ -80,7 +81,8 @@ dr_engine_open(const struct dr_engine_options *options, struct dr_engine **out, 
                                       .connect_timeout_ms = e->options.connect_timeout_ms,
                                       .recover_timeout_ms = e->options.recover_timeout_ms,
                                       .cancel_fd = e->options.cancel_fd,
-                                      .cancel_grace_ms = e->options.cancel_grace_ms,
+                                      .stop_fd = e->options.stop_fd,
+                                      .stop_grace_ms = e->options.stop_grace_ms,
                                       .max_block_ms = e->options.max_block_ms,
                                       .tick = on_tick,
                                       .tick_arg = e};

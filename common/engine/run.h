@@ -54,9 +54,11 @@ struct dr_engine_options {
     uint64_t retry_budget_ms;    // for lock time-outs of one unit, all tries together: 60 s
     uint64_t recover_timeout_ms; // for an unknown COMMIT: 60 s
     int cancel_fd;               // readable: stop in a true state; 0 or -1: none
-    uint64_t cancel_grace_ms;    // how long the unit at hand may still go on then: 0 is not at all
-    uint64_t max_block_ms;       // how long other sessions may wait for a unit's locks before it is
-                                 // cancelled: 5 s; UINT64_MAX: any time
+    int stop_fd; // readable: no unit begins any more, and the one at hand has stop_grace_ms to end;
+                 // 0 or -1: none
+    uint64_t stop_grace_ms; // 0 is none
+    uint64_t max_block_ms;  // how long other sessions may wait for a unit's locks before it is
+                            // cancelled: 5 s; UINT64_MAX: any time
     void (*progress)(void *arg, const struct dr_engine_progress *progress);
     void *progress_arg;
 };

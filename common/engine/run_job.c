@@ -157,10 +157,10 @@ work_step(struct dr_engine_run *run, const struct dr_step *step, bool is_synchro
 static enum dr_rc
 check_stop(const struct dr_engine_run *run, struct dr_err *err)
 {
-    int fd = run->engine->options.cancel_fd;
-    struct pollfd p = {.fd = fd > 0 ? fd : -1, .events = POLLIN};
-    return poll(&p, 1, 0) > 0 ? dr_err_set(err, DR_E_INTERRUPTED, "interrupted between two units")
-                              : DR_OK;
+    struct pollfd p[2] = {{.fd = run->engine->options.cancel_fd, .events = POLLIN},
+                          {.fd = run->engine->options.stop_fd, .events = POLLIN}};
+    return poll(p, 2, 0) > 0 ? dr_err_set(err, DR_E_INTERRUPTED, "interrupted between two units")
+                             : DR_OK;
 }
 
 // All of one direction, however often the ledger has to be read.

@@ -230,9 +230,9 @@ back_off(struct dr_engine_run *run, uint32_t attempt, struct dr_err *err)
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
         random = bound;
     }
-    int fd = run->engine->options.cancel_fd;
-    struct pollfd p = {.fd = fd > 0 ? fd : -1, .events = POLLIN};
-    return poll(&p, 1, (int)(random % (bound + 1))) > 0
+    struct pollfd p[2] = {{.fd = run->engine->options.cancel_fd, .events = POLLIN},
+                          {.fd = run->engine->options.stop_fd, .events = POLLIN}};
+    return poll(p, 2, (int)(random % (bound + 1))) > 0
                ? dr_err_set(err, DR_E_INTERRUPTED, "interrupted")
                : DR_OK;
 }

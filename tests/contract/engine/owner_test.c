@@ -246,8 +246,8 @@ unit_at_hand_may_end_within_the_grace_period(void **state)
     struct tp_plan *p = make(e, env_is_pg(e) ? pg : sqlite, 3);
     int fds[2];
     assert_int_equal(pipe(fds), 0);
-    e->options.cancel_fd = fds[0];
-    e->options.cancel_grace_ms = 30000;
+    e->options.stop_fd = fds[0];
+    e->options.stop_grace_ms = 30000;
     e->options.progress = cancel_in_two;
     e->options.progress_arg = &fds[1];
     assert_int_equal(env_up(e, p), DR_E_INTERRUPTED);
@@ -279,8 +279,8 @@ unit_that_outlasts_the_grace_period_is_taken_back(void **state)
     struct tp_plan *p = make(e, env_is_pg(e) ? pg : sqlite, 1);
     int fds[2];
     assert_int_equal(pipe(fds), 0);
-    e->options.cancel_fd = fds[0];
-    e->options.cancel_grace_ms = 400;
+    e->options.stop_fd = fds[0];
+    e->options.stop_grace_ms = 400;
     e->options.progress = cancel_in_two;
     e->options.progress_arg = &fds[1];
     assert_int_equal(env_up(e, p), DR_E_INTERRUPTED);

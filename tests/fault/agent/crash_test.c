@@ -294,6 +294,27 @@ agent_stops_at_a_whole_unit_when_it_is_cancelled(void **state)
     c_end(c);
 }
 
+// id: C23
+static void
+agent_that_is_stopped_lets_the_unit_at_hand_end(void **state)
+{
+    struct coord *c = begin(DROVER__V1__ENGINE__POSTGRESQL, SLOW, 2);
+    (void)state;
+    c->cluster = dr_pgcluster_shared();
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    c_push_bundle(
+        c, &ready,
+        &(struct c_approve){.mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+    C_UNTIL(c, is_sleeping(c));
+    (void)c_stop_agent(c, SIGTERM);
+    assert_true(c_has_table(c, "orders"));
+    c_start_agent(c, NULL);
+    struct dr_attestation applied = c_expect(c, KIND_OF(APPLIED));
+    assert_int_equal(applied.msg->n_units, 2);
+    c_end(c);
+}
+
 // id: P2
 static void
 agent_killed_in_the_middle_of_a_run_goes_on_from_there(void **state)
@@ -337,6 +358,7 @@ main(void)
         ON(SQLITE, agent_whose_state_was_put_back_begins_a_new_epoch),
         ON(POSTGRESQL, agent_finishes_when_the_server_is_back),
         ON(POSTGRESQL, agent_stops_at_a_whole_unit_when_it_is_cancelled),
+        ON(POSTGRESQL, agent_that_is_stopped_lets_the_unit_at_hand_end),
         ON(POSTGRESQL, agent_killed_in_the_middle_of_a_run_goes_on_from_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
