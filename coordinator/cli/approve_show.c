@@ -67,9 +67,20 @@ show_target(const struct dr_cli *cli, const Drover__V1__Attestation *ready)
 static const char *
 mode_text(Drover__V1__Mode mode)
 {
-    return mode == DROVER__V1__MODE__DOWN    ? "DOWN"
-           : mode == DROVER__V1__MODE__PROVE ? "PROVE (up, down, up)"
-                                             : "UP";
+    switch (mode) {
+    case DROVER__V1__MODE__UP:
+        return "UP";
+    case DROVER__V1__MODE__DOWN:
+        return "DOWN";
+    case DROVER__V1__MODE__PROVE:
+        return "PROVE (up, down, up)";
+    case DROVER__V1__MODE__STAMP:
+        return "STAMP (nothing runs, only the ledger says so)";
+    case DROVER__V1__MODE__REMEDY:
+        return "REMEDY";
+    default:
+        return "an unknown mode";
+    }
 }
 
 enum dr_rc
@@ -89,9 +100,11 @@ dr_approve_show(const struct dr_stage *stage, const struct dr_stage_plan *plan,
     const Drover__V1__Approval *p = (const Drover__V1__Approval *)message;
     dr_print_digest(digest, p->plan_sha256.data, p->plan_sha256.len);
     dr_format_time(expires, p->expires);
-    dr_say(cli, "You sign for %s%s%s: rollout %s, plan %s, %s, until %s\n",
+    dr_say(cli, "You sign for %s%s%s: rollout %s, plan %s, %s%s, until %s\n",
            dr_tone_begin(cli, DR_TONE_BAD), p->environment, dr_tone_end(cli, DR_TONE_BAD),
-           p->rollout, digest, mode_text(p->mode), expires);
+           p->rollout, digest, mode_text(p->mode),
+           p->on_failure == DROVER__V1__ON_FAILURE__REVERSE ? ", reversed when it fails" : "",
+           expires);
     for (size_t i = 0; i < plan->plan->n_revisions; i++) {
         const Drover__V1__PlanRevision *r = plan->plan->revisions[i];
         show_revision(cli, r, dr_graph_find(graph, r->id), p->mode == DROVER__V1__MODE__DOWN);
