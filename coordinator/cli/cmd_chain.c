@@ -217,6 +217,36 @@ recompute(struct dr_remote *remote, const Drover__V1__SubmittedRevision *row,
     return rc;
 }
 
+// The chain names parents by digest, the file by id: both have to mean the same revisions.
+static enum dr_rc
+check_parents(struct dr_cli *cli, const Drover__V1__Chain *so_far,
+              const Drover__V1__SubmittedRevision *row, const struct dr_revision *revision,
+              struct dr_err *err)
+{
+    bool same = revision->parents.count == row->n_parents;
+    for (size_t i = 0; same && i < revision->parents.count; i++) {
+        const Drover__V1__ChainEntry *parent = NULL;
+        for (size_t k = 0; k < so_far->n_entries && parent == NULL; k++) {
+            const Drover__V1__ChainEntry *entry = so_far->entries[k];
+            bool is_it = entry->action == DROVER__V1__CHAIN_ACTION__ADD &&
+                         dr_str_eq(entry->revision_id, revision->parents.items[i]);
+            parent = is_it ? entry : NULL;
+        }
+        same = false;
+        for (size_t k = 0; parent != NULL && k < row->n_parents; k++) {
+            same = same || dr_data_eq(parent->digest, row->parents[k]);
+        }
+    }
+    if (!same) {
+        dr_err_set(err, DR_E_CONFLICT,
+                   "revision '%s': the parents that were submitted are not those that its file "
+                   "names",
+                   dr_print_safe(cli, row->id));
+        return dr_err_hint(err, "do not sign; ask who submitted it");
+    }
+    return DR_OK;
+}
+
 static Drover__V1__ChainEntry *
 to_entry(struct dr_remote *remote, const Drover__V1__SubmittedRevision *row,
          const struct dr_revision *revision)
@@ -248,12 +278,13 @@ to_entry(struct dr_remote *remote, const Drover__V1__SubmittedRevision *row,
 }
 
 static void
-show_entry(struct dr_cli *cli, const Drover__V1__SubmittedRevision *row,
+show_entry(struct dr_cli *cli, const Drover__V1__ChainEntry *entry,
            const struct dr_revision *revision)
 {
     char digest[20];
-    dr_print_digest(digest, row->digest.data, 32);
-    dr_say(cli, "  + %s  %s  %s\n", revision->id, digest, revision->message);
+    dr_print_digest(digest, entry->digest.data, 32);
+    dr_say(cli, "  + %s  %s  %s%s%s\n", revision->id, digest, revision->message,
+           entry->author[0] != '\0' ? ", by " : "", entry->author);
     if (revision->breaking != NULL && revision->breaking[0] != '\0') {
         dr_say(cli, "      BREAKING: %s\n", revision->breaking);
     }
@@ -292,11 +323,12 @@ draft_chain(struct dr_remote *remote, const Drover__V1__ListRevisionsReply *subm
             continue;
         }
         enum dr_rc rc = recompute(remote, row, &revision, err);
+        rc = rc == DR_OK ? check_parents(cli, &chain, row, revision, err) : rc;
         Drover__V1__ChainEntry *entry = rc == DR_OK ? to_entry(remote, row, revision) : NULL;
         if (rc != DR_OK || entry == NULL) {
             return rc != DR_OK ? rc : dr_err_set(err, DR_E_NOMEM, "out of memory");
         }
-        show_entry(cli, row, revision);
+        show_entry(cli, entry, revision);
         chain.entries[chain.n_entries++] = entry;
     }
     *out_new = chain.n_entries - n;
@@ -304,21 +336,24 @@ draft_chain(struct dr_remote *remote, const Drover__V1__ListRevisionsReply *subm
     return rc == DR_OK && *out_new ? dr_chain_decode(cli->arena, *out_payload, &checked, err) : rc;
 }
 
+// Everything but the time of signing.
 static bool
-same_entries(const Drover__V1__Chain *a, const Drover__V1__Chain *b)
+says_the_same(const Drover__V1__Chain *a, const Drover__V1__Chain *b)
 {
-    if (a->version != b->version || a->n_entries != b->n_entries) {
-        return false;
-    }
-    for (size_t i = 0; i < a->n_entries; i++) {
-        if (a->entries[i]->action != b->entries[i]->action ||
-            !dr_data_eq(a->entries[i]->digest, b->entries[i]->digest) ||
-            !dr_str_eq(a->entries[i]->revision_id, b->entries[i]->revision_id) ||
-            !dr_str_eq(a->entries[i]->branch, b->entries[i]->branch)) {
-            return false;
+    bool same = a->version == b->version && a->n_entries == b->n_entries &&
+                dr_str_eq(a->project, b->project) && dr_data_eq(a->cluster_id, b->cluster_id);
+    for (size_t i = 0; same && i < a->n_entries; i++) {
+        const Drover__V1__ChainEntry *x = a->entries[i];
+        const Drover__V1__ChainEntry *y = b->entries[i];
+        same = x->action == y->action && dr_data_eq(x->digest, y->digest) &&
+               dr_str_eq(x->revision_id, y->revision_id) && dr_str_eq(x->branch, y->branch) &&
+               dr_str_eq(x->author, y->author) && dr_str_eq(x->reason, y->reason) &&
+               x->n_parents == y->n_parents;
+        for (size_t k = 0; same && k < x->n_parents; k++) {
+            same = dr_data_eq(x->parents[k], y->parents[k]);
         }
     }
-    return true;
+    return same;
 }
 
 // A chain that another reviewer signed already and that says the same as my draft: its bytes are
@@ -343,8 +378,7 @@ find_pending(struct dr_remote *remote, struct dr_bytes draft, struct dr_envelope
         struct dr_bytes wire = {documents[i]->envelope.data, documents[i]->envelope.len};
         if (dr_envelope_parse(wire, DR_TYPE_CHAIN, out, &ignored) == DR_OK &&
             dr_chain_decode(remote->cli->arena, out->payload, &other, &ignored) == DR_OK &&
-            same_entries(mine.msg, other.msg) &&
-            dr_data_eq(mine.msg->cluster_id, other.msg->cluster_id)) {
+            says_the_same(mine.msg, other.msg)) {
             *out_found = true;
             return DR_OK;
         }

@@ -129,4 +129,39 @@ says "R-99" "try:"
 run 1 as alice drover upgrade head --target 'production/nope'
 says "try:"
 
+test_begin a_revision_whose_parents_are_not_its_files_is_not_signed # id: A17
+cat >revisions/20251023_0900_extra.sql <<'SQL'
+-- drover:revision 1
+-- add extra
+-- Revision ID: 20251023_0900
+-- Revises: 20251022_1349
+-- drover:up
+CREATE TABLE extra (id integer PRIMARY KEY);
+-- drover:down
+DROP TABLE extra;
+SQL
+python3 - revisions/20251020_1548*.sql revisions/20251023_0900_extra.sql >calls <<'PY'
+import base64, hashlib, json, struct, sys
+
+def digest(name, file, parents):
+    parts = b"drover/revision.v1\0" + name.encode() + b"\0" + hashlib.sha256(file).digest()
+    return hashlib.sha256(parts + struct.pack(">I", len(parents)) + b"".join(parents)).digest()
+
+def text(data):
+    return base64.b64encode(data).decode()
+
+first, extra = (open(path, "rb").read() for path in sys.argv[1:])
+root = digest("20251020_1548_bcacf97a17b8", first, [])
+sha = hashlib.sha256(extra).digest()
+row = {"id": "20251023_0900", "message": "add extra", "file_name": "extra.sql", "file_size": len(extra),
+       "digest": text(digest("20251023_0900", extra, [root])), "file_sha256": text(sha), "parents": [text(root)],
+       "parent_ids": ["20251022_1349"]}
+print(json.dumps({"sha256": text(sha), "offset": 0, "total": len(extra), "bytes": text(extra)}))
+print(json.dumps({"project": "masterplan", "revisions": [row]}))
+PY
+run 0 as alice drover rpc call Documents/PutBlob "$(sed -n 1p calls)"
+run 0 as alice drover rpc call Operator/Submit "$(sed -n 2p calls)"
+run 1 as bob drover approve chain --yes
+says "not those that its file names" "do not sign"
+
 flow_end
