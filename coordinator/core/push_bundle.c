@@ -158,6 +158,12 @@ add_stop(void *user, const struct dr_store_document *row, struct dr_err *err)
     return copy.envelope.data == NULL ? no_room(err) : add_document(m, &copy, err);
 }
 
+static enum dr_rc
+add_wide_stop(void *user, const struct dr_store_document *row, struct dr_err *err)
+{
+    return row->environment[0] == '\0' ? add_stop(user, row, err) : DR_OK;
+}
+
 // VETO, CANCEL, FREEZE and LIFT: an honest coordinator shows them all.
 static enum dr_rc
 add_stops(struct maker *m, const char *environment, struct dr_err *err)
@@ -166,14 +172,18 @@ add_stops(struct maker *m, const char *environment, struct dr_err *err)
     const uint32_t kinds =
         1u << DROVER__V1__SIGNOFF_KIND__VETO | 1u << DROVER__V1__SIGNOFF_KIND__CANCEL |
         1u << DROVER__V1__SIGNOFF_KIND__FREEZE | 1u << DROVER__V1__SIGNOFF_KIND__LIFT;
-    const struct dr_store_filter filter = {.kind = DR_TYPE_SIGNOFF,
-                                           .environment = environment,
-                                           .subkinds = kinds,
-                                           .only_complete = true,
-                                           .newest_first = true,
-                                           .limit = 64};
+    struct dr_store_filter filter = {.kind = DR_TYPE_SIGNOFF,
+                                     .environment = environment,
+                                     .subkinds = kinds,
+                                     .only_complete = true,
+                                     .newest_first = true,
+                                     .limit = 64};
 
-    return m->core->store->ops->document_list(m->core->store, &filter, add_stop, &stops, err);
+    DR_TRY(m->core->store->ops->document_list(m->core->store, &filter, add_stop, &stops, err));
+    // One that freezes everything names no environment.
+    filter.environment = NULL;
+    filter.subkinds = 1u << DROVER__V1__SIGNOFF_KIND__FREEZE;
+    return m->core->store->ops->document_list(m->core->store, &filter, add_wide_stop, &stops, err);
 }
 
 static enum dr_rc

@@ -155,6 +155,35 @@ a_rollout_goes_from_staging_to_production_over_a_restart(void **state)
 }
 
 static void
+a_freeze_of_everything_is_in_the_bundle(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    Drover__V1__Rollout *rollout;
+    ProtobufCBinaryData freeze;
+    uint8_t approval[32], sha256[32];
+    struct dr_bytes *leaves;
+
+    begin_site(site);
+    OK(w, create_rollout(site, &rollout));
+    make_stop(w, DROVER__V1__SIGNOFF_KIND__FREEZE, "", NOW - 5, NULL, 1, &freeze, sha256);
+    OK(w, put_document(site, CAROL, DR_TYPE_SIGNOFF, (struct dr_bytes){freeze.data, freeze.len},
+                       NULL, 0, NULL));
+    for (int i = STG_ORDERS; i <= STG_STOCK; i++) {
+        agent_watch(site, i, 0);
+        (void)agent_next(site, i, DROVER__V1__PUSH_KIND__PUSH_PREPARE);
+        agent_ready(site, i, NOW - 200);
+    }
+    struct dr_bytes payload = draft_approval(site, STG_ORDERS, NULL, 0, &leaves);
+    struct dr_bytes wire = signed_by_one(site, DR_TYPE_APPROVAL, payload, ALICE, approval);
+    OK(w, put_document(site, ALICE, DR_TYPE_APPROVAL, wire, leaves, 2, NULL));
+    Drover__V1__Push *bundle = agent_next(site, STG_ORDERS, DROVER__V1__PUSH_KIND__PUSH_BUNDLE);
+    REFUSED(DR_E_FROZEN,
+            agent_verify(site, STG_ORDERS, bundle, payload_by(site, site->ready_sha[STG_ORDERS]),
+                         (struct dr_bytes){0}));
+}
+
+static void
 a_plan_outside_of_the_approved_chain_names_the_command(void **state)
 {
     struct site *site = *state;
@@ -342,6 +371,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         SITE_TEST(a_rollout_goes_from_staging_to_production_over_a_restart),
+        SITE_TEST(a_freeze_of_everything_is_in_the_bundle),
         SITE_TEST(a_plan_outside_of_the_approved_chain_names_the_command),
         SITE_TEST(a_second_rollout_on_a_busy_target_is_refused_until_the_first_is_aborted),
         SITE_TEST(an_approval_of_another_ready_is_refused),
