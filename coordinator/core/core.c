@@ -90,6 +90,7 @@ take_back(struct dr_core *core)
         dr_core_drop_rollouts(core);
         if (dr_core_load_rollouts(core, &err) != DR_OK) {
             dr_log_err(DR_LOG_ERROR, "rollouts cannot be read", &err);
+            abort(); // the next new one would take the number of one that is there
         }
     }
 }
