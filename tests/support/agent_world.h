@@ -97,6 +97,7 @@ c_start_agent(struct coord *c, const char *failpoint)
         (void)dup2(fd, STDERR_FILENO);
         (void)dup2(fd, STDOUT_FILENO);
         (void)close(fds[0]);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); // a test that fails leaves no agent behind
         (void)snprintf(number, sizeof number, "%d", fds[1]);
         if (failpoint != NULL) {
             (void)setenv("DROVER_FAILPOINT", failpoint, 1);
