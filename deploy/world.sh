@@ -133,7 +133,7 @@ coordinator_start() {
     sed -i "s#^fleet = .*#fleet = \"$newest\"#" droverd.conf
     rm -f run/droverd.ready
     [ ! -f run/port ] || sed -i "s#^listen = .*#listen = \"tcp://127.0.0.1:$(cat run/port)\"#" droverd.conf
-    droverd --config droverd.conf --ready-fd 3 3>run/droverd.ready 2>>log/droverd 9>&- &
+    droverd --config droverd.conf --ready-fd 3 3>run/droverd.ready >>log/droverd 2>&1 9>&- &
     echo $! >run/droverd.pid
     wait_ready run/droverd.ready "$(cat run/droverd.pid)" || { cat log/droverd >&2; return 1; }
     sed 's/^ready //' run/droverd.ready >run/port
@@ -149,7 +149,7 @@ agent_start() { # NAME
     local dir=agents/$1
     sed -i "s#@COORDINATOR@#tcp://127.0.0.1:$(cat run/port)#; s#@ROOT@#$(sha256sum trust/root.1.drv | cut -d' ' -f1)#" "$dir/agent.conf"
     rm -f "run/$1.ready"
-    drover-agent --config "$dir/agent.conf" --ready-fd 3 3>"run/$1.ready" 2>>"log/agent-$1" 9>&- &
+    drover-agent --config "$dir/agent.conf" --ready-fd 3 3>"run/$1.ready" >>"log/agent-$1" 2>&1 9>&- &
     echo $! >"run/$1.pid"
     wait_ready "run/$1.ready" "$(cat "run/$1.pid")" || { cat "log/agent-$1" >&2; return 1; }
 }
