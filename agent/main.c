@@ -241,10 +241,15 @@ main(int argc, char **argv)
     if (run_command(&arguments, &err) == DR_OK) {
         return EXIT_SUCCESS;
     }
-    (void)fprintf(stderr, "drover-agent: %s\n", err.message);
+    if (err.file[0] != '\0' && err.line > 0) {
+        (void)fprintf(stderr, "drover-agent: error: %s:%u: %s\n", err.file, (unsigned)err.line,
+                      err.message);
+    } else {
+        (void)fprintf(stderr, "drover-agent: error: %s\n", err.message);
+    }
     const char *hint = err.hint[0] != '\0' ? err.hint : dr_rc_hint(err.rc);
     if (hint[0] != '\0') {
-        (void)fprintf(stderr, "try: %s\n", hint);
+        (void)fprintf(stderr, "  try: %s\n", hint);
     }
     return dr_rc_exit_code(err.rc);
 }

@@ -212,6 +212,22 @@ check_all(struct dr_conf *conf, struct dr_err *err)
     return DR_OK;
 }
 
+// "known names: agent, environment, target { url }"
+static void
+hint_known_names(const struct dr_conf_key *keys, struct dr_err *err)
+{
+    struct dr_buf names = {0};
+    for (const struct dr_conf_key *k = keys; k->name != NULL; k++) {
+        dr_buf_printf(&names, "%s%s", k > keys ? ", " : "", k->name);
+        for (const struct dr_conf_key *in = k->section; in != NULL && in->name != NULL; in++) {
+            dr_buf_printf(&names, "%s%s%s", in == k->section ? " { " : ", ", in->name,
+                          in[1].name == NULL ? " }" : "");
+        }
+    }
+    (void)dr_err_hint(err, "known names: %s", names.data != NULL ? names.data : "");
+    dr_buf_fini(&names);
+}
+
 static enum dr_rc
 parse(struct dr_conf *conf, const char *text, struct dr_err *err)
 {
@@ -234,6 +250,9 @@ parse(struct dr_conf *conf, const char *text, struct dr_err *err)
         if (err != NULL) {
             *err = noted;
             dr_err_at(err, conf->path, noted.line, 1);
+            if (strncmp(noted.message, "no such option", strlen("no such option")) == 0) {
+                hint_known_names(conf->keys, err);
+            }
         }
         return DR_E_CONFIG;
     }

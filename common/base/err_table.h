@@ -12,20 +12,20 @@
 
 // base
 DR_ERR(INTERNAL, 1, 1, 13, "this is a defect of drover; please report it with the message above")
-DR_ERR(USAGE, 2, 2, 3, "")
-DR_ERR(NOMEM, 3, 1, 8, "")
-DR_ERR(LIMIT, 4, 1, 8, "")
-DR_ERR(IO, 5, 1, 13, "")
-DR_ERR(NOT_FOUND, 6, 1, 5, "")
-DR_ERR(EXISTS, 7, 1, 6, "")
-DR_ERR(PERMISSION, 8, 4, 7, "")
-DR_ERR(TIMEOUT, 9, 124, 4, "")
-DR_ERR(INTERRUPTED, 10, 130, 1, "")
-DR_ERR(INVALID, 11, 1, 3, "")
-DR_ERR(CONFLICT, 12, 1, 10, "")
-DR_ERR(CONFIG, 13, 2, 9, "")
-DR_ERR(DIFFERENCE, 14, 3, 9, "")
-DR_ERR(WAITING, 15, 8, 9, "")
+DR_ERR(USAGE, 2, 2, 3, "--help behind the command shows what can be typed")
+DR_ERR(NOMEM, 3, 1, 8, "make memory free on this machine, then try again")
+DR_ERR(LIMIT, 4, 1, 8, "make it smaller")
+DR_ERR(IO, 5, 1, 13, "check the path, the disk and the rights on it, then try again")
+DR_ERR(NOT_FOUND, 6, 1, 5, "check the name, then try again")
+DR_ERR(EXISTS, 7, 1, 6, "give another name, or move what is there away")
+DR_ERR(PERMISSION, 8, 4, 7, "do it as the user who may, or change the rights: ls -l")
+DR_ERR(TIMEOUT, 9, 124, 4, "try again, or allow more time with --timeout")
+DR_ERR(INTERRUPTED, 10, 130, 1, "the same command again")
+DR_ERR(INVALID, 11, 1, 3, "correct what the message names, then try again")
+DR_ERR(CONFLICT, 12, 1, 10, "wait until the other one has ended, then try again")
+DR_ERR(CONFIG, 13, 2, 9, "correct the configuration where the message says, then try again")
+DR_ERR(DIFFERENCE, 14, 3, 9, "drover status")
+DR_ERR(WAITING, 15, 8, 9, "drover rollout list")
 
 // db
 DR_ERR(DB_URL, 200, 2, 3,
@@ -44,7 +44,7 @@ DR_ERR(DB_POOLER, 205, 1, 9,
 DR_ERR(DB_STANDBY, 206, 1, 9, "connect to the primary server: this one is a read-only standby")
 DR_ERR(DB_VERSION, 207, 1, 9, "use PostgreSQL 12 or newer")
 DR_ERR(DB_IDENTITY, 208, 1, 9, "check the URL: this is not the database that the target names")
-DR_ERR(DB_STATEMENT, 209, 6, 9, "")
+DR_ERR(DB_STATEMENT, 209, 6, 9, "correct the statement, then run it again")
 DR_ERR(DB_LOCK_TIMEOUT, 210, 6, 10,
        "another session holds the lock: try again later, or end it (pg_stat_activity)")
 DR_ERR(DB_STATEMENT_TIMEOUT, 211, 6, 4, "raise the statement's timeout, or make its work smaller")
@@ -58,7 +58,7 @@ DR_ERR(DB_MULTI, 217, 6, 3, "send one statement at a time")
 DR_ERR(DB_LOST, 218, 5, 14,
        "whether the statement took effect is unknown until the database is asked again: run drover "
        "again, it looks first")
-DR_ERR(DB_SQLITE, 219, 1, 13, "")
+DR_ERR(DB_SQLITE, 219, 1, 13, "check the file and the disk that it lies on")
 DR_ERR(DB_BUSY, 220, 1, 10, "another program uses the SQLite file: stop it, or try again later")
 DR_ERR(DB_CORRUPT, 221, 7, 15, "restore the file from a backup, or try: sqlite3 FILE .recover")
 DR_ERR(DB_FILE, 222, 1, 9,
@@ -100,13 +100,14 @@ DR_ERR(REVISION_AMBIGUOUS, 314, 1, 3, "")
 DR_ERR(REVISION_STEP, 315, 1, 3, "drover history")
 DR_ERR(REVISION_EXPRESSION, 316, 2, 3, "")
 DR_ERR(REVISION_ENGINE, 317, 1, 9, "")
-DR_ERR(PLAN_MISMATCH, 318, 4, 9, "")
+DR_ERR(PLAN_MISMATCH, 318, 4, 9,
+       "fetch the project's newest revisions (git pull), then the same command")
 
 // engine
 DR_ERR(ENGINE_FAILED, 400, 6, 9,
        "nothing of the failed unit is there: mend the revision, then run it again")
 DR_ERR(NEEDS_REPAIR, 401, 7, 9,
-       "look at the target with: drover current --verbose; nothing runs on it until its state is "
+       "look at the target with: drover current --verify; nothing runs on it until its state is "
        "clear")
 DR_ERR(LEDGER_OWNED, 402, 4, 7,
        "an agent owns this database: use a rollout (drover upgrade head), not --url")
@@ -121,7 +122,7 @@ DR_ERR(VERIFY_FAILED, 407, 6, 9, "")
 DR_ERR(FORBIDDEN_STATEMENT, 408, 1, 3, "")
 DR_ERR(STATE_CHANGED, 413, 1, 9,
        "the target changed since it was looked at: a new READY and approval are needed")
-DR_ERR(NOT_CONTIGUOUS, 414, 1, 9, "compile a plan from where the target is: drover plan")
+DR_ERR(NOT_CONTIGUOUS, 414, 1, 9, "make a plan from where the target is: drover upgrade head")
 DR_ERR(REVISION_CHANGED, 415, 4, 9,
        "what was applied is not what the chain holds: put the file back, or add a new revision")
 DR_ERR(NO_DOWN, 416, 1, 9, "this revision says that it has no way back")
@@ -147,70 +148,89 @@ DR_ERR(BACKUP_EMPTY, 483, 1, 9,
 DR_ERR(BACKUP_CHANGED, 484, 1, 15, "the backup file is not what was recorded: take a new one")
 
 // trust
-DR_ERR(BAD_ENVELOPE, 100, 4, 3, "")
-DR_ERR(WRONG_TYPE, 101, 4, 3, "")
-DR_ERR(BAD_DOCUMENT, 102, 4, 3, "")
-DR_ERR(BAD_SIGNATURE, 103, 4, 7, "")
+DR_ERR(BAD_ENVELOPE, 100, 4, 3, "fetch the document again from where it was signed")
+DR_ERR(WRONG_TYPE, 101, 4, 3,
+       "name a document of the kind that is asked for, e.g. trust/fleet.2.drv")
+DR_ERR(BAD_DOCUMENT, 102, 4, 3, "fetch the document again; whoever made it has to make it anew")
+DR_ERR(BAD_SIGNATURE, 103, 4, 7,
+       "fetch the document again from whoever signed it; do not go on with this one")
 DR_ERR(QUORUM, 104, 4, 9, "more of the people named in root have to sign")
-DR_ERR(FOREIGN_CLUSTER, 105, 4, 7, "")
+DR_ERR(FOREIGN_CLUSTER, 105, 4, 7,
+       "check coordinator, coordinator_key and root of the configuration: they name two clusters")
 DR_ERR(NOT_PINNED, 106, 4, 7,
        "compare the root file's SHA-256 with the pinned one in the configuration")
-DR_ERR(BAD_ROOT, 107, 4, 3, "")
-DR_ERR(BAD_FLEET, 108, 4, 3, "")
-DR_ERR(BAD_CHAIN, 109, 4, 3, "")
-DR_ERR(BAD_APPROVAL, 110, 4, 3, "")
-DR_ERR(BAD_EVIDENCE, 111, 4, 3, "")
-DR_ERR(BAD_PLAN, 112, 4, 3, "")
-DR_ERR(BAD_PROOF, 113, 4, 7, "")
-DR_ERR(ROLLBACK, 114, 4, 9, "")
+DR_ERR(BAD_ROOT, 107, 4, 3, "correct the root and sign it again: drover sign")
+DR_ERR(BAD_FLEET, 108, 4, 3, "make the fleet again: drover agent add")
+DR_ERR(BAD_CHAIN, 109, 4, 3, "make the chain again: drover approve chain")
+DR_ERR(BAD_APPROVAL, 110, 4, 3, "approve again: drover approve ROLLOUT -e ENVIRONMENT")
+DR_ERR(BAD_EVIDENCE, 111, 4, 3, "look who signed it: drover log; do not go on with it")
+DR_ERR(BAD_PLAN, 112, 4, 3, "make the rollout again: drover upgrade head")
+DR_ERR(BAD_PROOF, 113, 4, 7,
+       "fetch the documents again; if it stays, the coordinator shows what was not signed")
+DR_ERR(ROLLBACK, 114, 4, 9,
+       "the coordinator shows less than it did before: restore its newest state")
 DR_ERR(EQUIVOCATION, 115, 4, 9, "two documents carry one version: find out who signed both")
-DR_ERR(FAST_FORWARD, 116, 4, 9, "")
+DR_ERR(FAST_FORWARD, 116, 4, 9, "versions follow one another: sign the one that is missing first")
 DR_ERR(FREEZE_ROOT, 117, 4, 9, "a newer root has to be signed and to arrive")
 DR_ERR(FREEZE_FLEET, 118, 4, 9, "a newer fleet has to be signed and to arrive")
-DR_ERR(EXPIRED, 119, 4, 9, "")
+DR_ERR(EXPIRED, 119, 4, 9, "sign it again: it holds for a limited time")
 DR_ERR(NOT_YET, 120, 4, 9, "compare this host's clock with the signer's")
 DR_ERR(CLOCK_BACK, 121, 4, 9, "set this host's clock")
-DR_ERR(NOT_IN_FLEET, 122, 4, 7, "")
-DR_ERR(RETIRED, 123, 4, 7, "")
-DR_ERR(WRONG_KEY, 124, 4, 7, "")
-DR_ERR(WRONG_TARGET, 125, 4, 7, "")
-DR_ERR(WRONG_ENVIRONMENT, 126, 4, 7, "")
-DR_ERR(WRONG_ENGINE, 127, 4, 9, "")
+DR_ERR(NOT_IN_FLEET, 122, 4, 7, "drover agent add, signed by the fleet role")
+DR_ERR(RETIRED, 123, 4, 7, "bring the target back into the fleet first")
+DR_ERR(WRONG_KEY, 124, 4, 7,
+       "add the agent again with the public key that it has now: drover agent add")
+DR_ERR(WRONG_TARGET, 125, 4, 7,
+       "approve the target that is meant: drover approve ROLLOUT -e ENVIRONMENT")
+DR_ERR(WRONG_ENVIRONMENT, 126, 4, 7, "check environment in the configuration, and -e")
+DR_ERR(WRONG_ENGINE, 127, 4, 9,
+       "check the url in the agent's configuration, and the engine in the fleet")
 DR_ERR(WRONG_POLICY, 128, 4, 9, "the approval has to be made again under the current fleet")
-DR_ERR(WRONG_MODE, 129, 4, 9, "")
-DR_ERR(APPROVAL_TOO_LONG, 130, 4, 9, "")
-DR_ERR(AUTHOR_APPROVED, 131, 4, 7, "")
-DR_ERR(NO_READY, 132, 4, 9, "")
+DR_ERR(WRONG_MODE, 129, 4, 9, "approve again: drover approve ROLLOUT -e ENVIRONMENT")
+DR_ERR(APPROVAL_TOO_LONG, 130, 4, 9,
+       "approve again with --expires, at most what the environment's policy allows")
+DR_ERR(AUTHOR_APPROVED, 131, 4, 7, "somebody who did not write the revision has to approve")
+DR_ERR(NO_READY, 132, 4, 9, "drover rollout retry ROLLOUT prepares the target again")
 DR_ERR(WRONG_READY, 133, 4, 9, "the target has to be approved again over its open READY")
-DR_ERR(NOT_ACKNOWLEDGED, 134, 4, 9, "")
-DR_ERR(DRIFT_REFUSED, 135, 4, 9, "")
-DR_ERR(PLAN_DIGEST, 136, 4, 9, "")
+DR_ERR(NOT_ACKNOWLEDGED, 134, 4, 9,
+       "approve again and accept the flags: drover approve ROLLOUT -e ENVIRONMENT --ack FLAGS")
+DR_ERR(DRIFT_REFUSED, 135, 4, 9,
+       "compare the schema with what the chain made, and take the difference back")
+DR_ERR(PLAN_DIGEST, 136, 4, 9, "make the rollout again: drover upgrade head")
 DR_ERR(NOT_IN_CHAIN, 137, 4, 9, "drover approve chain")
-DR_ERR(WITHDRAWN, 138, 4, 9, "")
-DR_ERR(PLAN_NOT_CONTIGUOUS, 139, 4, 9, "")
+DR_ERR(WITHDRAWN, 138, 4, 9, "drover downgrade takes it off where it is applied")
+DR_ERR(PLAN_NOT_CONTIGUOUS, 139, 4, 9,
+       "make a rollout from where the target is: drover upgrade head")
 DR_ERR(TWO_HEADS, 140, 4, 9, "drover merge")
-DR_ERR(VETOED, 141, 4, 9, "")
-DR_ERR(CANCELLED, 142, 4, 9, "")
-DR_ERR(FROZEN, 143, 4, 9, "")
-DR_ERR(GATE_MISSING, 144, 8, 9, "")
-DR_ERR(CANARY_FIRST, 145, 8, 9, "")
-DR_ERR(DATABASE_IDENTITY, 146, 4, 9, "")
+DR_ERR(VETOED, 141, 4, 9, "speak with the person whom the message names")
+DR_ERR(CANCELLED, 142, 4, 9, "make a new rollout: drover upgrade head")
+DR_ERR(FROZEN, 143, 4, 9, "wait until the freeze is lifted")
+DR_ERR(GATE_MISSING, 144, 8, 9, "drover checklist ROLLOUT shows what is missing")
+DR_ERR(CANARY_FIRST, 145, 8, 9,
+       "wait until the first wave is applied: drover rollout watch ROLLOUT")
+DR_ERR(DATABASE_IDENTITY, 146, 4, 9,
+       "check the url in the agent's configuration, and the target in the fleet")
 DR_ERR(BEHIND_POOLER, 147, 4, 9, "connect to the database itself, not to a pooler")
 DR_ERR(ON_STANDBY, 148, 4, 9, "connect to the primary")
-DR_ERR(NOT_LOCKED, 149, 4, 9, "")
-DR_ERR(LEDGER_CHANGED, 150, 4, 9, "")
-DR_ERR(SCHEMA_CHANGED, 151, 4, 9, "")
+DR_ERR(NOT_LOCKED, 149, 4, 9,
+       "wait until the other runner has ended, then: drover rollout retry ROLLOUT")
+DR_ERR(LEDGER_CHANGED, 150, 4, 9, "drover rollout retry ROLLOUT prepares the target again")
+DR_ERR(SCHEMA_CHANGED, 151, 4, 9, "drover rollout retry ROLLOUT prepares the target again")
 DR_ERR(CHECK_SKIPPED, 152, 4, 13,
        "this is a defect of drover; please report it with the message above")
-DR_ERR(RESUME_WINDOW, 153, 8, 9, "")
-DR_ERR(COUNTER_GAP, 154, 4, 9, "")
-DR_ERR(COUNTER_REUSED, 155, 4, 9, "")
-DR_ERR(KEY_FORMAT, 156, 4, 3, "")
-DR_ERR(KEY_KIND, 157, 4, 3, "")
-DR_ERR(KEY_COST, 158, 4, 3, "")
-DR_ERR(KEY_MISMATCH, 159, 4, 3, "")
-DR_ERR(PASSPHRASE, 160, 4, 16, "")
-DR_ERR(BUNDLE_SIZE, 161, 4, 8, "")
+DR_ERR(RESUME_WINDOW, 153, 8, 9, "drover rollout retry ROLLOUT, then approve again")
+DR_ERR(COUNTER_GAP, 154, 4, 9,
+       "the agent sends the missing statements when it is connected: wait, then try again")
+DR_ERR(COUNTER_REUSED, 155, 4, 9,
+       "an agent's key is used twice: stop that agent, and give it a new key")
+DR_ERR(KEY_FORMAT, 156, 4, 3,
+       "name a key file as drover key new makes it: NAME.key, NAME.transport or NAME.pub")
+DR_ERR(KEY_KIND, 157, 4, 3, "NAME.key signs, NAME.transport names you to the coordinator")
+DR_ERR(KEY_COST, 158, 4, 3, "make a new key: drover key new NAME")
+DR_ERR(KEY_MISMATCH, 159, 4, 3,
+       "restore the key file from a copy, or make a new one: drover key new NAME")
+DR_ERR(PASSPHRASE, 160, 4, 16, "type the passphrase again, or give it with --passphrase-fd N")
+DR_ERR(BUNDLE_SIZE, 161, 4, 8, "make rollouts of fewer revisions")
 
 // rpc
 DR_ERR(UNREACHABLE, 350, 5, 14,
@@ -225,10 +245,10 @@ DR_ERR(WRONG_SERVER_KEY, 352, 4, 16,
 DR_ERR(WRONG_CLUSTER, 353, 4, 9,
        "the address leads to the coordinator of another cluster: check it in the configuration")
 DR_ERR(RPC_PROTOCOL, 354, 1, 13, "do both sides run the same version of drover?")
-DR_ERR(RPC_LIMIT, 355, 1, 8, "")
+DR_ERR(RPC_LIMIT, 355, 1, 8, "ask for less at once")
 DR_ERR(RPC_UNIMPLEMENTED, 356, 1, 12,
        "the coordinator is older than this program: update droverd first")
-DR_ERR(RPC_REMOTE, 357, 1, 2, "")
+DR_ERR(RPC_REMOTE, 357, 1, 2, "look at the coordinator's log")
 DR_ERR(LISTEN, 358, 1, 9, "does another program use the port? look with: ss -ltnp")
 DR_ERR(RPC_BUSY, 359, 5, 14, "the same request is still being worked on: ask again")
 

@@ -371,6 +371,9 @@ dr_cli_main(int argc, char **argv)
     if (rc == DR_OK && is_cut) {
         rc = dr_err_set(&err, DR_E_IO, "standard output cannot be written");
     }
+    if (rc == DR_E_USAGE && err.hint[0] == '\0' && cli.command != NULL) {
+        dr_err_hint(&err, "drover %s --help", cli.command->name);
+    }
     if (rc != DR_OK && !is_unread) {
         dr_cli_print_error(&err);
     }

@@ -90,7 +90,8 @@ int dr_cli_main(int argc, char **argv);
 const struct dr_cli_command *dr_cli_find(const char *const *words, size_t count, size_t *out_words);
 
 // A descriptor that becomes readable at Ctrl-C and SIGTERM, which from then on do nothing else: the
-// command ends by itself, in a true state. -1 when there is none. The caller closes it.
+// command ends by itself, in a true state. -1 when there is none. The caller closes it, and calls
+// this before anything that starts a thread (dr_remote_open), which would get the signal instead.
 int dr_cli_cancel_fd(void);
 
 // Help texts, made from the rows.

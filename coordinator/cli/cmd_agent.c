@@ -88,9 +88,11 @@ read_key(struct adding *a, struct dr_err *err)
             a->cli->args[0]);
     }
     enum dr_rc rc = dr_file_read(path, DR_KEYFILE_MAX, &text, &len, err);
-    rc = rc == DR_OK ? dr_public_parse(text, &a->key, err) : rc;
+    if (rc == DR_OK && (rc = dr_public_parse(text, &a->key, err)) != DR_OK) {
+        dr_err_wrap(err, "'%s'", path);
+    }
     free(text);
-    return rc == DR_OK ? DR_OK : dr_err_wrap(err, "'%s'", path);
+    return rc;
 }
 
 // Labels KEY=VALUE, sorted by key.

@@ -84,10 +84,11 @@ read_people(struct init *init, const char *list, struct dr_err *err)
         char *text = NULL;
         size_t len = 0;
         enum dr_rc rc = dr_file_read(paths[i], DR_KEYFILE_MAX, &text, &len, err);
-        rc = rc == DR_OK ? dr_public_parse(text, &init->people[i], err) : rc;
+        if (rc == DR_OK && (rc = dr_public_parse(text, &init->people[i], err)) != DR_OK) {
+            dr_err_wrap(err, "'%s'", paths[i]);
+        }
         free(text);
         if (rc != DR_OK) {
-            dr_err_wrap(err, "'%s'", paths[i]);
             return dr_err_hint(err,
                                "public key files as `drover key new NAME` writes them: NAME.pub");
         }

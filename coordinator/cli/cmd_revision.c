@@ -83,12 +83,31 @@ choose_parents(struct dr_cli *cli, const struct dr_graph *graph, struct dr_nodes
     return rc;
 }
 
+// The engines of a new revision: --engine, else what all its parents have, else PostgreSQL.
+static const char *
+engine_text(const struct dr_cli *cli, const struct dr_nodes *parents)
+{
+    unsigned common = DR_ENGINE_ALL;
+    unsigned any = 0;
+    const char *given = dr_cli_option(cli, "engine");
+    if (given != NULL || parents->count == 0) {
+        return given ? given : "postgresql";
+    }
+    for (size_t i = 0; i < parents->count; i++) {
+        common &= parents->items[i]->revision->engines;
+        any |= parents->items[i]->revision->engines;
+    }
+    common = common ? common : any;
+    return common == DR_ENGINE_ALL      ? "postgresql, sqlite"
+           : common == DR_ENGINE_SQLITE ? "sqlite"
+                                        : "postgresql";
+}
+
 static void
 write_template(const struct dr_cli *cli, const char *id, const char *message,
                const struct dr_nodes *parents, struct dr_buf *out)
 {
     char date[32];
-    const char *engine = dr_cli_option(cli, "engine");
     const char *labels = dr_cli_option(cli, "branch-label");
     const char *depends = dr_cli_option(cli, "depends-on");
     dr_format_time(date, dr_now_unix_s());
@@ -106,7 +125,7 @@ write_template(const struct dr_cli *cli, const char *id, const char *message,
     if (depends != NULL) {
         dr_buf_printf(out, "-- Depends on: %s\n", depends);
     }
-    dr_buf_printf(out, "-- Engine: %s\n", engine ? engine : "postgresql");
+    dr_buf_printf(out, "-- Engine: %s\n", engine_text(cli, parents));
     if (parents->count < 2) { // a merge may be empty
         dr_buf_str(out, "-- Reversible: yes\n\n"
                         "-- drover:up\n\n"

@@ -134,7 +134,8 @@ print_text(const struct looking *l)
                                : view->last_seen ? dr_print_age(cli, view->last_seen)
                                                  : "never",
                                NULL};
-        dr_table_tone(table, dr_table_row(table, SIZE_MAX, cells), 4, dr_rollout_tone(state));
+        dr_table_tone(table, dr_table_row(table, SIZE_MAX, cells), 4,
+                      dr_str_eq(state, "ok") ? DR_TONE_GOOD : dr_rollout_tone(state));
         rows++;
     }
     if (rows > 0) {

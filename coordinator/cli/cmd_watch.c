@@ -83,7 +83,7 @@ print_changes(struct watching *w, const Drover__V1__Rollout *r)
             enum dr_tone tone = dr_rollout_tone(row->state);
             if (is_new && !dr_str_eq(row->state, "pending")) {
                 dr_say(w->cli, "%-28s %s%-11s%s %s\n", row->target, dr_tone_begin(w->cli, tone),
-                       row->state, dr_tone_end(w->cli, tone), row->reason);
+                       row->state, dr_tone_end(w->cli, tone), dr_rollout_reason(row));
                 w->beat = dr_monotonic_ms() + HEARTBEAT_MS;
             }
         }
@@ -299,8 +299,8 @@ dr_cmd_rollout_watch(struct dr_cli *cli, struct dr_err *err)
 {
     struct watching w = {.cli = cli, .id = cli->args[0], .cancel_fd = -1};
     enum dr_rc rc = read_options(&w, err);
-    rc = rc == DR_OK ? dr_remote_open(cli, &w.remote, err) : rc;
     w.cancel_fd = rc == DR_OK ? dr_cli_cancel_fd() : -1;
+    rc = rc == DR_OK ? dr_remote_open(cli, &w.remote, err) : rc;
     rc = rc == DR_OK ? follow(&w, err) : rc;
     if (rc == DR_OK) {
         say_end(&w);

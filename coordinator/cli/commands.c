@@ -9,13 +9,13 @@ static const struct dr_cli_option revision_options[] = {
     {"splice", 0, NULL, "allow a parent that is not a head"},
     {"branch-label", 0, "LABEL", "label of the branch that it begins"},
     {"depends-on", 0, "ID", "another revision that must be there first"},
-    {"engine", 0, "LIST", "postgresql, sqlite or both with a comma"},
+    {"engine", 0, "LIST", "postgresql, sqlite or both with a comma (default: as its parent)"},
     {0},
 };
 static const struct dr_cli_option merge_options[] = {
     {"message", 'm', "TEXT", "what it does (default: merge)"},
     {"rev-id", 0, "ID", "its id (default: 12 random hex digits)"},
-    {"engine", 0, "LIST", "postgresql, sqlite or both with a comma"},
+    {"engine", 0, "LIST", "postgresql, sqlite or both with a comma (default: as its parent)"},
     {0},
 };
 static const struct dr_cli_option history_options[] = {

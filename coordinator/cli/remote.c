@@ -70,7 +70,7 @@ connect_client(struct dr_remote *remote, struct dr_err *err)
     struct dr_key key = {0};
     enum dr_rc rc = dr_keyfile_load(p->transport, DR_KEY_TRANSPORT, NULL, &key, err);
     if (rc != DR_OK) {
-        return dr_err_wrap(err, "transport key '%s'", p->transport);
+        return rc;
     }
     struct dr_rpc_client_config config = {
         .url = p->coordinator,

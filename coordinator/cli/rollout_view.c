@@ -39,7 +39,7 @@ dr_rollout_is_state(const char *state)
 enum dr_tone
 dr_rollout_tone(const char *state)
 {
-    return STATES[row_of(state)].tone;
+    return dr_rollout_is_state(state) ? STATES[row_of(state)].tone : DR_TONE_PLAIN;
 }
 
 static bool
@@ -109,11 +109,17 @@ dr_rollout_all_in(const Drover__V1__Rollout *r, const char *environment, const c
     return false;
 }
 
+const char *
+dr_rollout_reason(const Drover__V1__TargetStatus *target)
+{
+    return dr_str_eq(target->reason, target->state) ? "" : target->reason;
+}
+
 static const char *
 info_of(const struct dr_cli *cli, const Drover__V1__TargetStatus *t)
 {
     const Drover__V1__Progress *p = t->progress;
-    const char *text = t->reason;
+    const char *text = dr_rollout_reason(t);
     if (p != NULL && p->unit_total > 0 && dr_str_eq(t->state, "running")) {
         text = dr_arena_printf(cli->arena, "%s, unit %u of %u%s%s", p->revision, p->unit_number,
                                p->unit_total, p->blockers[0] ? ", waits for " : "", p->blockers);

@@ -14,6 +14,9 @@ bool dr_rollout_is_state(const char *state);
 // Tone of a state's word.
 enum dr_tone dr_rollout_tone(const char *state);
 
+// Why a target is in its state; "" when the reason is only the state's word again.
+const char *dr_rollout_reason(const Drover__V1__TargetStatus *target);
+
 enum dr_rollout_verdict {
     DR_ROLLOUT_GOES_ON,
     DR_ROLLOUT_WAITS,

@@ -137,3 +137,45 @@ flow_production() { # R-N [STATE]
 version_of() { # ENVIRONMENT
     drover current --url "sqlite:$WORLD/$1.db"
 }
+
+# ---- revision files
+
+# revision_header ID [PARENT]: a header. revision_file ID [PARENT]: a whole file that lint has nothing to say about.
+revision_header() {
+    printf -- '-- drover:revision 1\n-- Make t_%s\n--\n-- Revision ID: %s\n-- Revises: %s\n' "$1" "$1" "${2:-}"
+    printf -- '-- Engine: postgresql,sqlite\n-- Reversible: yes\n\n'
+}
+
+revision_file() {
+    revision_header "$1" "${2:-}"
+    printf -- '-- drover:up\nCREATE TABLE t_%s (id bigint PRIMARY KEY);\n\n' "$1"
+    printf -- '-- drover:verify "the table is there"\nSELECT count(*) >= 0 FROM t_%s;\n\n' "$1"
+    printf -- '-- drover:down\nDROP TABLE t_%s;\n' "$1"
+}
+
+# A project without coordinator and without revisions in $WORLD/$1.
+project_empty() {
+    mkdir -p "$WORLD/$1/revisions" && cd "$WORLD/$1" || return 1
+    printf 'project = "%s"\n' "$1" >drover.conf
+}
+
+# ---- JSON
+
+# run_json EXPECTED-CODE COMMAND...: standard output alone is one JSON document with a schema; it is left in $OUT.
+run_json() {
+    local expected=$1
+    shift
+    OUT=$("$@" --output json 2>"$WORLD/run/stderr" </dev/null)
+    CODE=$?
+    [ $CODE = "$expected" ] || wrong "'$*' ended with $CODE, not $expected: $(cat "$WORLD/run/stderr")"
+    printf '%s' "$OUT" | python3 -c 'import json, sys
+document = json.load(sys.stdin)
+sys.exit(0 if document["schema"].startswith("drover.v1.") else 1)' 2>/dev/null || wrong "'$*' printed no document with a schema"
+}
+
+# json EXPRESSION: the document of the last run_json, as `d` in Python, makes the expression true.
+json() {
+    printf '%s' "$OUT" | python3 -c "import json, sys
+d = json.load(sys.stdin)
+sys.exit(0 if ($1) else 1)" || wrong "not so in the JSON: $1"
+}
