@@ -130,7 +130,8 @@ DR_ERR(FILE_DIGEST, 417, 4, 15, "the revision file is not the one that the plan 
 DR_ERR(LOCK_TIMEOUT, 418, 6, 10,
        "end or wait for the sessions named above, then run it again; or raise lock_timeout in the "
        "section")
-DR_ERR(COMMIT_UNKNOWN, 419, 7, 2, "")
+DR_ERR(COMMIT_UNKNOWN, 419, 7, 2,
+       "run it again when the database is there: it looks first what was committed")
 DR_ERR(
     PREFLIGHT_FORBIDDEN, 420, 1, 3,
     "a preflight runs before anybody approves: it may only ask, with built-in functions that read")

@@ -178,7 +178,8 @@ dr_engine_preflight(struct dr_engine *engine, const struct dr_engine_job *job,
 // DR_E_STATE_CHANGED, DR_E_NOT_CONTIGUOUS, DR_E_REVISION_CHANGED, DR_E_NO_DOWN, DR_E_FILE_DIGEST,
 // DR_E_FORBIDDEN_STATEMENT (nothing ran); DR_E_PREFLIGHT_FAILED (nothing of that revision ran);
 // DR_E_ENGINE_FAILED, DR_E_VERIFY_FAILED, DR_E_LOCK_TIMEOUT, DR_E_BLOCKS_OTHERS, DR_E_INTERRUPTED
-// (rolled back to the last whole unit); DR_E_NEEDS_REPAIR. The error names file, line and column.
+// (rolled back to the last whole unit); DR_E_COMMIT_UNKNOWN (the database stays away: the next run
+// finds out); DR_E_NEEDS_REPAIR. The error names file, line and column.
 DR_MUST_CHECK enum dr_rc
 dr_engine_run(struct dr_engine *engine, const struct dr_engine_job *job, struct dr_arena *arena,
               struct dr_engine_result *out, struct dr_err *err);

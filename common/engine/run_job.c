@@ -438,7 +438,8 @@ dr_engine_run(struct dr_engine *engine, const struct dr_engine_job *job, struct 
     engine->ops->unlock(engine->driver);
     engine->current = NULL;
     if (rc != DR_OK && out->outcome != DR_ENGINE_REPAIR) {
-        out->outcome = rc == DR_E_NEEDS_REPAIR ? DR_ENGINE_REPAIR : DR_ENGINE_ROLLED_BACK;
+        bool is_in_doubt = rc == DR_E_NEEDS_REPAIR || rc == DR_E_COMMIT_UNKNOWN;
+        out->outcome = is_in_doubt ? DR_ENGINE_REPAIR : DR_ENGINE_ROLLED_BACK;
     }
     out->finished = dr_now_unix_s();
     out->duration_ms = (uint64_t)(dr_monotonic_ms() - start);

@@ -197,6 +197,7 @@ dr_run_failed(struct dr_engine_run *run, const struct dr_step *step,
         name_blockers(run, err);
         break;
     case DR_E_NEEDS_REPAIR:
+    case DR_E_COMMIT_UNKNOWN:
     case DR_E_VERIFY_FAILED:
     case DR_E_INTERRUPTED:
     case DR_E_BLOCKS_OTHERS:
@@ -243,12 +244,13 @@ dr_run_recover(struct dr_engine_run *run, const struct dr_ledger_row *row, uint6
 {
     struct dr_err why = *err;
     if (++run->recoveries > DR_RECOVERIES_MAX) {
-        return dr_err_set(err, DR_E_DB_LOST, "the connection was lost %u times", DR_RECOVERIES_MAX);
+        return dr_err_set(err, DR_E_COMMIT_UNKNOWN, "the connection was lost %u times",
+                          DR_RECOVERIES_MAX);
     }
     enum dr_rc rc = run->engine->ops->recover(run->engine->driver, row, transaction, out_done, err);
     if (rc != DR_OK) {
         if (err->rc != DR_E_NEEDS_REPAIR) {
-            err->rc = DR_E_NEEDS_REPAIR;
+            err->rc = DR_E_COMMIT_UNKNOWN; // nobody has to mend it: the next run looks first
         }
         return dr_err_wrap(err, "%s; then", why.message);
     }

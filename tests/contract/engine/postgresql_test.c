@@ -396,6 +396,38 @@ crash_of_the_server_loses_a_suffix_that_is_done_again(void **state)
 }
 
 static void
+stop_server(void *arg, const struct dr_engine_progress *p)
+{
+    struct crash *c = arg;
+    if (!p->done && strcmp(p->revision_id, "four") == 0 && !c->was_done) {
+        c->was_done = true;
+        dr_pgcluster_kill(c->cluster);
+    }
+}
+
+// id: P2
+static void
+server_that_stays_away_leaves_a_run_that_goes_on_later(void **state)
+{
+    struct env *e = *state;
+    struct crash crash = {.cluster = dr_pgcluster_start(NULL)};
+    struct tp_plan *p = tp_make(e->engine, four, 4);
+    (void)snprintf(e->url, sizeof e->url, "%s", dr_pgcluster_new_database(crash.cluster));
+    e->options.progress = stop_server;
+    e->options.progress_arg = &crash;
+    e->options.recover_timeout_ms = 300;
+    assert_int_equal(env_up(e, p), DR_E_COMMIT_UNKNOWN);
+    assert_int_equal(e->result.outcome, DR_ENGINE_REPAIR);
+    e->options.progress = NULL;
+    e->options.recover_timeout_ms = 20000;
+    dr_pgcluster_restart(crash.cluster);
+    assert_ok(e, env_up(e, p));
+    assert_string_equal(env_ask(e, "SELECT count(*) FROM lines"), "4");
+    dr_pgcluster_stop(&crash.cluster);
+    tp_free(p);
+}
+
+static void
 wait_until(struct env *e, const char *sql, const char *want)
 {
     int64_t deadline = dr_monotonic_ms() + 20000;
@@ -462,6 +494,7 @@ main(void)
         ONE(schema_of_a_tenant_is_where_its_tables_go),
         ONE(run_goes_on_when_its_connections_are_ended),
         ONE(crash_of_the_server_loses_a_suffix_that_is_done_again),
+        ONE(server_that_stays_away_leaves_a_run_that_goes_on_later),
         ONE(commit_in_doubt_is_waited_for_and_not_run_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
