@@ -259,8 +259,8 @@ has_body(const struct scan *s)
 }
 
 static const char *const leaky_first[] = {
-    "SET", "RESET", "PREPARE", "DEALLOCATE", "LISTEN",  "UNLISTEN", "DECLARE", "CLOSE",
-    "DO",  "CALL",  "SELECT",  "WITH",       "EXECUTE", "LOAD",     "EXPLAIN", "VALUES"};
+    "SET",  "RESET",  "PREPARE", "DEALLOCATE", "LISTEN", "UNLISTEN", "DECLARE", "CLOSE", "DO",
+    "CALL", "SELECT", "WITH",    "EXECUTE",    "LOAD",   "EXPLAIN",  "VALUES",  "PRAGMA"};
 static const char *const leaky_anywhere[] = {"TEMP", "TEMPORARY", "SET_CONFIG", "PG_TEMP"};
 
 static bool

@@ -158,6 +158,8 @@ what_may_leave_session_state_is_known(void **state)
         assert_int_equal(look(PG, clean[i], &facts, NULL), DR_OK);
         assert_false(facts.may_leak);
     }
+    assert_int_equal(look(SQLITE, "PRAGMA legacy_alter_table = ON", &facts, NULL), DR_OK);
+    assert_true(facts.may_leak);
 }
 
 static void
