@@ -36,6 +36,56 @@ server_saw(struct evil *e, const char *text)
     return saw;
 }
 
+static void
+place(struct coord *c, Drover__V1__PlanRevision *revision, size_t unit, const char *text)
+{
+    const char *file = c->plan->files[0];
+    const char *at = strstr(file, text);
+    Drover__V1__Statement *statement = revision->units[unit]->statements[0];
+    assert_non_null(at);
+    statement->offset = (uint64_t)(at - file);
+    statement->length = strlen(text);
+    statement->line = 1;
+    for (const char *byte = file; byte < at; byte++) {
+        statement->line += *byte == '\n' ? 1 : 0;
+    }
+}
+
+// The file of the plan's revision as an author would have written it, and everything that hangs on
+// its bytes.
+static void
+write_file(struct evil *e, const char *statement)
+{
+    struct coord *c = &e->c;
+    Drover__V1__PlanRevision *revision = c->plan->plan->revisions[0];
+    uint8_t digest[32];
+    char *file = dr_arena_printf(c->plan->arena,
+                                 "-- drover:revision 1\n-- Users\n--\n-- Revision ID: 001_users\n"
+                                 "-- Revises:\n-- Create Date: 2026-02-13 14:30:00\n"
+                                 "-- Engine: postgresql\n\n-- drover:preflight \"look\"\n%s;\n\n"
+                                 "-- drover:up\nCREATE TABLE users(id int);\n\n"
+                                 "-- drover:down\nDROP TABLE users;\n",
+                                 statement);
+    assert_non_null(file);
+    c->plan->files[0] = file;
+    c->plan->sizes[0] = revision->file_size = strlen(file);
+    place(c, revision, 0, statement);
+    place(c, revision, 1, "CREATE TABLE users(id int)");
+    place(c, revision, 2, "DROP TABLE users");
+    dr_digest_sha256(revision->file_sha256.data, file, strlen(file));
+    dr_digest_revision(revision->digest.data, revision->id, revision->file_sha256.data, NULL, 0);
+    for (size_t i = 0; i < revision->n_units; i++) {
+        C_OK(c, dr_digest_unit(digest, revision->digest.data, revision->units[i], file,
+                               strlen(file), &c->err));
+        memcpy(revision->units[i]->digest.data, digest, 32);
+    }
+    c->plan_bytes = c_pack(c, &c->plan->plan->base);
+    dr_digest_sha256(c->plan->sha256, c->plan_bytes.data, c->plan_bytes.len);
+    c->chain_version = 0;
+    c_make_chain(c);
+    e->trusted_chain = c->chain_wire;
+}
+
 // A revision whose preflight is `statement`; `marker` is a part of it that the server's log would
 // show.
 static void
@@ -49,6 +99,7 @@ try_preflight(const char *statement, const char *marker)
     };
     e_begin_with(&e, DROVER__V1__ENGINE__POSTGRESQL, cluster, 0, revisions, 1);
     struct coord *c = &e.c;
+    write_file(&e, statement);
     dr_pgcluster_sql(cluster, c->url, "CREATE TABLE public.touched(id int)");
     dr_pgcluster_sql(cluster, c->url, "CREATE SEQUENCE public.counted");
     dr_pgcluster_sql(
@@ -62,15 +113,17 @@ try_preflight(const char *statement, const char *marker)
     do {
         one = c_next(c);
     } while (one.msg->kind == KIND_OF(STATE));
-    bool is_stopped = one.msg->kind == KIND_OF(REFUSED) || one.msg->kind == KIND_OF(FAILED);
+    bool is_stopped =
+        one.msg->kind == KIND_OF(FAILED) && strcmp(one.msg->code, "preflight-forbidden") == 0;
     bool saw = server_saw(&e, marker);
     const char *touched = dr_pgcluster_ask(cluster, c->url,
                                            "SELECT (SELECT count(*) FROM public.touched) + (SELECT "
                                            "count(*) FROM pg_largeobject_metadata) + "
                                            "(SELECT count(*) FROM public.counted WHERE is_called)");
     if (!is_stopped || saw || strcmp(touched, "0") != 0) {
-        fail_msg("'%s': attestation %d %s, the server %s it, %s rows", statement,
-                 (int)one.msg->kind, one.msg->code, saw ? "saw" : "did not see", touched);
+        fail_msg("'%s': attestation %d %s (%s), the server %s it, %s rows", statement,
+                 (int)one.msg->kind, one.msg->code, one.msg->detail, saw ? "saw" : "did not see",
+                 touched);
     }
     e_answers(&e);
     e_end(&e);
@@ -117,14 +170,15 @@ static void
 a_preflight_that_only_looks_gets_its_answer(void **state)
 {
     static struct evil e;
+    static const char LOOK[] = "SELECT count(*) = 0 FROM pg_class WHERE relname = lower('USERS')";
     const struct tp_revision revisions[] = {
         {.id = "001_users",
-         .sections = {TP_PREFLIGHT("SELECT count(*) = 0 FROM pg_catalog.pg_class WHERE relname = "
-                                   "lower('USERS')"),
-                      TP_UP("CREATE TABLE users(id int)"), TP_DOWN("DROP TABLE users")}},
+         .sections = {TP_PREFLIGHT(LOOK), TP_UP("CREATE TABLE users(id int)"),
+                      TP_DOWN("DROP TABLE users")}},
     };
     (void)state;
     e_begin_with(&e, DROVER__V1__ENGINE__POSTGRESQL, cluster, 0, revisions, 1);
+    write_file(&e, LOOK);
     c_start_agent(&e.c, NULL);
     (void)c_prepare(&e.c, E_MODE(UP));
     e_end(&e);
