@@ -105,7 +105,7 @@ enum dr_check_verdict {
     DR_CHECK_PASSED = 1,
     DR_CHECK_FAILED = 2,   // a row was not true, or there were rows, or it was too slow
     DR_CHECK_ERROR = 3,    // the database refused a statement
-    DR_CHECK_DEFERRED = 4, // it names an object that an earlier pending revision makes
+    DR_CHECK_DEFERRED = 4, // an earlier pending revision makes what it names, or makes it true
 };
 
 struct dr_check_result {

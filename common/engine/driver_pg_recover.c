@@ -2,8 +2,10 @@
 // ledger. See driver.h.
 //
 // Key A alone is not enough: the old backend may still wait in its COMMIT (for a standby, say), its
-// row invisible, and become visible later. It holds key B until then. When it does not let go in
-// time, it is told to end, after a look that it is really that backend.
+// row invisible, and become visible later. It holds key B until then. Nor is key B enough: a
+// backend that was slow may have the whole unit still unread in its socket, and take B after us. So
+// it is waited for until it is gone. When it does not go in time, it is told to end, after a look
+// that it is really that backend.
 #include "engine/driver_pg.h"
 
 #include "base/clock.h"
@@ -12,7 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RETRY_MS 200
+#define RETRY_MS     200
+#define GONE_POLL_MS 20
 
 static enum dr_rc
 same_database(const struct dr_pg_info *before, const struct dr_pg_info *now, struct dr_err *err)
@@ -66,6 +69,55 @@ end_old_backend(struct dr_pgd *d, const struct dr_pg_info *old)
     struct dr_err ignored = {0};
     if (dr_pg_exec(d->work, &stmt, &wait, NULL, &ignored) != DR_OK && !dr_pg_is_alive(d->work)) {
         dr_pg_close(&d->work);
+    }
+}
+
+static enum dr_rc
+is_gone(struct dr_pgd *d, const struct dr_pg_info *old, bool *out, struct dr_err *err)
+{
+    char pid[16], count[16];
+    (void)snprintf(pid, sizeof pid, "%d", old->backend_pid);
+    const char *params[] = {pid, old->backend_start};
+    struct dr_pg_stmt stmt = {.sql = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity "
+                                     "WHERE pid = $1::int4 AND backend_start = $2::timestamptz",
+                              .params = params,
+                              .params_count = 2,
+                              .max_rows = 1};
+    struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
+    enum dr_rc rc = dr_pg_value(d->work, &stmt, &wait, count, sizeof count, err);
+    *out = rc == DR_OK && strcmp(count, "0") == 0;
+    return rc;
+}
+
+static enum dr_rc
+wait_until_gone(struct dr_pgd *d, const struct dr_pg_info *old, uint64_t left_ms,
+                struct dr_err *err)
+{
+    int64_t start = dr_monotonic_ms();
+    bool was_told = false;
+    for (;;) {
+        bool gone = false;
+        enum dr_rc rc = is_gone(d, old, &gone, err);
+        if (rc != DR_OK || gone) {
+            return rc;
+        }
+        uint64_t waited_ms = (uint64_t)(dr_monotonic_ms() - start);
+        if (waited_ms >= left_ms) {
+            return dr_err_set(err, DR_E_LOCKED,
+                              "the session before (pid %d) has not ended for %llu ms",
+                              old->backend_pid, (unsigned long long)waited_ms);
+        }
+        if (waited_ms >= left_ms / 2 && !was_told) {
+            was_told = true;
+            end_old_backend(d, old);
+            if (d->work == NULL) {
+                return dr_err_set(err, DR_E_DB_LOST, "the connection was lost again");
+            }
+        }
+        rc = dr_pgd_pause(d, GONE_POLL_MS, err);
+        if (rc != DR_OK) {
+            return rc;
+        }
     }
 }
 
@@ -129,6 +181,9 @@ dr_pgd_recover(struct dr_driver *driver, const struct dr_ledger_row *row, uint64
     enum dr_rc rc = connect_again(d, deadline, err);
     if (rc == DR_OK) {
         rc = dr_pgd_take_a(d, d->options.recover_timeout_ms, err);
+    }
+    if (rc == DR_OK) {
+        rc = wait_until_gone(d, &old, d->options.recover_timeout_ms, err);
     }
     if (rc == DR_OK) {
         rc = take_b(d, &old, d->options.recover_timeout_ms, err);

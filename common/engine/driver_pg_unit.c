@@ -106,6 +106,20 @@ add_all(struct dr_pgd_running *r, struct dr_err *err)
 
 // --------------------------------------------------------------------------------------- outcomes
 
+// A runner that died may have sent this very unit, and the server read it late, after we had
+// looked: then it fails here, on what is there already or on its place in the ledger. A look
+// decides, under both locks.
+static bool
+is_done_already(struct dr_pgd_running *r)
+{
+    struct dr_err ignored = {0};
+    bool is_there = false;
+    enum dr_rc rc = r->d->work == NULL
+                        ? DR_E_DB_LOST
+                        : dr_pgd_ledger_has(r->d, r->exec->change->row, &is_there, &ignored);
+    return is_there || (rc == DR_E_NEEDS_REPAIR && strcmp(r->out->sqlstate, "23505") == 0);
+}
+
 // The pipeline failed and the server is there: what it did is undone, unless something ended the
 // transaction.
 static enum dr_rc
@@ -120,6 +134,9 @@ failed(struct dr_pgd_running *r, uint64_t done, enum dr_rc rc, struct dr_err *er
                           r->exec->revision_id);
     }
     dr_pgd_rollback(r->d);
+    if (done >= DR_PGD_AT_STATEMENTS && is_done_already(r)) {
+        return dr_pgd_unknown(err);
+    }
     if (done == DR_PGD_AT_SETTINGS && strcmp(r->out->sqlstate, "22P02") == 0) {
         (void)dr_pgd_locked_by(r->d, 'b', err);
         return dr_err_wrap(err, "an earlier session of drover has not ended in the server");
