@@ -228,6 +228,22 @@ job_of(struct direct *d)
     return job;
 }
 
+// The engine knows revisions by id; people know files. Where it names no revision, the one that
+// failed last is meant.
+static void
+place_in_file(struct direct *d, const struct dr_engine_result *result, struct dr_err *err)
+{
+    const struct dr_node *node = err->file[0] ? dr_graph_find(d->graph, err->file) : NULL;
+    if (node != NULL && err->line > 0) {
+        dr_err_at(err, node->revision->path, err->line, err->column ? err->column : 1);
+        return;
+    }
+    node = result->failed_revision ? dr_graph_find(d->graph, result->failed_revision) : NULL;
+    if (node != NULL && result->failed_line > 0 && err->file[0] == '\0') {
+        dr_err_at(err, node->revision->path, result->failed_line, err->column ? err->column : 1);
+    }
+}
+
 // Everything but the change: what the plan would run, after its preflights.
 static enum dr_rc
 dry_run(struct direct *d, struct dr_err *err)
@@ -237,7 +253,9 @@ dry_run(struct direct *d, struct dr_err *err)
     size_t count = 0;
     enum dr_rc rc = dr_engine_preflight(d->engine, &job, d->cli->arena, &checks, &count, err);
     if (rc != DR_OK) {
+        const struct dr_engine_result none = {0};
         print_failed_checks(d->cli, checks, count);
+        place_in_file(d, &none, err);
         return rc;
     }
     dr_chain_say_dry_run(d->cli, &d->nodes, d->is_down, NULL);
@@ -255,12 +273,7 @@ run_plan(struct direct *d, struct dr_err *err)
         return DR_OK;
     }
     print_failed_checks(d->cli, result.checks, result.checks_count);
-    const struct dr_node *node =
-        result.failed_revision ? dr_graph_find(d->graph, result.failed_revision) : NULL;
-    if (node != NULL && result.failed_line > 0 &&
-        (err->file[0] == '\0' || strchr(err->file, '/') == NULL)) {
-        dr_err_at(err, node->revision->path, result.failed_line, err->column ? err->column : 1);
-    }
+    place_in_file(d, &result, err);
     return rc;
 }
 
