@@ -202,6 +202,42 @@ a_withheld_fleet_stops_the_agent_when_it_expires(void **state)
     e_end(e);
 }
 
+// The agent has gone on; the coordinator was put back to yesterday, in whole or in part.
+// id: X04 X06
+static void
+old_snapshots_in_any_mixture_are_refused(void **state)
+{
+    struct evil *e = e_begin();
+    struct coord *c = &e->c;
+    struct dr_bytes fleets[2] = {c->fleet_wire};
+    struct dr_bytes chains[2] = {c->chain_wire};
+    (void)state;
+    e_good_fleet(e, 6);
+    e_believe_fleet(e);
+    c_make_chain(c);
+    e->trusted_chain = c->chain_wire;
+    fleets[1] = c->fleet_wire;
+    chains[1] = c->chain_wire;
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = e_ready(e);
+    for (size_t i = 0; i < 3; i++) {
+        struct e_draft d;
+        char name[32];
+        (void)snprintf(name, sizeof name, "X06 fleet %zu chain %zu", i & 1, i >> 1);
+        e_make(e, &ready, NULL, &d);
+        d.bundle->trust->roots = dr_arena_array(c->arena, 1, sizeof *d.bundle->trust->roots);
+        d.bundle->trust->roots[0] = dr_data(c->root_wire.data, c->root_wire.len);
+        d.bundle->trust->n_roots = 1; // the one that is held: no error by itself
+        d.bundle->trust->fleet = dr_data(fleets[i & 1].data, fleets[i & 1].len);
+        d.bundle->trust->chain = dr_data(chains[i >> 1].data, chains[i >> 1].len);
+        e_push_draft(&d);
+        e_refused(e, name, "rollback");
+        e_oracles(e, name);
+    }
+    e_good_one_runs(e, &ready);
+    e_end(e);
+}
+
 int
 main(void)
 {
@@ -211,6 +247,7 @@ main(void)
         cmocka_unit_test(a_person_who_left_the_root_approves_nothing),
         cmocka_unit_test(an_expired_root_is_kept_and_stops_everything_until_the_next),
         cmocka_unit_test(a_withheld_fleet_stops_the_agent_when_it_expires),
+        cmocka_unit_test(old_snapshots_in_any_mixture_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
