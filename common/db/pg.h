@@ -161,7 +161,6 @@ dr_pg_bytea(const struct dr_pg_result *result, size_t row, size_t column, uint8_
 // Command tag ("INSERT 0 5", "CREATE TABLE"); a COMMIT that rolled back says "ROLLBACK". Rows that
 // it names, 0 if none.
 const char *dr_pg_tag(const struct dr_pg_result *result);
-uint64_t dr_pg_affected(const struct dr_pg_result *result);
 void dr_pg_result_free(struct dr_pg_result **result);
 
 // "\x<hex>" as a parameter for bytea; `out` has 2 * len + 3 bytes.

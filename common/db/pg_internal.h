@@ -83,7 +83,6 @@ DR_MUST_CHECK enum dr_rc
 dr_pg_settings_parse(struct dr_pg_settings *out, const char *url, struct dr_err *err);
 // What the URL leaves open: TLS for remote hosts, keepalives.
 void dr_pg_settings_defaults(struct dr_pg_settings *settings);
-const char *dr_pg_settings_get(const struct dr_pg_settings *settings, const char *key);
 void dr_pg_settings_add(struct dr_pg_settings *settings, const char *key, const char *value);
 void dr_pg_settings_fini(struct dr_pg_settings *settings); // wipes
 

@@ -155,12 +155,6 @@ dr_pg_tag(const struct dr_pg_result *result)
     return result == NULL ? "" : result->tag;
 }
 
-uint64_t
-dr_pg_affected(const struct dr_pg_result *result)
-{
-    return result == NULL ? 0 : result->affected;
-}
-
 void
 dr_pg_result_free(struct dr_pg_result **result)
 {

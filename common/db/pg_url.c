@@ -47,8 +47,8 @@ static const struct {
     {"client_encoding", SETTING_IGNORE},
 };
 
-const char *
-dr_pg_settings_get(const struct dr_pg_settings *settings, const char *key)
+static const char *
+settings_get(const struct dr_pg_settings *settings, const char *key)
 {
     for (size_t i = 0; i < settings->count; i++) {
         if (strcmp(settings->keys[i], key) == 0) {
@@ -150,7 +150,7 @@ take_settings(struct dr_pg_settings *settings, struct dr_err *err)
             dr_pg_settings_add(settings, o->keyword, o->val);
         }
     }
-    if (dr_pg_settings_get(settings, "dbname") == NULL) {
+    if (settings_get(settings, "dbname") == NULL) {
         dr_err_set(err, DR_E_DB_URL, "the database URL names no database");
         return dr_err_hint(err, "add its name behind the host: postgresql://HOST/DATABASE");
     }
@@ -192,7 +192,7 @@ is_local_host(const char *host)
 static void
 add_default(struct dr_pg_settings *settings, const char *key, const char *value)
 {
-    if (dr_pg_settings_get(settings, key) == NULL) {
+    if (settings_get(settings, key) == NULL) {
         dr_pg_settings_add(settings, key, value);
     }
 }
@@ -200,8 +200,8 @@ add_default(struct dr_pg_settings *settings, const char *key, const char *value)
 void
 dr_pg_settings_defaults(struct dr_pg_settings *settings)
 {
-    const char *host = dr_pg_settings_get(settings, "hostaddr");
-    host = host != NULL ? host : dr_pg_settings_get(settings, "host");
+    const char *host = settings_get(settings, "hostaddr");
+    host = host != NULL ? host : settings_get(settings, "host");
     host = host != NULL ? host : getenv("PGHOST");
     bool is_local = host == NULL || is_local_host(host);
     add_default(settings, "sslmode", is_local ? "prefer" : "require");
@@ -230,7 +230,7 @@ dr_pg_url_get(const char *url, const char *key, char *out, size_t out_size)
     if (dr_pg_settings_parse(&settings, url, NULL) != DR_OK) {
         return false;
     }
-    const char *value = dr_pg_settings_get(&settings, key);
+    const char *value = settings_get(&settings, key);
     bool fits = value != NULL && strlen(value) < out_size;
     if (fits) {
         snprintf(out, out_size, "%s", value);

@@ -26,8 +26,8 @@ dr_pgd_of(struct dr_driver *driver)
     return (struct dr_pgd *)driver;
 }
 
-const struct dr_pgd *
-dr_pgd_of_const(const struct dr_driver *driver)
+static const struct dr_pgd *
+pgd_of_const(const struct dr_driver *driver)
 {
     return (const struct dr_pgd *)driver;
 }
@@ -182,7 +182,7 @@ pg_open(const struct dr_driver_options *options, struct dr_driver **out, struct 
 static void
 pg_identity(const struct dr_driver *driver, struct dr_identity *out)
 {
-    const struct dr_pgd *d = dr_pgd_of_const(driver);
+    const struct dr_pgd *d = pgd_of_const(driver);
     *out = (struct dr_identity){.server_number = (uint32_t)d->info.server_version};
     (void)snprintf(out->system_identifier, sizeof out->system_identifier, "%s",
                    d->info.system_identifier);

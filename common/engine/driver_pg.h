@@ -25,7 +25,6 @@ struct dr_pgd {
 };
 
 struct dr_pgd *dr_pgd_of(struct dr_driver *driver);
-const struct dr_pgd *dr_pgd_of_const(const struct dr_driver *driver);
 // A wait of `timeout_ms` that the options' cancel_fd may end.
 struct dr_db_wait dr_pgd_wait(const struct dr_pgd *d, uint64_t timeout_ms);
 // Sleeps between two tries; DR_E_INTERRUPTED when cancel_fd becomes readable.

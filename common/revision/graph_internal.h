@@ -45,14 +45,9 @@ void dr_graph_add_descendants(const struct dr_graph *graph, bool *set);
 enum dr_rc dr_graph_list(const struct dr_graph *graph, const bool *set, bool is_newest_first,
                          struct dr_arena *arena, struct dr_nodes *out, struct dr_err *err);
 enum dr_rc dr_graph_nomem(struct dr_err *err);
-// Appends up to three ids or labels that are near to `name`, for hints: "did you mean 'a', 'b'?".
-// "" when none is near.
-void dr_graph_near(const struct dr_graph *graph, const char *name, char *out, size_t out_size);
 // Appends one name if it is near to `name`; `*count` tells how many stand there.
 void
 dr_graph_add_near(const char *name, const char *id, unsigned *count, char *out, size_t out_size);
-// DR_E_REVISION_UNKNOWN with near names as hint.
-enum dr_rc dr_graph_unknown(const struct dr_graph *graph, const char *name, struct dr_err *err);
 // One place by full id, label or unique prefix. REVISION_UNKNOWN, REVISION_AMBIGUOUS.
 enum dr_rc dr_graph_name(const struct dr_graph *graph, const char *name, const struct dr_node **out,
                          struct dr_err *err);

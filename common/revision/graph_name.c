@@ -57,8 +57,8 @@ dr_graph_add_near(const char *name, const char *id, unsigned *count, char *out, 
     }
 }
 
-void
-dr_graph_near(const struct dr_graph *graph, const char *name, char *out, size_t out_size)
+static void
+near_names(const struct dr_graph *graph, const char *name, char *out, size_t out_size)
 {
     unsigned found = 0;
     out[0] = '\0';
@@ -108,11 +108,11 @@ find_label(const struct dr_graph *graph, const char *label)
     return NULL;
 }
 
-enum dr_rc
-dr_graph_unknown(const struct dr_graph *graph, const char *name, struct dr_err *err)
+static enum dr_rc
+unknown_name(const struct dr_graph *graph, const char *name, struct dr_err *err)
 {
     char near[280];
-    dr_graph_near(graph, name, near, sizeof near);
+    near_names(graph, name, near, sizeof near);
     dr_err_set(err, DR_E_REVISION_UNKNOWN, "can't locate revision identified by '%.100s'", name);
     return dr_err_hint(err, "%s", near[0] != '\0' ? near : "drover history");
 }
@@ -141,7 +141,7 @@ dr_graph_name(const struct dr_graph *graph, const char *name, const struct dr_no
         }
     }
     if (found == 0) {
-        return dr_graph_unknown(graph, name, err);
+        return unknown_name(graph, name, err);
     }
     if (found > 1) {
         dr_err_set(err, DR_E_REVISION_AMBIGUOUS,
@@ -164,7 +164,7 @@ dr_graph_current(const struct dr_graph *graph, const struct dr_names *current,
     for (size_t i = 0; i < count; i++) {
         items[i] = dr_graph_find(graph, current->items[i]);
         if (items[i] == NULL) {
-            dr_graph_unknown(graph, current->items[i], err);
+            unknown_name(graph, current->items[i], err);
             dr_err_wrap(err, "the database is at revision '%s'", current->items[i]);
             return dr_err_hint(err, "fetch the newest revisions: the folder lacks '%s'",
                                current->items[i]);

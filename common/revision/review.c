@@ -192,8 +192,8 @@ line_of(const char *text, size_t len, uint32_t line, struct dr_arena *arena)
     return text == NULL ? NULL : dr_arena_strn(arena, text, n > 500 ? 500 : n);
 }
 
-void
-dr_review_error(const struct dr_err *err, const char *text, size_t len, struct dr_findings *out)
+static void
+add_error(const struct dr_err *err, const char *text, size_t len, struct dr_findings *out)
 {
     const struct dr_lint_rule *row = dr_lint_rule_of(err->rc);
     struct dr_finding f = {.severity = DR_SEVERITY_ERROR, .rc = err->rc};
@@ -212,7 +212,7 @@ dr_review_error(const struct dr_err *err, const char *text, size_t len, struct d
 static void
 on_bad_file(void *ctx, const struct dr_err *err, const char *bytes)
 {
-    dr_review_error(err, bytes, bytes == NULL ? 0 : strlen(bytes), ctx);
+    add_error(err, bytes, bytes == NULL ? 0 : strlen(bytes), ctx);
 }
 
 static bool
@@ -256,7 +256,7 @@ report_graph(const struct dr_err *err, struct dr_findings *out)
         text = NULL;
         len = 0;
     }
-    dr_review_error(err, text, len, out);
+    add_error(err, text, len, out);
     free(text);
 }
 

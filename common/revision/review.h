@@ -18,9 +18,5 @@ dr_review_nodes(const struct dr_nodes *nodes, struct dr_findings *out, struct dr
 DR_MUST_CHECK enum dr_rc dr_review_folder(const char *folder, const struct dr_names *files,
                                           struct dr_findings *out, struct dr_err *err);
 
-// An error of dr_revision_parse, dr_graph_* or dr_plan_compile as a finding. `text` is the file's
-// bytes (may be NULL).
-void
-dr_review_error(const struct dr_err *err, const char *text, size_t len, struct dr_findings *out);
 
 #endif

@@ -21,9 +21,6 @@ struct dr_sql_job {
     size_t batch_max; // groups for one start of the child; 1 after one took too long
 };
 
-// The first two words of a statement, `last` itself when they are the same; NULL when memory is
-// out.
-const char *dr_sql_what(struct dr_arena *arena, const char *text, size_t len, const char *last);
 // Copies the first statement's problem into the result.
 void dr_sql_first_problem(struct dr_sql_result *result);
 

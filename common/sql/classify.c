@@ -26,8 +26,8 @@ static const struct dr_sql_class classes[] = {
      "locks only what it makes"},
 };
 
-const struct dr_sql_class *
-dr_sql_class_of(Drover__V1__StatementClass class_)
+static const struct dr_sql_class *
+class_of(Drover__V1__StatementClass class_)
 {
     for (size_t i = 0; i < DR_COUNT_OF(classes); i++) {
         if (classes[i].class_ == class_) {
@@ -41,15 +41,14 @@ uint32_t
 dr_sql_lock_timeout_ms(const Drover__V1__Unit *unit, const Drover__V1__Statement *statement)
 {
     return unit->lock_timeout_ms != 0 ? unit->lock_timeout_ms
-                                      : dr_sql_class_of(statement->class_)->lock_timeout_ms;
+                                      : class_of(statement->class_)->lock_timeout_ms;
 }
 
 uint32_t
 dr_sql_statement_timeout_ms(const Drover__V1__Unit *unit, const Drover__V1__Statement *statement)
 {
-    return unit->statement_timeout_ms != 0
-               ? unit->statement_timeout_ms
-               : dr_sql_class_of(statement->class_)->statement_timeout_ms;
+    return unit->statement_timeout_ms != 0 ? unit->statement_timeout_ms
+                                           : class_of(statement->class_)->statement_timeout_ms;
 }
 
 Drover__V1__StatementClass

@@ -15,8 +15,6 @@ struct dr_sql_class {
     const char *what;              // for people: "blocks reads and writes of the table"
 };
 
-// The row of a class; an unknown class gives OTHER's row. Static, never NULL.
-const struct dr_sql_class *dr_sql_class_of(Drover__V1__StatementClass class_);
 
 // The time-outs of one statement: the unit's own (not 0), else the class's.
 uint32_t

@@ -28,8 +28,8 @@ offset_of(const struct dr_sql_text *text, uint32_t line, uint32_t column)
     return at;
 }
 
-const char *
-dr_sql_what(struct dr_arena *arena, const char *text, size_t len, const char *last)
+static const char *
+what_words(struct dr_arena *arena, const char *text, size_t len, const char *last)
 {
     char words[96];
     dr_sql_first_words(text, len, 2, words, sizeof words);
@@ -81,7 +81,7 @@ fill(enum dr_sql_dialect dialect, const struct dr_sql_text *text, const struct d
     s->object = s->creates = s->drops = "";
     const char *sql = text->text + piece->offset;
     const char *forbidden = dr_sql_forbidden(dialect, sql, piece->length);
-    s->what = forbidden != NULL ? forbidden : dr_sql_what(arena, sql, piece->length, last);
+    s->what = forbidden != NULL ? forbidden : what_words(arena, sql, piece->length, last);
     s->flags = forbidden != NULL ? (unsigned)DR_SQL_FORBIDDEN : 0u;
     if (s->what == NULL) {
         return nomem(err);

@@ -98,8 +98,8 @@ dr_trust_store_get(const struct dr_trust_store *store)
 
 // --------------------------------------------------------------------------------- update
 
-enum dr_rc
-dr_store_write(const char *path, struct dr_bytes bytes, struct dr_err *err)
+static enum dr_rc
+write_document(const char *path, struct dr_bytes bytes, struct dr_err *err)
 {
     return path ? dr_file_write(path, bytes.data, bytes.len, FILE_MODE, err)
                 : dr_err_set(err, DR_E_LIMIT, "no room for a path");
@@ -153,7 +153,7 @@ update_roots(struct update *update, struct dr_err *err)
         }
         DR_TRY(dr_root_next(update->arena, &update->root, wire, &next, err));
         DR_TRY(check_issued(update, next.msg->issued, "root", err));
-        DR_TRY(dr_store_write(dr_store_root_path(update->store, update->arena, next.msg->version),
+        DR_TRY(write_document(dr_store_root_path(update->store, update->arena, next.msg->version),
                               next.wire, err));
         update->root = next;
         update->changed = true;
@@ -180,7 +180,7 @@ write_fleet(struct update *update, const struct dr_fleet *fleet, struct dr_err *
         return DR_OK;
     }
     update->changed = true;
-    return dr_store_write(dr_store_path(update->store, update->arena, "fleet"),
+    return write_document(dr_store_path(update->store, update->arena, "fleet"),
                           (struct dr_bytes){packed, len}, err);
 }
 
@@ -223,7 +223,7 @@ update_chain(struct update *update, struct dr_err *err)
         }
     }
     update->changed = true;
-    return dr_store_write(dr_store_path(update->store, update->arena, "chain"), chain.wire, err);
+    return write_document(dr_store_path(update->store, update->arena, "chain"), chain.wire, err);
 }
 
 static enum dr_rc

@@ -22,7 +22,7 @@ struct dr_trust_store {
     struct dr_bytes fleet_file;
 };
 
-// A path in the store's folder, in `arena`; NULL at its cap, which dr_store_read and dr_store_write
+// A path in the store's folder, in `arena`; NULL at its cap, which dr_store_read and write_document
 // refuse: a path that could not be made must not look like a file that is not there.
 const char *
 dr_store_path(const struct dr_trust_store *store, struct dr_arena *arena, const char *name);
@@ -31,7 +31,6 @@ dr_store_root_path(const struct dr_trust_store *store, struct dr_arena *arena, u
 // A whole file in `arena`; an absent one is empty.
 enum dr_rc dr_store_read(struct dr_arena *arena, const char *path, size_t max, struct dr_bytes *out,
                          struct dr_err *err);
-enum dr_rc dr_store_write(const char *path, struct dr_bytes bytes, struct dr_err *err);
 // All leaves without paths, or single entries with theirs.
 enum dr_rc dr_store_entries(struct dr_arena *arena, const struct dr_fleet *fleet,
                             Drover__V1__ProvenEntry *const *proven, size_t n,

@@ -33,8 +33,8 @@ open_store(struct dr_cli *cli, struct dr_bytes first, struct dr_trust_store **ou
     }
 }
 
-enum dr_rc
-dr_remote_open_offline(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err)
+static enum dr_rc
+open_offline(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err)
 {
     char *root = NULL;
     size_t len = 0;
@@ -62,6 +62,8 @@ dr_remote_open_offline(struct dr_cli *cli, struct dr_remote *out, struct dr_err 
     }
     return rc;
 }
+
+static enum dr_rc sync_trust(struct dr_remote *remote, struct dr_err *err);
 
 static enum dr_rc
 connect_client(struct dr_remote *remote, struct dr_err *err)
@@ -111,9 +113,9 @@ dr_remote_open(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err)
 {
     *out = (struct dr_remote){.cli = cli};
     enum dr_rc rc = dr_project_need_coordinator(cli, err);
-    rc = rc == DR_OK ? dr_remote_open_offline(cli, out, err) : rc;
+    rc = rc == DR_OK ? open_offline(cli, out, err) : rc;
     rc = rc == DR_OK ? connect_client(out, err) : rc;
-    rc = rc == DR_OK ? dr_remote_sync(out, err) : rc;
+    rc = rc == DR_OK ? sync_trust(out, err) : rc;
     if (rc == DR_OK) {
         dr_trust_store_release(out->store);
     } else if (rc == DR_E_UNREACHABLE) {
@@ -215,8 +217,8 @@ add_entries(struct dr_remote *remote, const Drover__V1__Document *fleet,
     return DR_OK;
 }
 
-enum dr_rc
-dr_remote_sync(struct dr_remote *remote, struct dr_err *err)
+static enum dr_rc
+sync_trust(struct dr_remote *remote, struct dr_err *err)
 {
     Drover__V1__TrustUpdate update = DROVER__V1__TRUST_UPDATE__INIT;
     Drover__V1__Document *fleet = NULL;
@@ -325,15 +327,6 @@ dr_remote_put(struct dr_remote *remote, const char *kind, struct dr_bytes envelo
     }
     document.n_parts = n_parts;
     return dr_remote_call(remote, DR_METHOD_DOCUMENTS_PUT, &document.base, out, err);
-}
-
-enum dr_rc
-dr_remote_get(struct dr_remote *remote, const uint8_t sha256[32], Drover__V1__Document **out,
-              struct dr_err *err)
-{
-    Drover__V1__GetDocumentRequest request = DROVER__V1__GET_DOCUMENT_REQUEST__INIT;
-    request.sha256 = dr_data(sha256, 32);
-    return dr_remote_call(remote, DR_METHOD_DOCUMENTS_GET, &request.base, out, err);
 }
 
 enum dr_rc

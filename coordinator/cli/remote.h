@@ -29,11 +29,6 @@ struct dr_remote {
 // something that does not verify.
 DR_MUST_CHECK enum dr_rc
 dr_remote_open(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err);
-// Only the trusted documents, without a connection.
-DR_MUST_CHECK enum dr_rc
-dr_remote_open_offline(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err);
-// Fetches newer roots, fleet and chain and verifies them.
-DR_MUST_CHECK enum dr_rc dr_remote_sync(struct dr_remote *remote, struct dr_err *err);
 void dr_remote_close(struct dr_remote *remote);
 
 // One call with the usual deadline; the reply lives in the cli's arena.
@@ -57,9 +52,6 @@ DR_MUST_CHECK enum dr_rc
 dr_remote_put(struct dr_remote *remote, const char *kind, struct dr_bytes envelope,
               const struct dr_bytes *parts, size_t n_parts, Drover__V1__PutDocumentReply **out,
               struct dr_err *err);
-// A document by its digest.
-DR_MUST_CHECK enum dr_rc dr_remote_get(struct dr_remote *remote, const uint8_t sha256[32],
-                                       Drover__V1__Document **out, struct dr_err *err);
 // All documents that the request names, page after page, as envelopes in the arena.
 DR_MUST_CHECK enum dr_rc
 dr_remote_list(struct dr_remote *remote, Drover__V1__ListDocumentsRequest request,
