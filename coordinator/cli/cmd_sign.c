@@ -221,19 +221,39 @@ say_progress(struct signing *s, struct dr_err *err)
     return rc;
 }
 
+// The first root is pinned by the digest of the whole file: once it is complete, one signature more
+// would cut off everybody who pinned it.
+static bool
+is_closed(const struct signing *s)
+{
+    return s->is_root && s->root->version == 1 && s->signatures >= s->needed;
+}
+
+static enum dr_rc
+add_signature(struct signing *s, struct dr_err *err)
+{
+    struct dr_key key = {0};
+    enum dr_rc rc = dr_remote_signing_key(s->cli, &key, err);
+    rc = rc == DR_OK ? check_signer(s, &key, err) : rc;
+    rc = rc == DR_OK ? dr_envelope_add(s->cli->arena, &s->envelope, &key, &s->file.envelope, err)
+                     : rc;
+    rc = rc == DR_OK ? dr_trust_file_write(s->path, &s->file, err) : rc;
+    dr_key_fini(&key);
+    return rc == DR_OK ? count_signatures(s, err) : rc;
+}
+
 enum dr_rc
 dr_cmd_sign(struct dr_cli *cli, struct dr_err *err)
 {
     struct signing s = {.cli = cli, .path = cli->args[0]};
-    struct dr_key key = {0};
     enum dr_rc rc = dr_project_maybe(cli, err);
     rc = rc == DR_OK ? read_document(&s, err) : rc;
-    rc = rc == DR_OK ? dr_remote_signing_key(cli, &key, err) : rc;
-    rc = rc == DR_OK ? check_signer(&s, &key, err) : rc;
-    rc = rc == DR_OK ? dr_envelope_add(cli->arena, &s.envelope, &key, &s.file.envelope, err) : rc;
-    rc = rc == DR_OK ? dr_trust_file_write(s.path, &s.file, err) : rc;
-    dr_key_fini(&key);
     rc = rc == DR_OK ? count_signatures(&s, err) : rc;
+    if (rc == DR_OK && is_closed(&s)) {
+        dr_print_note(cli, "note: it had enough signatures already, so none was added");
+    } else if (rc == DR_OK) {
+        rc = add_signature(&s, err);
+    }
     rc = rc == DR_OK ? say_progress(&s, err) : rc;
     if (rc == DR_OK && (!s.is_root || s.root->version > 1)) {
         dr_offer(cli, s.path, &s.file, NULL);

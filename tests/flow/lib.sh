@@ -161,21 +161,16 @@ project_empty() {
 
 # ---- JSON
 
-# run_json EXPECTED-CODE COMMAND...: standard output alone is one JSON document with a schema; it is left in $OUT.
+# run_json EXPECTED-CODE EXPRESSION COMMAND...: standard output alone is one JSON document with a schema, and as `d` in
+# Python it makes the expression true. It is left in $OUT.
 run_json() {
-    local expected=$1
-    shift
+    local expected=$1 expression=$2
+    shift 2
     OUT=$("$@" --output json 2>"$WORLD/run/stderr" </dev/null)
     CODE=$?
     [ $CODE = "$expected" ] || wrong "'$*' ended with $CODE, not $expected: $(cat "$WORLD/run/stderr")"
-    printf '%s' "$OUT" | python3 -c 'import json, sys
-document = json.load(sys.stdin)
-sys.exit(0 if document["schema"].startswith("drover.v1.") else 1)' 2>/dev/null || wrong "'$*' printed no document with a schema"
-}
-
-# json EXPRESSION: the document of the last run_json, as `d` in Python, makes the expression true.
-json() {
-    printf '%s' "$OUT" | python3 -c "import json, sys
+    printf '%s' "$OUT" | python3 -S -c "import json, sys
 d = json.load(sys.stdin)
-sys.exit(0 if ($1) else 1)" || wrong "not so in the JSON: $1"
+sys.exit(0 if d['schema'].startswith('drover.v1.') and ($expression) else 1)" 2>/dev/null ||
+        wrong "'$*' printed no such document: $expression"
 }

@@ -128,7 +128,6 @@ run 1 drover lint revisions/c.sql
 says "there is no file 'revisions/c.sql'"
 run 2 drover lint drover.conf
 says "does not lie in the project's folder" "try: drover lint FOLDER"
-run_json 1 drover lint
-json 'd["errors"] == 1 and d["findings"][0]["line"] == 15'
+run_json 1 'd["errors"] == 1 and d["findings"][0]["line"] == 15' drover lint
 
 flow_end
