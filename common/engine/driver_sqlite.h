@@ -55,4 +55,11 @@ DR_MUST_CHECK enum dr_rc
 dr_sqd_check_inside(struct dr_sqd *d, const struct dr_check *check, struct dr_arena *arena,
                     struct dr_check_result *out, struct dr_err *err);
 
+// driver_sqlite_rebuild.c: notes the indexes, triggers and views before a rebuild, and refuses one
+// that lost any without naming it, or that leaves the file not whole: DR_E_DB_STATEMENT,
+// DR_E_DB_CORRUPT.
+DR_MUST_CHECK enum dr_rc dr_sqd_rebuild_begin(struct dr_sqd *d, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_sqd_rebuild_check(struct dr_sqd *d, const struct dr_exec *x, struct dr_err *err);
+
 #endif

@@ -125,7 +125,10 @@ static enum dr_rc
 run_inside(struct dr_sqd *d, const struct dr_exec *x, uint64_t orphans, struct dr_exec_result *out,
            struct dr_err *err)
 {
-    enum dr_rc rc = run_statements(d, x, false, out, err);
+    enum dr_rc rc = x->rebuilds ? dr_sqd_rebuild_begin(d, err) : DR_OK;
+    if (rc == DR_OK) {
+        rc = run_statements(d, x, false, out, err);
+    }
     if (rc == DR_OK && DR_FAILPOINT("engine-unit-sent")) {
         rc = dr_err_set(err, DR_E_IO, "failpoint");
     }
@@ -138,6 +141,9 @@ run_inside(struct dr_sqd *d, const struct dr_exec *x, uint64_t orphans, struct d
     }
     if (rc == DR_OK && x->rebuilds) {
         rc = check_keys(d, x, orphans, err);
+    }
+    if (rc == DR_OK && x->rebuilds) {
+        rc = dr_sqd_rebuild_check(d, x, err);
     }
     if (rc == DR_OK && DR_FAILPOINT("engine-commit-before")) {
         rc = dr_err_set(err, DR_E_IO, "failpoint");
@@ -188,8 +194,10 @@ dr_sqd_unit(struct dr_driver *driver, const struct dr_exec *x, struct dr_exec_re
     dr_sqlite_set_guard(d->db, DR_SQLITE_OWN);
     dr_sqd_set_wait(d, DR_SQD_BUSY_MS);
     // Only works outside of a transaction; said anew for every unit.
-    rc = dr_sqlite_script(
-        d->db, x->rebuilds ? "PRAGMA foreign_keys = OFF" : "PRAGMA foreign_keys = ON", err);
+    rc = dr_sqlite_script(d->db,
+                          x->rebuilds ? "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = OFF"
+                                      : "PRAGMA foreign_keys = ON; PRAGMA legacy_alter_table = OFF",
+                          err);
     if (rc == DR_OK && x->rebuilds) {
         rc = count_orphans(d, &orphans, err);
     }

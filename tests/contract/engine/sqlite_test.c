@@ -71,6 +71,55 @@ rebuild_that_loses_a_parent_row_is_taken_back(void **state)
 }
 
 static void
+rebuild_that_loses_a_trigger_or_an_index_is_taken_back(void **state)
+{
+    struct env *e = *state;
+    static const char *const things[] = {
+        "CREATE TRIGGER p_guard AFTER INSERT ON p BEGIN DELETE FROM p WHERE n = ''; END",
+        "CREATE INDEX p_guard ON p (n)"};
+    for (size_t i = 0; i < DR_COUNT_OF(things); i++) {
+        struct tp_revision kept[2];
+        memcpy(kept, rebuild, sizeof kept);
+        kept[0].sections[0].statements[4] = things[i];
+        struct tp_plan *p = tp_make(e->engine, kept, 2);
+        assert_int_equal(env_up(e, p), DR_E_ENGINE_FAILED);
+        assert_non_null(strstr(e->err.message, "'p_guard'"));
+        assert_string_equal(env_ask(e, "SELECT count(*) FROM sqlite_master WHERE name = 'p_guard'"),
+                            "1");
+        assert_head(e, "one");
+        tp_free(p);
+        kept[1].sections[0].statements[5] = things[i];
+        p = tp_make(e->engine, kept, 2);
+        assert_ok(e, env_up(e, p));
+        assert_string_equal(env_ask(e, "SELECT count(*) FROM sqlite_master WHERE name = 'p_guard'"),
+                            "1");
+        assert_string_equal(env_ask(e, "SELECT count(*) FROM c"), "1");
+        tp_free(p);
+        env_stop(e);
+        env_start(e, DROVER__V1__ENGINE__SQLITE);
+    }
+}
+
+static void
+rebuild_keeps_views_and_works_beside_a_write_ahead_log(void **state)
+{
+    struct env *e = *state;
+    struct tp_plan *p = tp_make(e->engine, rebuild, 1);
+    env_sql(e, "PRAGMA journal_mode = WAL");
+    assert_ok(e, env_up(e, p));
+    tp_free(p);
+    env_sql(e, "CREATE VIEW v AS SELECT p.n FROM p JOIN c ON c.p = p.id");
+    p = tp_make(e->engine, rebuild, 2);
+    assert_ok(e, env_up(e, p));
+    assert_string_equal(env_ask(e, "SELECT n FROM v"), "5");
+    assert_string_equal(env_ask(e, "PRAGMA journal_mode"), "wal");
+    assert_string_equal(env_ask(e, "SELECT sql LIKE '%REFERENCES p (id) ON DELETE CASCADE%' FROM "
+                                   "sqlite_master WHERE name = 'c'"),
+                        "1");
+    tp_free(p);
+}
+
+static void
 foreign_keys_hold_in_an_ordinary_unit(void **state)
 {
     struct env *e = *state;
@@ -177,6 +226,8 @@ main(void)
 #define ONE(name) cmocka_unit_test_setup_teardown(name, start, stop)
         ONE(rebuild_keeps_the_rows_of_the_children),
         ONE(rebuild_that_loses_a_parent_row_is_taken_back),
+        ONE(rebuild_that_loses_a_trigger_or_an_index_is_taken_back),
+        ONE(rebuild_keeps_views_and_works_beside_a_write_ahead_log),
         ONE(foreign_keys_hold_in_an_ordinary_unit),
         ONE(statements_that_reach_out_are_refused),
         ONE(busy_application_is_waited_for),

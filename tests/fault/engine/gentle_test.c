@@ -91,7 +91,9 @@ traffic_stop(struct traffic *t)
     atomic_store(&t->stop, true);
     for (size_t i = 0; i < CLIENTS; i++) {
         assert_int_equal(pthread_join(t->threads[i], NULL), 0);
-        dr_pg_close(&t->pg[i]);
+    }
+    for (size_t i = 0; i < CLIENTS; i++) {
+        dr_pg_close(&t->pg[i]); // threads took them in any order
     }
     print_message("%lld queries, worst stall %lld ms\n", atomic_load(&t->queries),
                   atomic_load(&t->worst_ms));
