@@ -68,6 +68,7 @@ sweep(struct env *e, const struct tp_revision *revisions, enum dr_pgproxy_cut wh
     struct tp_plan *p = make(e, revisions, 1);
     char straight[sizeof e->url], database[64];
     uint8_t fingerprint[32];
+    e->options.lock_wait_ms = 30000; // the server may be slow to notice that a connection was cut
     memcpy(straight, e->url, sizeof straight);
     (void)snprintf(database, sizeof database, "%s", env_ask(e, "SELECT current_database()"));
     env_sql(e, "CREATE TABLE lines (unit text)");
