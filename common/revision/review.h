@@ -18,5 +18,4 @@ dr_review_nodes(const struct dr_nodes *nodes, struct dr_findings *out, struct dr
 DR_MUST_CHECK enum dr_rc dr_review_folder(const char *folder, const struct dr_names *files,
                                           struct dr_findings *out, struct dr_err *err);
 
-
 #endif

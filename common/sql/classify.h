@@ -15,7 +15,6 @@ struct dr_sql_class {
     const char *what;              // for people: "blocks reads and writes of the table"
 };
 
-
 // The time-outs of one statement: the unit's own (not 0), else the class's.
 uint32_t
 dr_sql_lock_timeout_ms(const Drover__V1__Unit *unit, const Drover__V1__Statement *statement);
