@@ -266,7 +266,7 @@ DR_ERR(AGENT_CONSUMED, 605, 4, 9,
 DR_ERR(AGENT_RUN_TIMEOUT, 606, 124, 4,
        "raise run_timeout in the agent's configuration, or make the plan smaller")
 DR_ERR(AGENT_INTERRUPTED, 607, 7, 1,
-       "look at the target's state, then let it prepare again: drover rollout order R-1 retry")
+       "look at the target's state, then let it prepare again: drover rollout retry ROLLOUT")
 DR_ERR(AGENT_NO_TARGET, 608, 1, 5, "drover-agent check --config FILE lists the targets")
 DR_ERR(AGENT_CHECK, 609, 1, 9, "mend what is marked FAIL, then run it again")
 DR_ERR(AGENT_NO_TRUST, 610, 8, 9, "drover agent add, signed by the fleet role, has to arrive first")

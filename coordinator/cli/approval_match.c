@@ -39,7 +39,8 @@ same_header(const Drover__V1__Approval *p, const Drover__V1__Approval *mine)
            p->on_failure == mine->on_failure && dr_str_eq(p->environment, mine->environment) &&
            dr_data_eq(p->policy_sha256, mine->policy_sha256) &&
            p->not_before <= mine->not_before + DR_CLOCK_SKEW_S && p->expires > mine->not_before &&
-           p->expires <= mine->expires && dr_str_eq(p->remedy, mine->remedy);
+           p->expires <= mine->expires && dr_str_eq(p->remedy, mine->remedy) &&
+           dr_str_eq(p->rollout, mine->rollout);
 }
 
 bool

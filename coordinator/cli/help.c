@@ -71,7 +71,7 @@ dr_cli_help_overview(struct dr_buf *out)
         "drover brings reviewed and signed revisions to every database, one gate at a time.\n\n"
         "Start:\n"
         "  drover init                                     one person, one key\n"
-        "  drover revision -m \"add users\"                   a new revision to fill in\n"
+        "  drover revision -m \"add users\"                  a new revision to fill in\n"
         "  drover upgrade head --url sqlite:app.db         one database, no coordinator\n"
         "  drover upgrade head                             a rollout, through the coordinator\n");
     for (const struct dr_cli_command *c = dr_cli_commands; c->name != NULL; c++) {

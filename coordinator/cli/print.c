@@ -216,8 +216,13 @@ dr_print_age(const struct dr_cli *cli, int64_t unix_s)
     if (unix_s <= 0) {
         return "-";
     }
-    dr_format_duration(text, now > unix_s ? (uint64_t)(now - unix_s) * 1000 : 0);
-    const char *kept = now > unix_s ? dr_arena_str(cli->arena, text) : "0s";
+    int64_t age = now > unix_s ? now - unix_s : 0;
+    if (age < 60) {
+        snprintf(text, sizeof(text), "%ds", (int)age);
+    } else {
+        dr_format_duration(text, (uint64_t)age * 1000);
+    }
+    const char *kept = dr_arena_str(cli->arena, text);
     return kept ? kept : "";
 }
 
