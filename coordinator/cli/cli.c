@@ -7,6 +7,7 @@
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <locale.h>
 #include <poll.h>
@@ -364,6 +365,7 @@ dr_cli_main(int argc, char **argv)
                         ? dr_err_set(&err, DR_E_USAGE, "too many arguments")
                         : prepare(&cli, argc, argv, &done, &err);
     if (rc == DR_OK && !done) {
+        assert(cli.command != NULL);
         rc = cli.command->run(&cli, &err);
     }
     bool is_cut = fflush(stdout) != 0 || ferror(stdout);

@@ -178,10 +178,13 @@ note_pin(struct signing *s, const char *pin, struct dr_err *err)
         return DR_OK;
     }
     enum dr_rc rc = dr_file_read(p->conf_path, CONF_MAX, &text, &len, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
     struct dr_buf out = {0};
-    dr_buf_printf(&out, "%s%sroot_sha256 = \"%s\"\n", text ? text : "",
+    dr_buf_printf(&out, "%s%sroot_sha256 = \"%s\"\n", text,
                   len > 0 && text[len - 1] != '\n' ? "\n" : "", pin);
-    rc = rc == DR_OK ? dr_file_write(p->conf_path, out.data, out.len, 0644, err) : rc;
+    rc = dr_file_write(p->conf_path, out.data, out.len, 0644, err);
     dr_buf_fini(&out);
     free(text);
     if (rc == DR_OK) {
