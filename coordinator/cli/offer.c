@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONF_MAX (1u << 20)
+#define CONF_MAX    (1u << 20)
+#define PATIENCE_MS 700u
 
 // Is the rest of the line exactly `"trust/fleet.N.drv"`, as init wrote it?
 static bool
@@ -73,7 +74,7 @@ dr_offer(struct dr_cli *cli, const char *path, const struct dr_trust_file *file,
     if (cli->project->coordinator[0] == '\0' || !cli->project->has_root_pin) {
         return;
     }
-    enum dr_rc rc = dr_remote_open(cli, &remote, &err);
+    enum dr_rc rc = dr_remote_open_soon(cli, PATIENCE_MS, &remote, &err);
     rc = rc == DR_OK ? dr_remote_put(&remote, file->kind, file->envelope, file->parts,
                                      file->n_parts, &reply, &err)
                      : rc;

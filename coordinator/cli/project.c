@@ -264,7 +264,14 @@ dr_project_need_coordinator(struct dr_cli *cli, struct dr_err *err)
     if (missing != NULL) {
         dr_err_set(err, DR_E_CONFIG, "'%s' is not set in '%s', so no coordinator can be reached",
                    missing, dr_project_shown(cli, p->conf_path));
-        return dr_err_hint(err, "add it, or work on one database with --url");
+        if (dr_str_eq(missing, "root_sha256")) {
+            return dr_err_hint(err, "drover sign %s notes it once enough people have signed",
+                               dr_project_shown(cli, p->root));
+        }
+        return dr_err_hint(err, "add it, set DROVER_%s, or work on one database with --url",
+                           dr_str_eq(missing, "transport")         ? "TRANSPORT"
+                           : dr_str_eq(missing, "coordinator_key") ? "COORDINATOR_KEY"
+                                                                   : "COORDINATOR");
     }
     return DR_OK;
 }

@@ -66,7 +66,7 @@ open_offline(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err)
 static enum dr_rc sync_trust(struct dr_remote *remote, struct dr_err *err);
 
 static enum dr_rc
-connect_client(struct dr_remote *remote, struct dr_err *err)
+connect_client(struct dr_remote *remote, uint32_t patience_ms, struct dr_err *err)
 {
     const struct dr_project *p = remote->cli->project;
     struct dr_key key = {0};
@@ -79,6 +79,7 @@ connect_client(struct dr_remote *remote, struct dr_err *err)
         .server_key = p->coordinator_key,
         .secret_key = dr_secret_bytes(key.secret),
         .cluster_id = remote->trust->root.msg->cluster_id.data,
+        .connect_patience_ms = patience_ms,
     };
     rc = dr_rpc_client_open(&config, &remote->client, err);
     dr_key_fini(&key);
@@ -111,10 +112,17 @@ hint_own_coordinator(const struct dr_cli *cli, struct dr_err *err)
 enum dr_rc
 dr_remote_open(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err)
 {
+    return dr_remote_open_soon(cli, 0, out, err); // 0: the client's default
+}
+
+enum dr_rc
+dr_remote_open_soon(struct dr_cli *cli, uint32_t patience_ms, struct dr_remote *out,
+                    struct dr_err *err)
+{
     *out = (struct dr_remote){.cli = cli};
     enum dr_rc rc = dr_project_need_coordinator(cli, err);
     rc = rc == DR_OK ? open_offline(cli, out, err) : rc;
-    rc = rc == DR_OK ? connect_client(out, err) : rc;
+    rc = rc == DR_OK ? connect_client(out, patience_ms, err) : rc;
     rc = rc == DR_OK ? sync_trust(out, err) : rc;
     if (rc == DR_OK) {
         dr_trust_store_release(out->store);

@@ -29,6 +29,10 @@ struct dr_remote {
 // something that does not verify.
 DR_MUST_CHECK enum dr_rc
 dr_remote_open(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err);
+// The same, but gives up after `patience_ms` (0: 2 s) when nothing answers: for what can as well be
+// handed over later.
+DR_MUST_CHECK enum dr_rc dr_remote_open_soon(struct dr_cli *cli, uint32_t patience_ms,
+                                             struct dr_remote *out, struct dr_err *err);
 void dr_remote_close(struct dr_remote *remote);
 
 // One call with the usual deadline; the reply lives in the cli's arena.
