@@ -42,7 +42,7 @@ same "$OUT" ""
 run 0 drover upgrade head --url "$url"
 says "Running upgrade  -> 001_users_table" "Running upgrade 003_canvas_management -> 004_monthly_reviews" "Now at 004_monthly_reviews"
 
-test_begin tables_and_types_are_right # id: V2 R4 R5
+test_begin tables_and_types_are_right # id: V2 V10 R4 R5
 same "$(sql "SELECT string_agg(table_name, ' ' ORDER BY table_name) FROM information_schema.tables WHERE table_schema = 'public'")" \
     "attachments canvas_managers canvases commitments monthly_reviews proof_points theses users vbus"
 same "$(sql "SELECT string_agg(typname, ' ' ORDER BY typname) FROM pg_type WHERE typtype = 'e'")" \

@@ -20,6 +20,27 @@ run 0 env TMPDIR="$WORLD/tmp" PG_BIN=/nowhere "$DROVER_SOURCE/deploy/demo" --eng
 same "$(printf '%s\n' "$OUT" | tail -n 1)" "demo: ok"
 same "$(leftovers)" ""
 
+test_begin two_demos_run_side_by_side
+TMPDIR="$WORLD/tmp" "$DROVER_SOURCE/deploy/demo" --engine sqlite --bindir "$DROVER_BUILD" >one 2>&1 &
+one=$!
+TMPDIR="$WORLD/tmp" "$DROVER_SOURCE/deploy/demo" --engine sqlite --bindir "$DROVER_BUILD" >two 2>&1 &
+two=$!
+wait $one && wait $two || wrong "one of them failed"
+same "$(tail -q -n 1 one two)" "$(printf 'demo: ok\ndemo: ok')"
+same "$(leftovers)" ""
+
+test_begin ctrl_c_leaves_no_process_and_no_folder
+TMPDIR="$WORLD/tmp" setsid env --default-signal=INT "$DROVER_SOURCE/deploy/demo" --engine sqlite --bindir "$DROVER_BUILD" >one 2>&1 &
+one=$!
+for ((i = 0; i < 600; i++)); do
+    grep -q 'approve chain' one && break
+    read -r -t 0.05 -u 9 || true
+done
+kill -INT -$one
+wait $one
+same $? 130
+same "$(leftovers)" ""
+
 test_begin demo_refuses_an_unknown_engine
 run 2 "$DROVER_SOURCE/deploy/demo" --engine oracle
 says "--engine is both, postgresql or sqlite"

@@ -20,7 +20,7 @@ walk() { # KIND URL
     run 0 drover current --url "$url"
     same "$OUT" ""
 
-    test_begin "heads_and_history_are_alembics_$kind" # id: C8 C10 R3
+    test_begin "heads_and_history_are_alembics_$kind" # id: C8 C10 R2 R3
     run 0 drover heads
     same "$OUT" "20251022_1351 (head)"
     run 0 drover history
@@ -43,7 +43,7 @@ walk() { # KIND URL
     same "$OUT" "20251022_1348"
     run 3 drover current --check-heads --url "$url"
 
-    test_begin "upgrade_head_$kind" # id: C1 V1 SC-010
+    test_begin "upgrade_head_$kind" # id: C1 V1 V13 SC-010
     run 0 drover upgrade head --url "$url"
     run 0 drover current --url "$url"
     same "$OUT" "20251022_1351 (head)"
@@ -94,6 +94,14 @@ walk() { # KIND URL
 
 walk sqlite sqlite:app.db
 walk postgresql "$(cluster_url main app)"
+
+test_begin the_type_change_leaves_a_uuid_a_key_and_an_index # id: R9
+cd "$WORLD/postgresql" || exit 1
+url=$(cluster_url main app)
+run 0 drover upgrade head --url "$url"
+same "$(cluster_sql main app "SELECT data_type FROM information_schema.columns WHERE table_name = 'masterplans' AND column_name = 'user_id'")" uuid
+same "$(cluster_sql main app "SELECT count(*) FROM pg_constraint WHERE conrelid = 'masterplans'::regclass AND contype = 'f' AND confrelid = 'users'::regclass")" 1
+same "$(cluster_sql main app "SELECT bool_and(indisvalid) FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) WHERE i.indrelid = 'masterplans'::regclass AND a.attname = 'user_id'")" t
 
 test_begin rows_that_are_no_uuid_stop_the_cast_before_it_begins # id: T2 R10
 cd "$WORLD/postgresql" && database_make main bad
