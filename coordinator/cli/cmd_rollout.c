@@ -205,9 +205,14 @@ create(struct creating *c, Drover__V1__Rollout **out, struct dr_err *err)
     Drover__V1__CreateRolloutRequest request = DROVER__V1__CREATE_ROLLOUT_REQUEST__INIT;
     enum dr_rc rc = fill_request(c, &request, err);
     rc = rc == DR_OK ? upload_all(c, &request, err) : rc;
-    return rc == DR_OK ? dr_remote_call(&c->remote, DR_METHOD_OPERATOR_CREATE_ROLLOUT,
-                                        &request.base, out, err)
-                       : rc;
+    rc = rc == DR_OK ? dr_remote_call(&c->remote, DR_METHOD_OPERATOR_CREATE_ROLLOUT, &request.base,
+                                      out, err)
+                     : rc;
+    if (rc == DR_OK && !dr_rollout_id_is_valid((*out)->id)) {
+        return dr_err_set(err, DR_E_INVALID, "the coordinator calls the new rollout '%s'",
+                          (*out)->id);
+    }
+    return rc;
 }
 
 static void

@@ -198,6 +198,14 @@ dr_print_digest(char out[20], const uint8_t *bytes, size_t len)
     snprintf(out, 20, "%.8s%s%.8s", hex, hex[0] ? " " : "", hex[0] ? hex + 8 : "");
 }
 
+bool
+dr_print_is_tame(const char *text, bool is_command)
+{
+    static const char tame[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                               " .,:_+=/@'()-";
+    return text[strspn(text, tame)] == '\0' && (!is_command || dr_str_starts(text, "drover "));
+}
+
 const char *
 dr_print_safe(const struct dr_cli *cli, const char *text)
 {

@@ -50,6 +50,9 @@ DR_MUST_CHECK enum dr_rc dr_print_message(const struct dr_cli *cli, const char *
 void dr_print_digest(char out[20], const uint8_t *bytes, size_t len);
 // How long ago a unix time was, in whole seconds at least: "14s", "3h"; "-" for 0.
 const char *dr_print_age(const struct dr_cli *cli, int64_t unix_s);
+// May a person be shown this text of the coordinator's as something to type? Without anything that
+// a shell acts on. `is_command`: it must also begin with "drover ".
+bool dr_print_is_tame(const char *text, bool is_command);
 // Escapes text for a terminal into an arena string of `cli`.
 const char *dr_print_safe(const struct dr_cli *cli, const char *text);
 // A line on standard error unless --quiet.

@@ -2,6 +2,7 @@
 // there is a hint until common/trust has verified it.
 
 #include "coordinator/cli/remote.h"
+#include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 
 #include "base/clock.h"
@@ -157,6 +158,8 @@ dr_remote_call_in(struct dr_remote *remote, enum dr_method_id method,
         dr_rpc_call(remote->client, method, request, arena, &reply, DR_REMOTE_DEADLINE_MS, err);
     if (rc == DR_OK && out_reply != NULL) {
         memcpy(out_reply, &reply, sizeof(reply));
+    } else if (rc != DR_OK && !dr_print_is_tame(err->hint, false)) {
+        dr_err_hint(err, "%s", ""); // a coordinator's hint is text that people paste
     }
     return rc;
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ID_DIGITS_MAX 18u
+
 static const struct {
     const char *state;
     enum dr_tone tone;
@@ -28,6 +30,13 @@ row_of(const char *state)
         }
     }
     return 0;
+}
+
+bool
+dr_rollout_id_is_valid(const char *id)
+{
+    size_t digits = dr_str_starts(id, "R-") ? strspn(id + 2, "0123456789") : 0;
+    return digits > 0 && digits <= ID_DIGITS_MAX && id[2 + digits] == '\0';
 }
 
 bool
@@ -163,7 +172,7 @@ dr_rollout_tree(const struct dr_cli *cli, const Drover__V1__Rollout *r)
     }
     dr_table_print(table, stdout);
     dr_table_free(&table);
-    if (r->next[0] != '\0') {
+    if (dr_print_is_tame(r->next, true)) { // it is the coordinator's word, and people paste it
         dr_say(cli, "next: %s\n", r->next);
     }
 }

@@ -9,6 +9,8 @@
 
 // Prints the tree: rollout, environments, targets.
 void dr_rollout_tree(const struct dr_cli *cli, const Drover__V1__Rollout *rollout);
+// "R-" and a number: what a coordinator may call a rollout.
+bool dr_rollout_id_is_valid(const char *id);
 // Is it a state that a target can be in?
 bool dr_rollout_is_state(const char *state);
 // Tone of a state's word.

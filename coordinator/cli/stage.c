@@ -199,6 +199,10 @@ dr_stage_load(struct dr_remote *remote, const char *rollout, const char *environ
     if (rc != DR_OK) {
         return rc;
     }
+    if (!dr_str_eq(reply->id, rollout)) {
+        return dr_err_set(err, DR_E_CONFLICT, "the coordinator answered for another rollout, '%s'",
+                          reply->id);
+    }
     out->rollout = reply;
     if (remote->trust->chain.msg == NULL || remote->trust->fleet.msg == NULL) {
         return dr_err_set(err, DR_E_NOT_FOUND, "no approved chain or no fleet is known yet");

@@ -115,6 +115,33 @@ only_states_are_states(void **state)
 }
 
 static void
+a_rollout_is_called_r_and_a_number(void **state)
+{
+    (void)state;
+    assert_true(dr_rollout_id_is_valid("R-1"));
+    assert_true(dr_rollout_id_is_valid("R-123456789012345678"));
+    assert_false(dr_rollout_id_is_valid("R-1234567890123456789"));
+    assert_false(dr_rollout_id_is_valid("R-"));
+    assert_false(dr_rollout_id_is_valid("R-1; id"));
+    assert_false(dr_rollout_id_is_valid(""));
+}
+
+static void
+only_tame_text_is_shown_as_something_to_type(void **state)
+{
+    (void)state;
+    assert_true(dr_print_is_tame("drover approve R-1 -e staging", true));
+    assert_true(dr_print_is_tame("finish it, or: drover rollout abort R-1", false));
+    assert_false(dr_print_is_tame("finish it, or: drover rollout abort R-1", true));
+    assert_false(dr_print_is_tame("drover status; id", true));
+    assert_false(dr_print_is_tame("drover status | sh", true));
+    assert_false(dr_print_is_tame("drover $(id)", true));
+    assert_false(dr_print_is_tame("drover `id`", false));
+    assert_false(dr_print_is_tame("drover status\nid", false));
+    assert_false(dr_print_is_tame("curl x", true));
+}
+
+static void
 a_reason_that_only_repeats_the_state_is_left_out(void **state)
 {
     Drover__V1__TargetStatus t = DROVER__V1__TARGET_STATUS__INIT;
@@ -188,6 +215,8 @@ main(void)
         cmocka_unit_test(the_way_back_is_done_when_all_are_reverted),
         cmocka_unit_test(an_environment_is_in_a_state_when_all_its_targets_are),
         cmocka_unit_test(only_states_are_states),
+        cmocka_unit_test(a_rollout_is_called_r_and_a_number),
+        cmocka_unit_test(only_tame_text_is_shown_as_something_to_type),
         cmocka_unit_test(a_reason_that_only_repeats_the_state_is_left_out),
         cmocka_unit_test(the_newest_word_counts_by_time_then_counter),
         cmocka_unit_test(no_word_means_no_heads),
