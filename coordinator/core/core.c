@@ -63,7 +63,11 @@ dr_core_drop_rollouts(struct dr_core *core)
 enum dr_rc
 dr_core_load_rollouts(struct dr_core *core, struct dr_err *err)
 {
-    return core->store->ops->rollout_list(core->store, false, load_rollout, core, err);
+    DR_TRY(core->store->ops->rollout_list(core->store, false, load_rollout, core, err));
+    for (size_t i = 0; i < core->n_rollouts; i++) {
+        dr_rollout_retry_all(core->rollouts[i]);
+    }
+    return DR_OK;
 }
 
 enum dr_rc

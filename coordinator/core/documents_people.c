@@ -103,6 +103,28 @@ check_gates(struct dr_incoming *in, struct dr_rollout *rollout, struct dr_rollou
     return DR_OK;
 }
 
+// A bundle has to hold all that the approval names.
+static enum dr_rc
+check_evidence(struct dr_incoming *in, const Drover__V1__Approval *approval, struct dr_err *err)
+{
+    for (size_t i = 0; i < approval->n_evidence_sha256; i++) {
+        struct dr_store_document row;
+        char hex[65];
+        enum dr_rc rc = in->core->store->ops->document_get(
+            in->core->store, approval->evidence_sha256[i].data, in->arena, &row, err);
+
+        if (rc == DR_E_NOT_FOUND) {
+            dr_hex(hex, approval->evidence_sha256[i].data, 32);
+            return dr_err_set(err, DR_E_NOT_FOUND,
+                              "the approval names evidence that is not here: %.16s", hex);
+        }
+        if (rc != DR_OK) {
+            return rc;
+        }
+    }
+    return DR_OK;
+}
+
 static enum dr_rc
 check_approval(struct dr_incoming *in, const struct dr_approval *approval,
                struct dr_rollout **out_rollout, Drover__V1__ApprovalLeaf ***out_leaves,
@@ -128,6 +150,7 @@ check_approval(struct dr_incoming *in, const struct dr_approval *approval,
                           (*out_rollout)->id, stage->environment);
     }
     DR_TRY(dr_approval_leaves_check(in->arena, approval, leaves, in->n_parts, out_leaves, err));
+    DR_TRY(check_evidence(in, approval->msg, err));
     return check_gates(in, *out_rollout, stage, approval->msg, *out_leaves, in->n_parts, err);
 }
 

@@ -90,18 +90,34 @@ dr_rollout_is_open(const struct dr_rollout *rollout)
 }
 
 bool
-dr_stage_wave_may_go(const struct dr_rollout_stage *stage, const struct dr_rollout_target *target)
+dr_stage_wave_may_go(const struct dr_rollout_stage *stage, const struct dr_rollout_target *target,
+                     struct dr_stage_waves *waves)
 {
-    for (size_t i = 0; i < stage->n_targets; i++) {
-        const struct dr_rollout_target *other = &stage->targets[i];
+    if (waves->of == NULL || memcmp(waves->of->approval, target->approval, 32) != 0) {
+        *waves = (struct dr_stage_waves){target, UINT32_MAX};
+        for (size_t i = 0; i < stage->n_targets; i++) {
+            const struct dr_rollout_target *other = &stage->targets[i];
 
-        if (other->has_approval && other->wave < target->wave &&
-            memcmp(other->approval, target->approval, 32) == 0 &&
-            !dr_target_is_success(other->state, stage->mode)) {
-            return false;
+            if (other->has_approval && other->wave < waves->lowest &&
+                memcmp(other->approval, target->approval, 32) == 0 &&
+                !dr_target_is_success(other->state, stage->mode)) {
+                waves->lowest = other->wave;
+            }
         }
     }
-    return true;
+    return target->wave <= waves->lowest;
+}
+
+void
+dr_rollout_retry_all(struct dr_rollout *rollout)
+{
+    for (size_t s = 0; s < rollout->n_stages; s++) {
+        for (size_t t = 0; t < rollout->stages[s].n_targets; t++) {
+            struct dr_rollout_target *target = &rollout->stages[s].targets[t];
+
+            target->retry_at = target->state == DR_TARGET_APPROVED ? 1 : 0;
+        }
+    }
 }
 
 const struct dr_rollout_plan *

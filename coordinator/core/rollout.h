@@ -27,6 +27,7 @@ struct dr_rollout_target {
     bool has_ready, has_approval, has_last, has_backup;
     uint8_t ready[32], approval[32], last[32], backup[32];
     int64_t state_asked; // when a STATE was last asked for
+    int64_t retry_at;    // in memory only: when to try again what could not be sent; 0: never
     bool has_progress;   // in memory only, the newest wins
     int64_t progress_ms; // monotonic, when it came
     Drover__V1__Progress *progress;
@@ -76,10 +77,18 @@ enum dr_rollout_state dr_stage_state(const struct dr_rollout_stage *stage);
 bool dr_rollout_is_open(const struct dr_rollout *rollout);
 // The stage that is at work or waits; the last one when all are done.
 const struct dr_rollout_stage *dr_rollout_current(const struct dr_rollout *rollout);
+// What was found of one approval, kept while many targets are asked about; `{0}` at first, and
+// again after a change.
+struct dr_stage_waves {
+    const struct dr_rollout_target *of; // any target of that approval
+    uint32_t lowest;                    // wave in which something has not succeeded
+};
 // May a wave of this stage go: everything of earlier waves that the same approval names has
 // succeeded?
-bool
-dr_stage_wave_may_go(const struct dr_rollout_stage *stage, const struct dr_rollout_target *target);
+bool dr_stage_wave_may_go(const struct dr_rollout_stage *stage,
+                          const struct dr_rollout_target *target, struct dr_stage_waves *waves);
+// Approved targets are tried again at the next tick: when they could not be sent is not stored.
+void dr_rollout_retry_all(struct dr_rollout *rollout);
 // The mode that runs in a stage, and the plan for an engine (NULL: none).
 const struct dr_rollout_plan *
 dr_rollout_plan(const struct dr_rollout *rollout, Drover__V1__Engine engine);

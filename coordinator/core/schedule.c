@@ -43,6 +43,23 @@ act(struct dr_core *core, const struct dr_rollout *rollout, const struct dr_roll
     return dr_err_set(err, DR_E_INTERNAL, "no such action: %d", (int)action);
 }
 
+// The target's new state and reason, into the log and for whoever looks.
+static enum dr_rc
+tell(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_target *target,
+     const char *reason, struct dr_err *err)
+{
+    char subject[DR_TARGET_NAME_MAX + 32];
+    const struct dr_event entry = {"target", subject, "", target->has_last ? target->last : NULL};
+
+    target->since = dr_now_unix_s();
+    (void)snprintf(target->reason, sizeof target->reason, "%s", reason);
+    (void)snprintf(subject, sizeof subject, "%s %s", rollout->id, target->name);
+    DR_TRY(dr_events_add(core->events, &entry, NULL, err, "%s: %s",
+                         dr_target_state_name(target->state), reason));
+    touch(core, rollout);
+    return DR_OK;
+}
+
 enum dr_rc
 dr_schedule_event(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
                   struct dr_rollout_target *target, enum dr_target_event event, bool is_partial,
@@ -51,7 +68,7 @@ dr_schedule_event(struct dr_core *core, struct dr_rollout *rollout, struct dr_ro
     const struct dr_target_facts facts = {stage->mode, is_partial};
     const enum dr_target_state before = target->state;
     struct dr_target_step step;
-    char subject[DR_TARGET_NAME_MAX + 32], reason[DR_ROLLOUT_TEXT_MAX];
+    char reason[DR_ROLLOUT_TEXT_MAX];
 
     DR_TRY(dr_rollout_step(before, event, &facts, &step, err));
     (void)snprintf(reason, sizeof reason, "%s%s%s", step.reason,
@@ -59,21 +76,59 @@ dr_schedule_event(struct dr_core *core, struct dr_rollout *rollout, struct dr_ro
     if (step.next == before && event == DR_EVENT_PROGRESS) {
         return DR_OK;
     }
-    if (step.next != before || strcmp(reason, target->reason) != 0) {
-        target->state = step.next;
-        target->since = dr_now_unix_s();
-        (void)snprintf(target->reason, sizeof target->reason, "%s", reason);
-        (void)snprintf(subject, sizeof subject, "%s %s", rollout->id, target->name);
-        const struct dr_event entry = {"target", subject, "",
-                                       target->has_last ? target->last : NULL};
-        DR_TRY(dr_events_add(core->events, &entry, NULL, err, "%s: %s",
-                             dr_target_state_name(step.next), reason));
-        touch(core, rollout);
-    }
+    rollout->is_dirty = true; // also when what follows fails: it is read again then
+    bool is_news = step.next != before || strcmp(reason, target->reason) != 0;
+    target->state = step.next;
     if (!dr_target_is_active(step.next)) {
         target->has_progress = false;
     }
-    return act(core, rollout, stage, target, step.action, err);
+    enum dr_rc rc = act(core, rollout, stage, target, step.action, err);
+    return rc == DR_OK && is_news ? tell(core, rollout, target, reason, err) : rc;
+}
+
+// What fails the whole transaction: the store or this process, not what was asked for.
+static bool
+is_our_failure(enum dr_rc rc)
+{
+    return rc == DR_E_NOMEM || rc == DR_E_IO || rc == DR_E_STORE || (rc >= 200 && rc < 250);
+}
+
+// What an agent says has happened, whatever follows from it here.
+static bool
+is_word_of_agent(enum dr_target_event event)
+{
+    return event >= DR_EVENT_BACKUP && event <= DR_EVENT_REFUSED;
+}
+
+enum dr_rc
+dr_schedule_try(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+                struct dr_rollout_target *target, enum dr_target_event event, bool is_partial,
+                const char *detail, struct dr_err *err)
+{
+    const struct dr_rollout_target before = *target;
+    struct dr_err why = {0};
+    char reason[DR_ROLLOUT_TEXT_MAX];
+    enum dr_rc rc =
+        dr_schedule_event(core, rollout, stage, target, event, is_partial, detail, &why);
+
+    if (rc == DR_OK) {
+        return DR_OK;
+    }
+    if (rc == DR_E_ROLLOUT_EVENT || is_our_failure(rc)) {
+        *err = why;
+        return rc;
+    }
+    if (!is_word_of_agent(event)) {
+        *target = before;
+    }
+    target->retry_at = dr_now_unix_s() + DR_SCHEDULE_RETRY_S;
+    (void)snprintf(reason, sizeof reason, "what comes next cannot be sent, tried again: %s: %.160s",
+                   dr_rc_name(rc), why.message);
+    if (target->state == before.state && strcmp(reason, before.reason) == 0) {
+        return DR_OK;
+    }
+    dr_log_err(DR_LOG_WARN, "a step of a rollout is tried again later", &why);
+    return tell(core, rollout, target, reason, err);
 }
 
 // ---- moving on
@@ -88,9 +143,24 @@ begin_stage(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_
         if (target->state == DR_TARGET_PENDING) {
             bool is_done = dr_evidence_is_done(core, rollout, stage, target);
 
-            DR_TRY(dr_schedule_event(core, rollout, stage, target,
-                                     is_done ? DR_EVENT_ALREADY : DR_EVENT_START, false, NULL,
-                                     err));
+            DR_TRY(dr_schedule_try(core, rollout, stage, target,
+                                   is_done ? DR_EVENT_ALREADY : DR_EVENT_START, false, NULL, err));
+        }
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+send_waves(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+           struct dr_err *err)
+{
+    struct dr_stage_waves waves = {0};
+
+    for (size_t i = 0; i < stage->n_targets; i++) {
+        struct dr_rollout_target *target = &stage->targets[i];
+
+        if (target->state == DR_TARGET_APPROVED && dr_stage_wave_may_go(stage, target, &waves)) {
+            DR_TRY(dr_schedule_try(core, rollout, stage, target, DR_EVENT_GO, false, NULL, err));
         }
     }
     return DR_OK;
@@ -106,14 +176,7 @@ dr_schedule_advance(struct dr_core *core, struct dr_rollout *rollout, struct dr_
         struct dr_rollout_stage *stage = &rollout->stages[s];
 
         DR_TRY(begin_stage(core, rollout, stage, err));
-        for (size_t i = 0; i < stage->n_targets; i++) {
-            struct dr_rollout_target *target = &stage->targets[i];
-
-            if (target->state == DR_TARGET_APPROVED && dr_stage_wave_may_go(stage, target)) {
-                DR_TRY(
-                    dr_schedule_event(core, rollout, stage, target, DR_EVENT_GO, false, NULL, err));
-            }
-        }
+        DR_TRY(send_waves(core, rollout, stage, err));
         if (dr_stage_state(stage) != DR_ROLLOUT_DONE) {
             return DR_OK;
         }
@@ -239,7 +302,7 @@ dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attes
         (void)snprintf(detail, sizeof detail, "%.40s: %.180s", msg->code, msg->detail);
     }
     enum dr_rc rc =
-        dr_schedule_event(core, rollout, stage, target, event, msg->n_units > 0, detail, &refused);
+        dr_schedule_try(core, rollout, stage, target, event, msg->n_units > 0, detail, &refused);
     if (rc == DR_E_ROLLOUT_EVENT) {
         return DR_OK; // it is in the log; a BACKUP out of turn, or what was known already
     }
@@ -271,7 +334,7 @@ dr_schedule_approval(struct dr_core *core, struct dr_rollout *rollout,
         target->has_approval = true;
         target->wave = leaves[i]->wave;
         memcpy(target->approval, approval->sha256, 32);
-        DR_TRY(dr_schedule_event(core, rollout, stage, target, DR_EVENT_APPROVE, false, NULL, err));
+        DR_TRY(dr_schedule_try(core, rollout, stage, target, DR_EVENT_APPROVE, false, NULL, err));
     }
     return dr_schedule_advance(core, rollout, err);
 }

@@ -7,6 +7,8 @@
 #include "trust/approval.h"
 #include "trust/attest.h"
 
+#define DR_SCHEDULE_RETRY_S 5 // between two tries of what could not be sent
+
 // One event for one target: steps, acts, notes it in the log. DR_E_ROLLOUT_EVENT when the table has
 // no row. `detail` (may be NULL) is put behind the reason. Within the caller's transaction, as all
 // here.
@@ -14,10 +16,18 @@ DR_MUST_CHECK enum dr_rc
 dr_schedule_event(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
                   struct dr_rollout_target *target, enum dr_target_event event, bool is_partial,
                   const char *detail, struct dr_err *err);
+// The same for what has to go on whatever follows: when a push cannot be made (a document is
+// missing, something is too large), the target stays where it was (what an agent said has happened
+// stays said), the reason is noted and shown, and it is tried again. Only DR_E_ROLLOUT_EVENT and
+// failures of the store or of memory come out.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_try(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+                struct dr_rollout_target *target, enum dr_target_event event, bool is_partial,
+                const char *detail, struct dr_err *err);
 // Begins stages and sends waves that may go.
 DR_MUST_CHECK enum dr_rc
 dr_schedule_advance(struct dr_core *core, struct dr_rollout *rollout, struct dr_err *err);
-// A verified attestation that is new here.
+// A verified attestation that is new here. What it leads to never refuses it: see dr_schedule_try.
 DR_MUST_CHECK enum dr_rc
 dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attestation,
                         struct dr_err *err);
@@ -31,7 +41,8 @@ dr_schedule_approval(struct dr_core *core, struct dr_rollout *rollout,
 DR_MUST_CHECK enum dr_rc
 dr_schedule_order(struct dr_core *core, struct dr_rollout *rollout, const char *order,
                   const char *target, const char *actor, const char *note, struct dr_err *err);
-// Once a second: agents that went away, STATEs that are due. Has its own transactions.
+// Once a second: agents that went away, STATEs that are due, what could not be sent. Has its own
+// transactions.
 void dr_schedule_tick(struct dr_core *core);
 // An agent has connected.
 DR_MUST_CHECK enum dr_rc dr_schedule_agent_back(struct dr_core *core, const char *agent,

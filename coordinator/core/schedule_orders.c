@@ -183,6 +183,32 @@ is_away(struct dr_core *core, const struct dr_rollout_target *target, int64_t no
            (target->state == DR_TARGET_SENT || target->state == DR_TARGET_RUNNING);
 }
 
+// What could not be sent is tried again, all that is due of a rollout at once.
+static bool
+wants_retry(struct dr_rollout *rollout, int64_t now)
+{
+    bool is_due = false;
+
+    for (size_t s = 0; dr_rollout_is_open(rollout) && s < rollout->n_stages; s++) {
+        for (size_t t = 0; t < rollout->stages[s].n_targets; t++) {
+            struct dr_rollout_target *target = &rollout->stages[s].targets[t];
+
+            if (target->retry_at != 0 && now >= target->retry_at) {
+                target->retry_at = 0;
+                is_due = true;
+            }
+        }
+    }
+    return is_due;
+}
+
+static enum dr_rc
+retry(struct dr_core *core, struct dr_rollout *rollout, struct dr_err *err)
+{
+    DR_TRY(dr_core_begin(core, err));
+    return dr_core_end(core, dr_schedule_advance(core, rollout, err), err);
+}
+
 static enum dr_rc
 tick_target(struct dr_core *core, struct dr_rollout *rollout, size_t s,
             struct dr_rollout_target *target, bool away, struct dr_err *err)
@@ -207,7 +233,12 @@ dr_schedule_tick(struct dr_core *core)
 
     for (size_t r = 0; r < core->n_rollouts; r++) {
         struct dr_rollout *rollout = core->rollouts[r];
+        struct dr_err why = {0};
 
+        if (wants_retry(rollout, now) && retry(core, rollout, &why) != DR_OK) {
+            dr_log_err(DR_LOG_ERROR, "a rollout cannot go on", &why);
+            return;
+        }
         for (size_t s = 0; dr_rollout_is_open(rollout) && s < rollout->n_stages; s++) {
             for (size_t t = 0; t < rollout->stages[s].n_targets; t++) {
                 struct dr_rollout_target *target = &rollout->stages[s].targets[t];

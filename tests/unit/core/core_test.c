@@ -3,8 +3,11 @@
 // every check of an agent.
 #include "unit/core/world_agents.h"
 
+#include "coordinator/core/schedule.h"
+#include "db/sqlite.h"
+
 static struct dr_bytes
-payload_by(struct site *site, const uint8_t sha256[32])
+document_by(struct site *site, const uint8_t sha256[32])
 {
     Drover__V1__GetDocumentRequest request;
     ProtobufCMessage *reply = NULL;
@@ -13,7 +16,13 @@ payload_by(struct site *site, const uint8_t sha256[32])
     request.sha256 = dr_data(sha256, 32);
     OK(&site->w, call(site, site->person[CAROL], DR_METHOD_DOCUMENTS_GET, &request.base, &reply));
     ProtobufCBinaryData wire = ((Drover__V1__Document *)(void *)reply)->envelope;
-    return payload_of(&site->w, (struct dr_bytes){wire.data, wire.len});
+    return (struct dr_bytes){wire.data, wire.len};
+}
+
+static struct dr_bytes
+payload_by(struct site *site, const uint8_t sha256[32])
+{
+    return payload_of(&site->w, document_by(site, sha256));
 }
 
 // Staging from PREPARE to STATE.
@@ -152,6 +161,96 @@ a_rollout_goes_from_staging_to_production_over_a_restart(void **state)
     assert_string_equal(rollout->state, "applied");
     assert_string_equal(rollout->stages[1]->state, "applied");
     assert_int_equal(rollout->stages[1]->n_signers, 2);
+}
+
+// Lets the coordinator's store lose an attestation of a target, as a damaged disk does.
+static void
+lose_attestation(struct site *site, const uint8_t sha256[32])
+{
+    struct dr_sqlite *db = NULL;
+    struct dr_sqlite_stmt *stmt = NULL;
+    struct dr_err *err = &site->w.err;
+    const struct dr_sqlite_options options = {.is_state = true};
+    char path[PATH_MAX + 16];
+
+    (void)snprintf(path, sizeof path, "%s/drover.db", site->config.state);
+    site_disconnect(site);
+    site_stop(site);
+    OK(&site->w, dr_sqlite_open(path, &options, &db, err));
+    OK(&site->w, dr_sqlite_prepare(db, "DELETE FROM document WHERE sha256 = ?1", &stmt, err));
+    dr_sqlite_bind_blob(stmt, 1, sha256, 32);
+    OK(&site->w, dr_sqlite_finish(stmt, err));
+    dr_sqlite_finalize(&stmt);
+    dr_sqlite_close(&db);
+    site_start(site);
+    site_connect(site);
+}
+
+static void
+approve_production(struct site *site, uint8_t approval[32])
+{
+    struct world *w = &site->w;
+    struct dr_bytes *leaves, wire = {w->signoff_wire[0].data, w->signoff_wire[0].len};
+
+    OK(w, put_document(site, CAROL, DR_TYPE_SIGNOFF, wire, NULL, 0, NULL));
+    struct dr_bytes payload = draft_production(site, w->item_sha, &leaves);
+    for (int who = ALICE; who <= BOB; who++) {
+        wire = signed_by_one(site, DR_TYPE_APPROVAL, payload, who, approval);
+        OK(w, put_document(site, who, DR_TYPE_APPROVAL, wire, leaves, 2, NULL));
+    }
+}
+
+// id: P6
+static void
+an_attestation_is_taken_though_the_next_wave_cannot_be_sent_and_that_is_tried_again(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    uint8_t approval[32];
+    Drover__V1__Document again;
+    ProtobufCMessage *reply = NULL;
+
+    begin_site(site);
+    OK(w, create_rollout(site, NULL));
+    run_staging(site);
+    ready_production(site);
+    approve_production(site, approval);
+    struct dr_bytes lost = document_by(site, site->state_sha[STG_STOCK]);
+    lose_attestation(site, site->state_sha[STG_STOCK]);
+
+    agent_applied(site, PRD_BILLING, NOW - 10, approval); // what follows fails, this does not
+    assert_string_equal(state_of(site, PRD_BILLING), "applied");
+    assert_string_equal(state_of(site, PRD_ORDERS), "approved");
+    const char *reason = get_rollout(site)->stages[1]->targets[1]->reason;
+    assert_non_null(strstr(reason, "cannot be sent, tried again: not-found"));
+
+    drover__v1__document__init(&again);
+    again.envelope = data_of(lost);
+    OK(w, call(site, site->agent[STG_STOCK], DR_METHOD_AGENT_ATTEST, &again.base, &reply));
+    dr_clock_set_for_test((NOW + DR_SCHEDULE_RETRY_S) * 1000);
+    agent_watch(site, PRD_ORDERS, 1);
+    (void)agent_next(site, PRD_ORDERS, DROVER__V1__PUSH_KIND__PUSH_BUNDLE);
+    assert_string_equal(state_of(site, PRD_ORDERS), "sent");
+}
+
+static void
+an_approval_that_names_evidence_which_is_not_here_is_refused(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    struct dr_bytes *leaves;
+    uint8_t sha256[32];
+
+    begin_site(site);
+    OK(w, create_rollout(site, NULL));
+    for (int i = STG_ORDERS; i <= STG_STOCK; i++) {
+        agent_ready(site, i, NOW - 200);
+    }
+    const uint8_t nowhere[1][32] = {{7}};
+    struct dr_bytes payload = draft_approval(site, STG_ORDERS, nowhere, 1, &leaves);
+    struct dr_bytes wire = signed_by_one(site, DR_TYPE_APPROVAL, payload, ALICE, sha256);
+    REFUSED(DR_E_NOT_FOUND, put_document(site, ALICE, DR_TYPE_APPROVAL, wire, leaves, 2, NULL));
+    assert_non_null(strstr(w->err.message, "evidence that is not here: 0700"));
 }
 
 static void
@@ -371,6 +470,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         SITE_TEST(a_rollout_goes_from_staging_to_production_over_a_restart),
+        SITE_TEST(
+            an_attestation_is_taken_though_the_next_wave_cannot_be_sent_and_that_is_tried_again),
+        SITE_TEST(an_approval_that_names_evidence_which_is_not_here_is_refused),
         SITE_TEST(a_freeze_of_everything_is_in_the_bundle),
         SITE_TEST(a_plan_outside_of_the_approved_chain_names_the_command),
         SITE_TEST(a_second_rollout_on_a_busy_target_is_refused_until_the_first_is_aborted),

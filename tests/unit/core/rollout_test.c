@@ -105,6 +105,14 @@ an_aborted_rollout_is_open_until_nothing_is_at_work(void **unused)
     dr_rollout_free(&rollout);
 }
 
+static bool
+may_go(const struct dr_rollout *rollout, const struct dr_rollout_target *target)
+{
+    struct dr_stage_waves waves = {0};
+
+    return dr_stage_wave_may_go(&rollout->stages[0], target, &waves);
+}
+
 static void
 a_later_wave_waits_for_the_whole_earlier_one_of_its_approval(void **unused)
 {
@@ -117,15 +125,15 @@ a_later_wave_waits_for_the_whole_earlier_one_of_its_approval(void **unused)
     canary->wave = 1;
     later->wave = 2;
     set(rollout, 0, DR_TARGET_SENT, DR_TARGET_APPROVED);
-    assert_true(dr_stage_wave_may_go(&rollout->stages[0], canary));
-    assert_false(dr_stage_wave_may_go(&rollout->stages[0], later));
+    assert_true(may_go(rollout, canary));
+    assert_false(may_go(rollout, later));
     canary->state = DR_TARGET_FAILED;
-    assert_false(dr_stage_wave_may_go(&rollout->stages[0], later));
+    assert_false(may_go(rollout, later));
     canary->state = DR_TARGET_APPLIED;
-    assert_true(dr_stage_wave_may_go(&rollout->stages[0], later));
+    assert_true(may_go(rollout, later));
     canary->state = DR_TARGET_SENT;
     canary->approval[0] = 1; // of another approval: nothing to wait for
-    assert_true(dr_stage_wave_may_go(&rollout->stages[0], later));
+    assert_true(may_go(rollout, later));
     dr_rollout_free(&rollout);
 }
 
