@@ -77,7 +77,6 @@ read_export(struct reading *r, const char *path, struct dr_err *err)
             dr_err_set(err, DR_E_INVALID, "no JSON: %s", why.text);
             rc = dr_err_at(err, path, line, (uint32_t)why.column);
         } else if (n > 0) {
-            json_object_del(json, "schema");
             struct dr_arena *arena = dr_arena_new(ENTRY_MAX);
             rc = dr_json_to_message(json, &drover__v1__log_entry__descriptor, arena, &entry, err);
             rc = rc == DR_OK ? take_entry(r, (const Drover__V1__LogEntry *)entry, err) : rc;

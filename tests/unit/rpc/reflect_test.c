@@ -86,6 +86,14 @@ values_make_the_round_trip(void **state)
 }
 
 static void
+the_schema_of_a_commands_output_is_passed_over_at_the_top_only(void **state)
+{
+    (void)state;
+    round_trip("{\"schema\":\"drover.v1.Rollout\",\"id\":\"R-1\"}",
+               &drover__v1__rollout__descriptor, "{\"id\":\"R-1\"}");
+}
+
+static void
 bad_input_is_refused_with_the_field(void **state)
 {
     static const struct {
@@ -93,6 +101,8 @@ bad_input_is_refused_with_the_field(void **state)
     } rows[] = {
         {"[]", "a message of type 'Rollout' is written as an object"},
         {"{\"nope\":1}", "'Rollout' has no field 'nope'"},
+        {"{\"stages\":[{\"schema\":\"x\"}]}",
+         "field 'stages': 'StageStatus' has no field 'schema'"},
         {"{\"id\":1}", "field 'id' takes a string"},
         {"{\"id\":\"a\\u0000b\"}", "field 'id' takes a string"},
         {"{\"created\":\"5x\"}", "field 'created' takes an integer in range"},
@@ -179,6 +189,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_make_the_round_trip),
+        cmocka_unit_test(the_schema_of_a_commands_output_is_passed_over_at_the_top_only),
         cmocka_unit_test(bad_input_is_refused_with_the_field),
         cmocka_unit_test(the_full_form_shows_defaults),
         cmocka_unit_test(a_string_that_is_no_utf8_is_shown_escaped),
