@@ -12,9 +12,15 @@
     "pg_catalog.current_database()), "                                                             \
     "(SELECT backend_start FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())), "
 
+// The timeline is the one that is written now: that of the last checkpoint is an old one for a
+// while after a promotion. The first eight digits of a WAL file's name are it.
 #define INFO_CONTROL                                                                               \
     "(SELECT system_identifier FROM pg_catalog.pg_control_system()), "                             \
-    "(SELECT timeline_id FROM pg_catalog.pg_control_checkpoint())"
+    "CASE WHEN pg_catalog.pg_is_in_recovery() THEN "                                               \
+    "(SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()) ELSE ('x' "                      \
+    "OPERATOR(pg_catalog.||) "                                                                     \
+    "pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8))"        \
+    "::bit(32)::int4 END"
 
 static void
 copy(char *out, size_t out_size, const char *text)

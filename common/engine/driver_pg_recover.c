@@ -135,6 +135,14 @@ take_b(struct dr_pgd *d, const struct dr_pg_info *old, uint64_t left_ms, struct 
     return rc;
 }
 
+// A standby that took over counts its transactions on its own: it may have given our number to
+// somebody else. Then the ledger's row alone decides.
+static bool
+has_failed_over(const struct dr_pg_info *before, const struct dr_pg_info *now)
+{
+    return before->timeline != 0 && now->timeline != 0 && before->timeline != now->timeline;
+}
+
 // The row is not there. Does the server agree that the transaction did not commit?
 static enum dr_rc
 check_status(struct dr_pgd *d, uint64_t transaction, struct dr_err *err)
@@ -191,7 +199,7 @@ dr_pgd_recover(struct dr_driver *driver, const struct dr_ledger_row *row, uint64
     if (rc == DR_OK) {
         rc = dr_pgd_ledger_has(d, row, &is_there, err);
     }
-    if (rc == DR_OK && !is_there) {
+    if (rc == DR_OK && !is_there && !has_failed_over(&old, &d->info)) {
         rc = check_status(d, transaction, err);
     }
     if (rc != DR_OK) {

@@ -140,7 +140,12 @@ dr_pgd_ledger_has(struct dr_pgd *d, const struct dr_ledger_row *row, bool *out, 
                               .max_rows = 1};
     struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
     enum dr_rc rc = dr_pg_value(d->work, &stmt, &wait, answer, sizeof answer, err);
-    if (rc == DR_E_NOT_FOUND) {
+    // Without its tables there is no row: a standby may have taken over that never got them.
+    const char *sqlstate = dr_pg_last_error(d->work)->sqlstate;
+    bool has_no_table = rc == DR_E_DB_STATEMENT &&
+                        (strcmp(sqlstate, "42P01") == 0 || strcmp(sqlstate, "3F000") == 0);
+    if (rc == DR_E_NOT_FOUND || has_no_table) {
+        *err = (struct dr_err){0};
         *out = false;
         return DR_OK;
     }
