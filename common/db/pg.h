@@ -52,6 +52,11 @@ struct dr_buf;
 DR_MUST_CHECK enum dr_rc
 dr_pg_url_for_tools(const char *url, struct dr_buf *out, struct dr_err *err);
 
+// A connection string that says all that the URL says, its password too, but names another database
+// of the same server. Appended to `out`, which the caller wipes. DR_E_DB_URL, DR_E_NOMEM.
+DR_MUST_CHECK enum dr_rc dr_pg_url_on_database(const char *url, const char *database,
+                                               struct dr_buf *out, struct dr_err *err);
+
 // Connects (looking up the host's name may take longer than the deadline). A remote host without
 // sslmode in the URL gets sslmode=require; the session starts with search_path "pg_catalog,
 // pg_temp", standard_conforming_strings on, DateStyle ISO, UTF8. DR_E_DB_URL, DR_E_DB_UNREACHABLE

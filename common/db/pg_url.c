@@ -283,3 +283,21 @@ dr_pg_url_for_tools(const char *url, struct dr_buf *out, struct dr_err *err)
     dr_pg_settings_fini(&settings);
     return out->failed ? dr_err_set(err, DR_E_NOMEM, "no memory for a connection string") : DR_OK;
 }
+
+enum dr_rc
+dr_pg_url_on_database(const char *url, const char *database, struct dr_buf *out, struct dr_err *err)
+{
+    struct dr_pg_settings settings;
+    enum dr_rc rc = dr_pg_settings_parse(&settings, url, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    write_setting(out, "dbname", database);
+    for (size_t i = 0; i < settings.count; i++) {
+        if (strcmp(settings.keys[i], "dbname") != 0) {
+            write_setting(out, settings.keys[i], settings.values[i]);
+        }
+    }
+    dr_pg_settings_fini(&settings);
+    return out->failed ? dr_err_set(err, DR_E_NOMEM, "no memory for a connection string") : DR_OK;
+}

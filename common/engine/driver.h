@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct dr_drop;
+struct dr_loss_list;
 struct dr_driver; // begins with struct dr_driver_base
 
 #define DR_BLOCKERS_MAX    8u
@@ -232,6 +234,10 @@ struct dr_driver_ops {
     // may be NULL).
     enum dr_rc (*fingerprint)(struct dr_driver *driver, struct dr_arena *arena, uint8_t out[32],
                               const char **out_text, struct dr_err *err);
+
+    // Counts what a way down would take (loss_internal.h), in READ ONLY transactions.
+    enum dr_rc (*lose)(struct dr_driver *driver, const struct dr_drop *drop,
+                       struct dr_loss_list *list, struct dr_err *err);
 };
 
 struct dr_driver_base {

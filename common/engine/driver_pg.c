@@ -7,6 +7,7 @@
 // again, never by a waiting statement: that would hold a snapshot, and CREATE INDEX CONCURRENTLY
 // would wait for it for ever.
 #include "engine/driver_pg.h"
+#include "engine/loss_internal.h"
 
 #include "base/clock.h"
 #include "engine/fingerprint.h"
@@ -394,4 +395,5 @@ const struct dr_driver_ops dr_driver_pg = {
     .check = dr_pgd_check,
     .recover = dr_pgd_recover,
     .fingerprint = pg_fingerprint,
+    .lose = dr_pgd_lose,
 };

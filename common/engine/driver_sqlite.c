@@ -1,5 +1,6 @@
 // The SQLite driver: the file, its lock, and the table of its operations. See driver.h.
 #include "engine/driver_sqlite.h"
+#include "engine/loss_internal.h"
 
 #include "base/clock.h"
 #include "engine/fingerprint.h"
@@ -289,4 +290,5 @@ const struct dr_driver_ops dr_driver_sqlite = {
     .check = dr_sqd_check,
     .recover = sq_recover,
     .fingerprint = sq_fingerprint,
+    .lose = dr_sqd_lose,
 };

@@ -415,3 +415,26 @@ dr_guard_statement(Drover__V1__Engine engine, const char *text, size_t len, cons
     *out = facts;
     return DR_OK;
 }
+
+size_t
+dr_guard_tokens(Drover__V1__Engine engine, const char *text, size_t len, struct dr_guard_token *out,
+                size_t max)
+{
+    static const enum dr_guard_kind kinds[] = {[TOKEN_WORD] = DR_GUARD_WORD,
+                                               [TOKEN_NAME] = DR_GUARD_NAME,
+                                               [TOKEN_STRING] = DR_GUARD_STRING,
+                                               [TOKEN_OTHER] = DR_GUARD_OTHER};
+    struct dr_guard_facts facts = {0};
+    struct scan s = {.text = text, .len = len, .engine = engine, .facts = &facts};
+    char word[32];
+    size_t n = 0;
+    while (n < max && skip_blanks(&s)) {
+        size_t start = s.pos;
+        enum token t = next_token(&s, word);
+        if (t == TOKEN_END || t == TOKEN_BAD || t == TOKEN_SEMICOLON) {
+            break;
+        }
+        out[n++] = (struct dr_guard_token){kinds[t], start, s.pos};
+    }
+    return n;
+}

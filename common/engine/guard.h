@@ -30,4 +30,21 @@ DR_MUST_CHECK enum dr_rc
 dr_guard_statement(Drover__V1__Engine engine, const char *text, size_t len, const char *file,
                    uint32_t line, struct dr_guard_facts *out, struct dr_err *err);
 
+// What stands outside of comments: bytes [start, end) of the statement.
+enum dr_guard_kind {
+    DR_GUARD_WORD = 1, // bare
+    DR_GUARD_NAME,     // quoted as a name, quotes included
+    DR_GUARD_STRING,
+    DR_GUARD_OTHER // one byte: a comma, a parenthesis, a dot
+};
+struct dr_guard_token {
+    enum dr_guard_kind kind;
+    size_t start, end;
+};
+
+// The first `max` tokens of a statement that dr_guard_statement let pass; gives how many. Stops
+// before the semicolon. Pure.
+size_t dr_guard_tokens(Drover__V1__Engine engine, const char *text, size_t len,
+                       struct dr_guard_token *out, size_t max);
+
 #endif

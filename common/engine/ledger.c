@@ -237,7 +237,9 @@ static enum dr_rc
 apply_up(struct dr_ledger_replay *r, struct entry *e, const struct dr_ledger_row *row,
          struct dr_err *err)
 {
-    if (e->is_there && e->state != DR_LEDGER_GOING_UP) {
+    bool was_going_down = e->is_there && e->state == DR_LEDGER_GOING_DOWN;
+    bool is_brought_back = was_going_down && row->kind == DR_LEDGER_STAMP && row->completes;
+    if (e->is_there && e->state != DR_LEDGER_GOING_UP && !is_brought_back) {
         return tampered(err, row->position, "brings a revision that is there already");
     }
     memcpy(e->digest, row->revision_digest, 32); // it may come back with other bytes after it went
@@ -246,7 +248,9 @@ apply_up(struct dr_ledger_replay *r, struct entry *e, const struct dr_ledger_row
     e->state = row->completes ? DR_LEDGER_APPLIED : DR_LEDGER_GOING_UP;
     if (row->completes) {
         e->done = 0;
-        count_child(r, e, true);
+        if (!was_going_down || !e->was_whole) { // else its parents count it still
+            count_child(r, e, true);
+        }
     } else if (row->kind == DR_LEDGER_DONE) {
         e->done++;
     } else if (row->kind == DR_LEDGER_FAILED && e->done == 0) {

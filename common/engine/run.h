@@ -68,7 +68,7 @@ struct dr_engine_state;
 // What is to be done. Everything is borrowed for the call.
 struct dr_engine_job {
     const Drover__V1__Plan *plan;
-    Drover__V1__Mode mode; // UP, DOWN, PROVE, STAMP, REMEDY
+    Drover__V1__Mode mode; // UP, DOWN, PROVE, STAMP, UNSTAMP, REMEDY
     uint8_t plan_sha256[32];
     const uint8_t *approval_sha256; // NULL: direct mode
     const char *remedy;             // REMEDY: the section's name

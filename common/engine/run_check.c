@@ -135,13 +135,21 @@ limit_time(const struct dr_engine_run *run, struct dr_check *check, struct dr_er
     return DR_OK;
 }
 
+// The way down has preflights of its own.
+static Drover__V1__UnitKind
+preflight_kind(const struct dr_engine_run *run)
+{
+    return run->job->mode == DROVER__V1__MODE__DOWN ? DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT_DOWN
+                                                    : DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT;
+}
+
 enum dr_rc
 dr_run_preflight(struct dr_engine_run *run, size_t revision, bool may_defer, struct dr_err *err)
 {
     struct dr_check *checks;
     size_t count;
-    enum dr_rc rc = dr_run_checks(run, revision, DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT, run->arena,
-                                  &checks, &count, err);
+    enum dr_rc rc =
+        dr_run_checks(run, revision, preflight_kind(run), run->arena, &checks, &count, err);
     for (size_t i = 0; rc == DR_OK && i < count; i++) {
         struct dr_check_result got = {0};
         rc = run->is_unapproved ? limit_time(run, &checks[i], err) : DR_OK;
@@ -175,8 +183,7 @@ forbid_all(struct dr_engine_run *run, const struct dr_schedule *schedule, struct
     for (size_t i = 0; rc == DR_OK && run->is_unapproved && i < schedule->count; i++) {
         struct dr_check *checks = NULL;
         size_t count = 0, revision = schedule->steps[i].revision_index;
-        rc = dr_run_checks(run, revision, DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT, run->arena,
-                           &checks, &count, err);
+        rc = dr_run_checks(run, revision, preflight_kind(run), run->arena, &checks, &count, err);
         for (size_t k = 0; rc == DR_OK && k < count; k++) {
             rc = forbid(run, revision, &checks[k], err);
         }
@@ -194,7 +201,7 @@ dr_run_preflights(struct dr_engine_run *run, const struct dr_schedule *schedule,
     for (size_t i = 0; i < schedule->count; i++) {
         const struct dr_step *step = &schedule->steps[i];
         struct dr_err one = {0};
-        if (!step->is_first || step->direction != DR_LEDGER_UP) {
+        if (!step->is_first || step->direction == DR_LEDGER_REMEDY) {
             continue;
         }
         enum dr_rc rc = dr_run_preflight(run, step->revision_index, step->place > 1, &one);

@@ -67,6 +67,10 @@ dr_run_state(struct dr_engine *engine, struct dr_arena *arena, const struct dr_l
 DR_MUST_CHECK enum dr_rc dr_run_check_owner(const struct dr_engine *engine,
                                             const struct dr_ledger_view *view, struct dr_err *err);
 
+// run_job.c: is the plan for this engine, and well-formed? DR_E_INVALID.
+DR_MUST_CHECK enum dr_rc dr_run_check_plan(const struct dr_engine *engine,
+                                           const struct dr_engine_job *job, struct dr_err *err);
+
 // run_file.c: asks for the file of a revision and checks it: DR_E_FILE_DIGEST, DR_E_PLAN_MISMATCH,
 // DR_E_FORBIDDEN_STATEMENT for any statement of it that a run may send.
 DR_MUST_CHECK enum dr_rc

@@ -18,8 +18,8 @@
 
 // ------------------------------------------------------------------------------------------- look
 
-static enum dr_rc
-check_plan(const struct dr_engine *e, const struct dr_engine_job *job, struct dr_err *err)
+enum dr_rc
+dr_run_check_plan(const struct dr_engine *e, const struct dr_engine_job *job, struct dr_err *err)
 {
     const Drover__V1__Plan *plan = job->plan;
     Drover__V1__Engine mine =
@@ -77,12 +77,13 @@ static enum dr_rc
 make_schedule(struct dr_engine_run *run, enum dr_ledger_direction direction, const bool *mask,
               const struct dr_ledger_view *view, struct dr_schedule *out, struct dr_err *err)
 {
-    bool is_stamp = run->job->mode == DROVER__V1__MODE__STAMP;
+    bool is_stamp =
+        run->job->mode == DROVER__V1__MODE__STAMP || run->job->mode == DROVER__V1__MODE__UNSTAMP;
     switch (direction) {
     case DR_LEDGER_UP:
         return dr_schedule_up(run->job->plan, mask, view, is_stamp, run->arena, out, err);
     case DR_LEDGER_DOWN:
-        return dr_schedule_down(run->job->plan, mask, view, run->arena, out, err);
+        return dr_schedule_down(run->job->plan, mask, view, is_stamp, run->arena, out, err);
     default:
         return remedy_step(run, out, err);
     }
@@ -124,6 +125,15 @@ note_position(struct dr_engine_run *run, const struct dr_ledger_view *view, stru
 
 // ------------------------------------------------------------------------------------------- work
 
+static enum dr_ledger_direction
+direction_of(Drover__V1__Mode mode)
+{
+    bool is_down = mode == DROVER__V1__MODE__DOWN || mode == DROVER__V1__MODE__UNSTAMP;
+    return is_down                            ? DR_LEDGER_DOWN
+           : mode == DROVER__V1__MODE__REMEDY ? DR_LEDGER_REMEDY
+                                              : DR_LEDGER_UP;
+}
+
 static bool
 is_outside(const struct dr_step *step)
 {
@@ -137,7 +147,8 @@ work_step(struct dr_engine_run *run, const struct dr_step *step, bool is_synchro
 {
     enum dr_rc rc = DR_OK;
     run->step = step;
-    if (step->is_first && step->direction == DR_LEDGER_UP && run->deferred[step->revision_index]) {
+    bool is_asked = step->direction == direction_of(run->job->mode); // not on PROVE's way back
+    if (step->is_first && is_asked && run->deferred[step->revision_index]) {
         rc = dr_run_preflight(run, step->revision_index, false, err);
         run->deferred[step->revision_index] = rc != DR_OK;
     }
@@ -254,14 +265,6 @@ prove(struct dr_engine_run *run, struct dr_schedule *schedule, struct dr_err *er
 
 // ------------------------------------------------------------------------------------------ start
 
-static enum dr_ledger_direction
-direction_of(Drover__V1__Mode mode)
-{
-    return mode == DROVER__V1__MODE__DOWN     ? DR_LEDGER_DOWN
-           : mode == DROVER__V1__MODE__REMEDY ? DR_LEDGER_REMEDY
-                                              : DR_LEDGER_UP;
-}
-
 static enum dr_rc
 check_expected(struct dr_engine_run *run, const struct dr_ledger_view *view, struct dr_err *err)
 {
@@ -354,7 +357,8 @@ do_job(struct dr_engine_run *run, struct dr_err *err)
         run->result->outcome = rc == DR_OK ? DR_ENGINE_NOTHING : run->result->outcome;
         return rc;
     }
-    if (mode == DROVER__V1__MODE__UP || mode == DROVER__V1__MODE__PROVE) {
+    if (mode == DROVER__V1__MODE__UP || mode == DROVER__V1__MODE__DOWN ||
+        mode == DROVER__V1__MODE__PROVE) {
         rc = dr_run_preflights(run, &schedule, err);
     }
     if (rc == DR_OK) {
@@ -422,7 +426,7 @@ dr_engine_run(struct dr_engine *engine, const struct dr_engine_job *job, struct 
     int64_t start = dr_monotonic_ms();
     struct dr_engine_run run = {.engine = engine, .job = job, .arena = arena, .result = out};
     *out = (struct dr_engine_result){.failed_revision = "", .started = dr_now_unix_s()};
-    enum dr_rc rc = check_plan(engine, job, err);
+    enum dr_rc rc = dr_run_check_plan(engine, job, err);
     if (rc != DR_OK) {
         return rc;
     }
@@ -463,7 +467,7 @@ dr_engine_preflight(struct dr_engine *engine, const struct dr_engine_job *job,
     struct dr_schedule schedule = {0};
     *out = NULL;
     *out_count = 0;
-    enum dr_rc rc = check_plan(engine, job, err);
+    enum dr_rc rc = dr_run_check_plan(engine, job, err);
     run.files = dr_arena_array(arena, job->plan->n_revisions + 1, sizeof *run.files);
     run.deferred = dr_arena_array(arena, job->plan->n_revisions + 1, sizeof *run.deferred);
     if (rc == DR_OK && (run.files == NULL || run.deferred == NULL)) {
@@ -473,7 +477,9 @@ dr_engine_preflight(struct dr_engine *engine, const struct dr_engine_job *job,
         rc = engine->ops->ledger_read(engine->driver, arena, false, &view, err);
     }
     if (rc == DR_OK) {
-        rc = dr_schedule_up(job->plan, NULL, &view, false, arena, &schedule, err);
+        rc = job->mode == DROVER__V1__MODE__DOWN
+                 ? dr_schedule_down(job->plan, NULL, &view, false, arena, &schedule, err)
+                 : dr_schedule_up(job->plan, NULL, &view, false, arena, &schedule, err);
     }
     if (rc == DR_OK) {
         rc = load_files(&run, &schedule, err);

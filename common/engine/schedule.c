@@ -120,6 +120,17 @@ push_units(struct making *m, const struct dr_step *base, Drover__V1__UnitKind ki
     return DR_OK;
 }
 
+// The one step of a revision that is only recorded.
+static enum dr_rc
+push_stamp(struct making *m, const struct dr_step *base, struct dr_err *err)
+{
+    struct dr_step step = *base;
+    step.unit = DR_NO_UNIT;
+    step.is_first = step.is_alone = step.is_last = true;
+    step.number = step.total = 1;
+    return push(m, &step, err);
+}
+
 // --------------------------------------------------------------------------------------------- up
 
 static enum dr_rc
@@ -159,7 +170,7 @@ push_up(struct making *m, size_t index, bool is_stamp, struct dr_err *err)
     if (v != NULL && !same_digest(&r->digest, v->digest)) {
         return changed(r, err);
     }
-    if (v != NULL && v->state == DR_LEDGER_GOING_DOWN) {
+    if (v != NULL && v->state == DR_LEDGER_GOING_DOWN && !is_stamp) {
         return dr_err_set(err, DR_E_NEEDS_REPAIR,
                           "revision '%s' is half taken down: finish the downgrade first", r->id);
     }
@@ -182,10 +193,7 @@ push_up(struct making *m, size_t index, bool is_stamp, struct dr_err *err)
                            .changed = (const char *const *)r->parent_ids,
                            .changed_count = r->n_parent_ids};
     if (is_stamp) {
-        base.unit = DR_NO_UNIT;
-        base.is_first = base.is_alone = base.is_last = true;
-        base.number = base.total = 1;
-        return push(m, &base, err);
+        return push_stamp(m, &base, err);
     }
     return push_units(m, &base, DROVER__V1__UNIT_KIND__UNIT_UP, v != NULL, err);
 }
@@ -283,7 +291,7 @@ leave(struct family *f, const struct dr_ledger_view *view, const struct dr_ledge
 }
 
 static enum dr_rc
-push_down(struct making *m, struct family *f, size_t index, struct dr_err *err)
+push_down(struct making *m, struct family *f, size_t index, bool is_stamp, struct dr_err *err)
 {
     const Drover__V1__PlanRevision *r = m->plan->revisions[index];
     const struct dr_ledger_revision *v = dr_ledger_find(m->view, r->id);
@@ -293,7 +301,7 @@ push_down(struct making *m, struct family *f, size_t index, struct dr_err *err)
     if (!same_digest(&r->digest, v->digest)) {
         return changed(r, err);
     }
-    if (r->no_down) {
+    if (r->no_down && !is_stamp) {
         return dr_err_set(err, DR_E_NO_DOWN, "revision '%s' has no way back", r->id);
     }
     if (f->any[(size_t)(v - m->view->revisions)] > 0) {
@@ -304,11 +312,14 @@ push_down(struct making *m, struct family *f, size_t index, struct dr_err *err)
     struct dr_step base = {.revision = r,
                            .revision_index = index,
                            .direction = DR_LEDGER_DOWN,
-                           .kind = DR_LEDGER_DONE,
+                           .kind = is_stamp ? DR_LEDGER_STAMP : DR_LEDGER_DONE,
                            .since = v->state == DR_LEDGER_GOING_DOWN ? v->since : 0,
                            .was_head = v->state != DR_LEDGER_GOING_UP,
                            .place = ++m->out->revisions};
     enum dr_rc rc = leave(f, m->view, v, m->arena, &base, err);
+    if (rc == DR_OK && is_stamp) {
+        return push_stamp(m, &base, err);
+    }
     return rc == DR_OK ? push_units(m, &base, DROVER__V1__UNIT_KIND__UNIT_DOWN,
                                     v->state == DR_LEDGER_GOING_DOWN, err)
                        : rc;
@@ -316,15 +327,15 @@ push_down(struct making *m, struct family *f, size_t index, struct dr_err *err)
 
 enum dr_rc
 dr_schedule_down(const Drover__V1__Plan *plan, dr_schedule_mask mask,
-                 const struct dr_ledger_view *view, struct dr_arena *arena, struct dr_schedule *out,
-                 struct dr_err *err)
+                 const struct dr_ledger_view *view, bool is_stamp, struct dr_arena *arena,
+                 struct dr_schedule *out, struct dr_err *err)
 {
     struct dr_schedule schedule = {0};
     struct making m = {.plan = plan, .view = view, .arena = arena, .out = &schedule};
     struct family family = {0};
     enum dr_rc rc = meet_family(&family, view, arena, err);
     for (size_t i = plan->n_revisions; rc == DR_OK && i > 0; i--) {
-        rc = mask == NULL || mask[i - 1] ? push_down(&m, &family, i - 1, err) : DR_OK;
+        rc = mask == NULL || mask[i - 1] ? push_down(&m, &family, i - 1, is_stamp, err) : DR_OK;
     }
     if (rc == DR_OK) {
         *out = schedule;

@@ -41,16 +41,19 @@ typedef const bool *dr_schedule_mask;
 
 // The up units that the target lacks, parents first (`is_stamp`: one stamp per revision that it
 // lacks). DR_E_REVISION_CHANGED: it is there with another digest. DR_E_NOT_CONTIGUOUS: a parent is
-// neither there nor before it in the plan. DR_E_NEEDS_REPAIR: it is half taken down. DR_E_NOMEM.
+// neither there nor before it in the plan. DR_E_NEEDS_REPAIR: it is half taken down (a stamp may
+// bring such a one back). DR_E_NOMEM.
 DR_MUST_CHECK enum dr_rc
 dr_schedule_up(const Drover__V1__Plan *plan, dr_schedule_mask mask,
                const struct dr_ledger_view *view, bool is_stamp, struct dr_arena *arena,
                struct dr_schedule *out, struct dr_err *err);
-// The down units of the plan's revisions that are there, newest first. DR_E_NO_DOWN: one has no way
-// back. DR_E_NOT_CONTIGUOUS: a revision outside of the plan stands on one. DR_E_REVISION_CHANGED,
+// The down units of the plan's revisions that are there, newest first (`is_stamp`: one stamp per
+// revision, which records it as gone). DR_E_NO_DOWN: one has no way back (not asked of a stamp).
+// DR_E_NOT_CONTIGUOUS: a revision outside of the plan stands on one. DR_E_REVISION_CHANGED,
 // DR_E_NOMEM.
-DR_MUST_CHECK enum dr_rc dr_schedule_down(const Drover__V1__Plan *plan, dr_schedule_mask mask,
-                                          const struct dr_ledger_view *view, struct dr_arena *arena,
-                                          struct dr_schedule *out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_schedule_down(const Drover__V1__Plan *plan, dr_schedule_mask mask,
+                 const struct dr_ledger_view *view, bool is_stamp, struct dr_arena *arena,
+                 struct dr_schedule *out, struct dr_err *err);
 
 #endif

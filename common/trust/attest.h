@@ -4,7 +4,7 @@
 
 #include "trust/fleet.h"
 
-#define DR_READY_FLAGS_ALL 63u
+#define DR_READY_FLAGS_ALL 63u // those that a READY may carry
 
 struct dr_attestation {
     const Drover__V1__Attestation *msg;

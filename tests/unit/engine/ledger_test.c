@@ -168,7 +168,7 @@ schedule_of_an_empty_target_is_the_whole_plan(void **state)
     assert_true(s.steps[1].is_first && !s.steps[1].is_last && s.steps[1].total == 2);
     assert_true(!s.steps[2].is_first && s.steps[2].is_last);
     assert_true(s.steps[3].unit == DR_NO_UNIT && s.steps[3].is_last);
-    assert_int_equal(dr_schedule_down(p->plan, NULL, &view, arena, &s, &err), DR_OK);
+    assert_int_equal(dr_schedule_down(p->plan, NULL, &view, false, arena, &s, &err), DR_OK);
     assert_int_equal(s.count, 0);
     tp_free(p);
 }
