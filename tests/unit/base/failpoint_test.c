@@ -13,6 +13,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,6 +106,55 @@ pause_lasts_until_the_file_is_gone(void **state)
     assert_int_equal(status, 0);
 }
 
+// One pass of "p" in a child that knows the socket; `answer` NULL: the test closes without a word.
+static int
+pass_at_socket(const char *path, int listener, const char *answer, char *line, size_t size)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)setenv("DROVER_FAILPOINT_SOCKET", path, 1);
+        _exit(DR_FAILPOINT("p") ? 1 : 0);
+    }
+    if (ARE_ON) {
+        int fd = accept(listener, NULL, NULL);
+        assert_true(fd >= 0);
+        ssize_t n = recv(fd, line, size - 1, 0);
+        line[n < 0 ? 0 : n] = '\0';
+        assert_int_equal(waitpid(pid, NULL, WNOHANG), 0); // it stands still
+        assert_true(answer == NULL || dr_fd_write_all(fd, answer, strlen(answer)));
+        (void)close(fd);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static void
+a_test_at_the_socket_hears_every_hit_and_answers(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char path[PATH_MAX], line[64] = "";
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%.100s",
+                   dr_tmp_path(*state, "socket", path));
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 4), 0);
+    int fails = pass_at_socket(path, listener, "error\n", line, sizeof line);
+    assert_int_equal(WEXITSTATUS(fails), ARE_ON ? 1 : 0);
+    assert_true(!ARE_ON || strncmp(line, "p ", 2) == 0);
+    assert_int_equal(pass_at_socket(path, listener, "go\n", line, sizeof line), 0);
+    assert_int_equal(pass_at_socket(path, listener, NULL, line, sizeof line), 0);
+    (void)close(listener);
+    pid_t pid = fork(); // nobody listens any more
+    if (pid == 0) {
+        (void)setenv("DROVER_FAILPOINT_SOCKET", path, 1);
+        _exit(DR_FAILPOINT("p") ? 1 : 0);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 int
 main(void)
 {
@@ -112,6 +164,8 @@ main(void)
         cmocka_unit_test(kill_and_exit_end_the_process_at_once),
         cmocka_unit_test_setup_teardown(pause_lasts_until_the_file_is_gone, dr_tmp_setup,
                                         dr_tmp_teardown),
+        cmocka_unit_test_setup_teardown(a_test_at_the_socket_hears_every_hit_and_answers,
+                                        dr_tmp_setup, dr_tmp_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
