@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "engine/backup.h"
+#include "engine/loss.h"
 #include "revision/plan.h"
 
 #include <stdio.h>
@@ -50,7 +51,9 @@ has_preflight(const Drover__V1__PlanRevision *revision)
 {
     bool has = false;
     for (size_t i = 0; i < revision->n_units; i++) {
-        has = has || revision->units[i]->kind == DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT;
+        Drover__V1__UnitKind kind = revision->units[i]->kind;
+        has = has || kind == DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT ||
+              kind == DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT_DOWN;
     }
     return has;
 }
@@ -74,13 +77,51 @@ check_preflights(struct dr_worker *worker, struct dr_err *err)
     return rc;
 }
 
-// What goes up has preflights; nothing else asks for them.
+// What a way down would take, for READY.
+static enum dr_rc
+count_losses(struct dr_worker *worker, const struct dr_engine_job *job, struct dr_err *err)
+{
+    struct dr_loss *losses = NULL;
+    size_t n = 0;
+    enum dr_rc rc = dr_engine_losses(worker->engine, job, worker->arena, &losses, &n, err);
+    Drover__V1__Loss **list = dr_arena_array(worker->arena, n + 1, sizeof *list);
+    Drover__V1__Loss *rows = dr_arena_array(worker->arena, n + 1, sizeof *rows);
+    if (rc == DR_OK && (list == NULL || rows == NULL)) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; rc == DR_OK && i < n; i++) {
+        char *const texts[] = {dr_arena_str(worker->arena, losses[i].revision_id),
+                               dr_arena_str(worker->arena, losses[i].table),
+                               dr_arena_str(worker->arena, losses[i].column),
+                               dr_arena_str(worker->arena, losses[i].note)};
+        for (size_t k = 0; k < DR_COUNT_OF(texts); k++) {
+            if (texts[k] == NULL) {
+                return dr_err_set(err, DR_E_NOMEM, "out of memory");
+            }
+        }
+        drover__v1__loss__init(&rows[i]);
+        rows[i].revision = texts[0];
+        rows[i].table = texts[1];
+        rows[i].column = texts[2];
+        rows[i].note = texts[3];
+        rows[i].count = losses[i].count;
+        rows[i].is_estimate = losses[i].is_estimate;
+        rows[i].is_unknown = losses[i].is_unknown;
+        list[i] = &rows[i];
+    }
+    worker->result.n_losses = rc == DR_OK ? n : 0;
+    worker->result.losses = list;
+    return rc;
+}
+
+// What goes up or down has preflights; nothing else asks for them.
 static enum dr_rc
 run_preflights(struct dr_worker *worker, struct dr_err *err)
 {
     struct dr_check_result *checks = NULL;
     size_t count = 0;
-    if (worker->run->mode != DROVER__V1__MODE__UP && worker->run->mode != DROVER__V1__MODE__PROVE) {
+    if (worker->run->mode != DROVER__V1__MODE__UP && worker->run->mode != DROVER__V1__MODE__DOWN &&
+        worker->run->mode != DROVER__V1__MODE__PROVE) {
         return DR_OK;
     }
     enum dr_rc rc = check_preflights(worker, err);
@@ -95,7 +136,8 @@ run_preflights(struct dr_worker *worker, struct dr_err *err)
         .remedy = worker->run->remedy,
     };
     memcpy(job.plan_sha256, worker->run->plan_sha256.data, 32);
-    return dr_engine_preflight(worker->engine, &job, worker->arena, &checks, &count, err);
+    rc = dr_engine_preflight(worker->engine, &job, worker->arena, &checks, &count, err);
+    return rc == DR_OK ? count_losses(worker, &job, err) : rc;
 }
 
 static bool

@@ -143,6 +143,7 @@ struct dr_exec {
     size_t count;
     uint64_t lock_timeout_ms;      // 0: none
     uint64_t statement_timeout_ms; // 0: none
+    uint64_t max_block_ms;         // instead of the options'; 0: theirs
     const struct dr_ledger_change *change;
     const struct dr_check *checks; // verify sections, run in a savepoint before COMMIT
     size_t checks_count;

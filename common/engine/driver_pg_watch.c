@@ -116,7 +116,7 @@ ask_progress(struct dr_pgd_running *r)
 static bool
 may_block(const struct dr_pgd_running *r)
 {
-    return r->exec->count == 1 &&
+    return r->exec->max_block_ms == 0 && r->exec->count == 1 &&
            r->exec->statements[0].class == DROVER__V1__STATEMENT_CLASS__CLASS_CONCURRENT;
 }
 
@@ -124,7 +124,7 @@ static enum dr_rc
 check_blocked(struct dr_pgd_running *r, size_t blockers_count, struct dr_err *err)
 {
     struct dr_blocker blocked[DR_BLOCKERS_MAX] = {0};
-    uint64_t max = r->d->options.max_block_ms;
+    uint64_t own = r->exec->max_block_ms, max = own != 0 ? own : r->d->options.max_block_ms;
     const char *sql = r->d->info.server_version >= 140000 ? blocked_sql : blocked_before_14_sql;
     if (max == 0 || may_block(r) || ask_sessions(r->d, sql, blocked) == 0 ||
         blocked[0].age_ms < max) {

@@ -164,9 +164,9 @@ DR_MUST_CHECK enum dr_rc
 dr_engine_read_state(struct dr_engine *engine, struct dr_arena *arena, bool with_fingerprint,
                      bool whole, struct dr_engine_state *out, struct dr_err *err);
 
-// Runs the preflight sections of what is pending, in READ ONLY transactions, before anybody has
-// approved: each statement at most 5 s (its own time-out, up to 60 s), all of them 5 min.
-// DR_E_PREFLIGHT_FORBIDDEN for one that is more than a question to built-in functions
+// Runs the preflight sections of what is pending in the job's direction, in READ ONLY transactions,
+// before anybody has approved: each statement at most 5 s (its own time-out, up to 60 s), all of
+// them 5 min. DR_E_PREFLIGHT_FORBIDDEN for one that is more than a question to built-in functions
 // (sql/preflight.h); DR_E_PREFLIGHT_FAILED when one failed or erred; `*out` (array of `*out_count`,
 // in the arena) is filled either way.
 DR_MUST_CHECK enum dr_rc

@@ -238,8 +238,10 @@ dr_run_outside(struct dr_engine_run *run, const struct dr_step *step, struct dr_
     if (scratch == NULL) {
         return dr_err_set(err, DR_E_NOMEM, "no memory left");
     }
-    o.exec = (struct dr_exec){
-        .revision_id = step->revision->id, .file = step->revision->id, .arena = run->arena};
+    o.exec = (struct dr_exec){.revision_id = step->revision->id,
+                              .file = step->revision->id,
+                              .max_block_ms = unit->max_block_ms,
+                              .arena = run->arena};
     if (unit->n_statements == 1) {
         o.exec.lock_timeout_ms = dr_sql_lock_timeout_ms(unit, unit->statements[0]);
         o.exec.statement_timeout_ms = dr_sql_statement_timeout_ms(unit, unit->statements[0]);

@@ -290,6 +290,7 @@ prepare(struct dr_engine_run *run, const struct dr_step *step, struct dr_arena *
     if (step->unit != DR_NO_UNIT) {
         const Drover__V1__Unit *unit = step->revision->units[step->unit];
         set_timeouts(unit, exec);
+        exec->max_block_ms = unit->max_block_ms;
         rc = dr_run_statements(run, step->revision_index, unit, scratch, &statements, &exec->count,
                                &facts, err);
     }

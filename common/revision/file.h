@@ -47,9 +47,10 @@ struct dr_section {
     unsigned engines; // mask; sections without engine= apply to all
     bool outside_transaction;
     bool expect_empty;
-    bool on_down; // verify after the way down
-    uint32_t sample, retry, max_ms, lock_timeout_ms, statement_timeout_ms; // 0: not given
-    const char *only;                                                      // environment
+    bool on_down; // preflight before the way down, verify after it
+    // 0: not given
+    uint32_t sample, retry, max_ms, lock_timeout_ms, statement_timeout_ms, max_block_ms;
+    const char *only;     // environment
     const char *for_name; // remedy: the preflight that it mends
 };
 

@@ -158,6 +158,12 @@ read_statement_timeout(struct cursor *c, struct dr_section *s, const char *value
     return read_time(c, "statement_timeout", value, &s->statement_timeout_ms);
 }
 
+static enum dr_rc
+read_max_block(struct cursor *c, struct dr_section *s, const char *value)
+{
+    return read_time(c, "max_block", value, &s->max_block_ms);
+}
+
 static const struct option options[] = {
     {"engine", ANY, read_engine},
     {"transaction", RUNS, read_transaction},
@@ -165,11 +171,12 @@ static const struct option options[] = {
     {"sample", PREFLIGHT, read_sample},
     {"only", PREFLIGHT | VERIFY, read_only},
     {"max", VERIFY, read_max},
-    {"on", VERIFY, read_on},
+    {"on", PREFLIGHT | VERIFY, read_on},
     {"for", REMEDY, read_for},
     {"retry", RUNS, read_retry},
     {"lock_timeout", ANY, read_lock_timeout},
     {"statement_timeout", ANY, read_statement_timeout},
+    {"max_block", RUNS, read_max_block},
 };
 
 static void

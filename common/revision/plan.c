@@ -41,7 +41,11 @@ unit_kind(const struct dr_section *s)
         DROVER__V1__UNIT_KIND__UNIT_UP,   DROVER__V1__UNIT_KIND__UNIT_VERIFY,
         DROVER__V1__UNIT_KIND__UNIT_DOWN, DROVER__V1__UNIT_KIND__UNIT_REMEDY,
     };
-    return s->on_down ? DROVER__V1__UNIT_KIND__UNIT_VERIFY_DOWN : kinds[s->kind];
+    if (s->on_down) {
+        return s->kind == DR_SECTION_PREFLIGHT ? DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT_DOWN
+                                               : DROVER__V1__UNIT_KIND__UNIT_VERIFY_DOWN;
+    }
+    return kinds[s->kind];
 }
 
 static enum dr_rc
@@ -88,6 +92,7 @@ make_unit(struct compile *c, const struct dr_checked *item, const uint8_t digest
         s->expect_empty ? DROVER__V1__EXPECT__EXPECT_EMPTY : DROVER__V1__EXPECT__EXPECT_TRUE;
     unit->only = copy(c, s->only);
     unit->max_ms = s->max_ms;
+    unit->max_block_ms = s->max_block_ms;
     unit->sample = s->sample;
     unit->retry = s->retry;
     if (s->outside_transaction && item->lint.result->count == 1) {

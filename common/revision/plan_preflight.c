@@ -26,10 +26,12 @@ static bool
 has_options_of(const Drover__V1__Unit *unit, const struct dr_revision *file,
                const struct dr_section *s)
 {
+    bool is_down = unit->kind == DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT_DOWN;
     bool is_empty = unit->expect == DROVER__V1__EXPECT__EXPECT_EMPTY;
     return strcmp(unit->name, s->name) == 0 && strcmp(unit->only, s->only) == 0 &&
            unit->outside_transaction == s->outside_transaction && is_empty == s->expect_empty &&
            unit->sample == s->sample && unit->retry == s->retry && unit->max_ms == s->max_ms &&
+           unit->max_block_ms == s->max_block_ms && is_down == s->on_down &&
            unit->lock_timeout_ms == own_or(s->lock_timeout_ms, file->lock_timeout_ms) &&
            unit->statement_timeout_ms ==
                own_or(s->statement_timeout_ms, file->statement_timeout_ms);
@@ -86,8 +88,9 @@ dr_plan_check_preflights(const Drover__V1__PlanRevision *revision, Drover__V1__E
     }
     for (size_t i = 0; rc == DR_OK && i < revision->n_units; i++) {
         const Drover__V1__Unit *unit = revision->units[i];
-        if (unit->kind == DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT &&
-            !is_preflight_of(unit, engine, parsed)) {
+        bool is_preflight = unit->kind == DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT ||
+                            unit->kind == DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT_DOWN;
+        if (is_preflight && !is_preflight_of(unit, engine, parsed)) {
             rc = foreign(err, revision->id, unit);
         }
     }
