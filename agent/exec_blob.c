@@ -3,6 +3,7 @@
 #include "agent/exec_internal.h"
 
 #include "base/file.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -138,8 +139,10 @@ end_fetch(struct dr_agent *agent)
     fetch->is_on = false;
     enum dr_rc rc = dr_file_sha256(fetch->part, found, &size, NULL);
     name_blob(agent, sha256, path);
+    (void)DR_FAILPOINT("agent-blob-before");
     if (is_written && rc == DR_OK && memcmp(found, sha256, 32) == 0 &&
         rename(fetch->part, path) == 0) {
+        (void)DR_FAILPOINT("agent-blob-after");
         tell_slots(agent);
         return;
     }

@@ -5,6 +5,7 @@
 #include "agent/confine.h"
 #include "agent/pipe.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/role.h"
 #include "proto/service.pb-c.h"
@@ -80,6 +81,7 @@ on_push(void *user, const ProtobufCMessage *item)
         return;
     }
     (void)protobuf_c_message_pack(item, bytes);
+    (void)DR_FAILPOINT("agent-net-push");
     net->watch_failures = 0;
     net->attest.retry_at_ms = 0;
     tell(net, DROVER__V1__PIPE_KIND__PIPE_PUSH, 0, NULL,
@@ -147,6 +149,7 @@ on_attested(void *user, const ProtobufCMessage *reply, const struct dr_err *err)
     (void)reply;
     net->attest.is_asked = false;
     if (err->rc == DR_OK || err->rc == DR_E_EXISTS) {
+        (void)DR_FAILPOINT("agent-net-attested");
         tell(net, DROVER__V1__PIPE_KIND__PIPE_ATTESTED, 0, net->attest.sha256, NOTHING, NULL);
         end_errand(&net->attest);
         return;
@@ -259,6 +262,7 @@ acknowledge(struct net *net, uint64_t seq)
 {
     Drover__V1__AckRequest request = DROVER__V1__ACK_REQUEST__INIT;
     request.seq = seq;
+    (void)DR_FAILPOINT("agent-net-ack");
     net->hello->after_seq = seq;
     enum dr_rc ignored = dr_rpc_client_start(net->client, DR_METHOD_AGENT_ACK, &request.base,
                                              DR_NET_CALL_MS, NULL, on_acked, net, NULL, NULL);
@@ -306,6 +310,7 @@ take_frame(struct net *net, const Drover__V1__PipeFrame *frame)
         acknowledge(net, frame->number);
         break;
     case DROVER__V1__PIPE_KIND__PIPE_ATTEST:
+        (void)DR_FAILPOINT("agent-net-attest");
         begin_errand(net, &net->attest, frame);
         break;
     case DROVER__V1__PIPE_KIND__PIPE_NEED_BLOB:

@@ -3,6 +3,7 @@
 #include "agent/worker_internal.h"
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/role.h"
 #include "trust/plandoc.h"
@@ -381,6 +382,7 @@ serve(struct dr_worker *worker, struct dr_err *err)
     }
     failure.rc = rc;
     dr_engine_close(&worker->engine);
+    (void)DR_FAILPOINT("agent-worker-result");
     rc = answer(worker, &failure, err);
     dr_pipe_frame_free(&frame);
     return rc;

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "proto/documents.pb-c.h"
@@ -154,6 +155,7 @@ dr_backup_finish(const struct dr_backup_file *file, struct dr_backup *backup, st
     if (!sync_path(file->partial, O_RDONLY)) {
         return dr_err_errno(err, DR_E_IO, errno, "cannot make '%s' durable", file->partial);
     }
+    (void)DR_FAILPOINT("engine-backup-before");
     // The name was free and the working file reserves it; network file systems know no
     // RENAME_NOREPLACE.
     bool is_named =
@@ -165,6 +167,7 @@ dr_backup_finish(const struct dr_backup_file *file, struct dr_backup *backup, st
     if (!sync_path(file->folder, O_RDONLY | O_DIRECTORY)) {
         return dr_err_errno(err, DR_E_IO, errno, "cannot make folder '%s' durable", file->folder);
     }
+    (void)DR_FAILPOINT("engine-backup-after");
     snprintf(backup->location, sizeof backup->location, "%s", file->final_path);
     backup->restore_level = DR_BACKUP_LISTED;
     backup->finished = dr_now_unix_s();

@@ -4,7 +4,9 @@
 // persisted.
 #include "trust/store_inner.h"
 
+#include "base/failpoint.h"
 #include "base/file.h"
+#include "trust/chain_patch.h"
 #include "trust/strict.h"
 #include "trust/try.h"
 
@@ -101,8 +103,11 @@ dr_trust_store_get(const struct dr_trust_store *store)
 static enum dr_rc
 write_document(const char *path, struct dr_bytes bytes, struct dr_err *err)
 {
-    return path ? dr_file_write(path, bytes.data, bytes.len, FILE_MODE, err)
-                : dr_err_set(err, DR_E_LIMIT, "no room for a path");
+    (void)DR_FAILPOINT("trust-write-before");
+    enum dr_rc rc = path ? dr_file_write(path, bytes.data, bytes.len, FILE_MODE, err)
+                         : dr_err_set(err, DR_E_LIMIT, "no room for a path");
+    (void)DR_FAILPOINT("trust-write-after");
+    return rc;
 }
 
 // One update in progress; `root` is the newest persisted.
@@ -210,11 +215,15 @@ static enum dr_rc
 update_chain(struct update *update, struct dr_err *err)
 {
     const struct dr_chain *held = &update->store->held_chain;
+    struct dr_bytes wire = bytes_of(update->msg->chain);
     struct dr_chain chain;
-    if (update->msg->chain.len == 0) {
+    if (wire.len == 0 && update->msg->chain_patch) {
+        DR_TRY(dr_chain_patch_apply(update->arena, held, update->msg->chain_patch, &wire, err));
+    }
+    if (wire.len == 0) {
         return DR_OK;
     }
-    DR_TRY(dr_chain_load(update->arena, &update->root, bytes_of(update->msg->chain), &chain, err));
+    DR_TRY(dr_chain_load(update->arena, &update->root, wire, &chain, err));
     DR_TRY(check_issued(update, chain.msg->issued, "chain", err));
     if (held->msg) {
         DR_TRY(dr_chain_follows(held, &chain, err));

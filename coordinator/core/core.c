@@ -2,6 +2,7 @@
 #include "coordinator/core/core.h"
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "coordinator/core/push.h"
 #include "trust/plandoc.h"
@@ -107,6 +108,9 @@ dr_core_end(struct dr_core *core, enum dr_rc rc, struct dr_err *err)
             rc = save_rollout(core, core->rollouts[i], err);
         }
     }
+    if (rc == DR_OK && DR_FAILPOINT("core-commit")) {
+        rc = dr_err_set(err, DR_E_STORE, "failpoint");
+    }
     if (rc == DR_OK) {
         rc = core->store->ops->commit(core->store, err);
     }
@@ -114,6 +118,7 @@ dr_core_end(struct dr_core *core, enum dr_rc rc, struct dr_err *err)
         take_back(core);
         return rc;
     }
+    (void)DR_FAILPOINT("core-committed");
     for (size_t i = 0; i < core->n_rollouts; i++) {
         core->rollouts[i]->is_dirty = false;
     }
@@ -145,6 +150,7 @@ dr_core_answer(struct dr_core *core, struct dr_call *call, enum dr_rc rc,
     rc = dr_core_end(core, rc, err);
     if (rc == DR_OK) {
         dr_call_reply(call, reply);
+        (void)DR_FAILPOINT("core-replied");
     } else {
         err->rc = rc;
         dr_core_fail(core, call, err);

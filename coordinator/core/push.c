@@ -1,6 +1,7 @@
 // Push: bodies of pushes, and the agent's stream.
 #include "coordinator/core/push.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "coordinator/core/evidence.h"
 #include "trust/attest.h"
@@ -260,6 +261,7 @@ dr_push_pump(struct dr_core *core, struct dr_agent *agent)
         }
         if (rc == DR_OK) {
             agent->sent_seq = pump.pushes[i]->seq;
+            (void)DR_FAILPOINT("core-pushed");
         }
     }
     if (rc != DR_OK) {

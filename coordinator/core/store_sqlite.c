@@ -4,6 +4,7 @@
 #include "coordinator/core/store_sqlite.h"
 
 #include "base/file.h"
+#include "base/failpoint.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -265,6 +266,7 @@ check_version(struct dr_store_sqlite *s, struct dr_err *err)
             (rc = dr_sqlite_script(s->db, text, err)) == DR_OK) {
             rc = dr_sqlite_commit(s->db, err);
         }
+        (void)DR_FAILPOINT("core-store-made");
         return rc;
     }
     if (application != APPLICATION_ID) {

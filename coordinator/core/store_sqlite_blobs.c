@@ -68,9 +68,10 @@ finish_upload(struct dr_store *store, const uint8_t *sha256, struct dr_err *err)
         return dr_err_set(err, DR_E_BLOB_DIGEST,
                           "the blob's bytes do not have the digest that names it");
     }
-    if (DR_FAILPOINT("blob-rename") || rename(part, path) != 0) {
+    if (DR_FAILPOINT("core-blob-before") || rename(part, path) != 0) {
         return dr_err_errno(err, DR_E_STORE, errno, "cannot rename '%s'", part);
     }
+    (void)DR_FAILPOINT("core-blob-after");
     return sync_folder(store, err);
 }
 
