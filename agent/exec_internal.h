@@ -122,6 +122,8 @@ struct dr_agent {
 void dr_exec_net_turn(struct dr_agent *agent);  // starts it when it is time, sends what is owed
 void dr_exec_net_heard(struct dr_agent *agent); // its channel is readable or writable
 void dr_exec_net_stop(struct dr_agent *agent);
+// Another net process soon: what was handed over and not acknowledged comes again.
+void dr_exec_net_again(struct dr_agent *agent);
 void dr_exec_net_send(struct dr_agent *agent, Drover__V1__PipeKind kind, uint64_t number,
                       const uint8_t *digest, struct dr_bytes body);
 
@@ -142,6 +144,8 @@ void dr_exec_blob_abort(struct dr_agent *agent); // net is gone
 // exec_slot.c
 struct dr_agent_slot *dr_exec_slot(struct dr_agent *agent, const char *target); // NULL: not ours
 void dr_exec_slot_event(struct dr_agent_slot *slot, enum dr_step_event event);
+// An error of this host, not of what was asked: tried again, never reported as a refusal.
+bool dr_exec_is_local(enum dr_rc rc);
 void dr_exec_slot_turn(struct dr_agent_slot *slot);
 // Milliseconds until the slot wants a turn; INT64_MAX: never.
 int64_t dr_exec_slot_due(const struct dr_agent_slot *slot, int64_t now_ms);

@@ -4,6 +4,7 @@
 
 #include "agent/net.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/role.h"
 
@@ -16,8 +17,8 @@
 
 #define OUTBOX_ARENA_MAX (4u * 1048576u)
 
-static void
-net_died(struct dr_agent *agent)
+void
+dr_exec_net_again(struct dr_agent *agent)
 {
     struct dr_agent_net *net = &agent->net;
     int64_t now = dr_monotonic_ms();
@@ -28,6 +29,12 @@ net_died(struct dr_agent *agent)
         wait *= 2;
     }
     net->restart_at_ms = now + (wait < DR_EXEC_RETRY_MAX_MS ? wait : DR_EXEC_RETRY_MAX_MS);
+}
+
+static void
+net_died(struct dr_agent *agent)
+{
+    dr_exec_net_again(agent);
     dr_log(DR_LOG_WARN, "the net process ended, another is started", NULL);
 }
 
@@ -185,6 +192,7 @@ take_attested(struct dr_agent *agent, const Drover__V1__PipeFrame *frame)
         return;
     }
     agent->net.sent_place = 0;
+    (void)DR_FAILPOINT("agent-attested");
     if (dr_agent_state_outbox_done(agent->state, agent->net.sent_sha256, &err) != DR_OK) {
         dr_log_err(DR_LOG_ERROR, "outbox", &err); // it is sent again, which is harmless
     }

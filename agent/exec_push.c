@@ -3,46 +3,132 @@
 #include "agent/exec_internal.h"
 
 #include "base/clock.h"
+#include "base/failpoint.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "trust/attest.h"
 #include "trust/envelope.h"
+#include "trust/strict.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define PUSH_ARENA_MAX (96u * 1048576u)
 
-static void
-take_trust(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes body)
+// DR_OK: taken, or refused for what it is. Anything else: it is not on disk and has to come again.
+static enum dr_rc
+settle(enum dr_rc rc, const char *what, struct dr_err *err)
 {
-    struct dr_err err = {0};
+    if (rc == DR_OK || dr_exec_is_local(rc)) {
+        return rc;
+    }
+    dr_log_err(DR_LOG_WARN, what, err);
+    *err = (struct dr_err){0};
+    return DR_OK;
+}
+
+static void
+tell_versions(const struct dr_trust *trust)
+{
+    char versions[64];
+    (void)snprintf(versions, sizeof versions, "%llu/%llu/%llu",
+                   (unsigned long long)(trust->root.msg == NULL ? 0 : trust->root.msg->version),
+                   (unsigned long long)(trust->fleet.msg == NULL ? 0 : trust->fleet.msg->version),
+                   (unsigned long long)(trust->chain.msg == NULL ? 0 : trust->chain.msg->version));
+    dr_log(DR_LOG_INFO, "trust updated", "root/fleet/chain", versions, NULL);
+}
+
+static enum dr_rc
+take_trust(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes body, struct dr_err *err)
+{
     bool changed = false;
+    enum dr_rc rc = DR_OK;
     Drover__V1__TrustUpdate *update =
         drover__v1__trust_update__unpack(dr_arena_protobuf(arena), body.len, body.data);
-    enum dr_rc rc =
-        update == NULL
-            ? dr_err_set(&err, DR_E_BAD_DOCUMENT, "the update of trust does not decode")
-            : dr_trust_store_update(agent->trust, update, dr_now_unix_s(), &changed, &err);
-    if (rc != DR_OK) {
-        dr_log_err(DR_LOG_WARN, "an update of trust was refused", &err);
+    if (update == NULL) {
+        rc = dr_err_set(err, DR_E_BAD_DOCUMENT, "the update of trust does not decode");
+    } else if (DR_FAILPOINT("agent-trust-kept")) {
+        rc = dr_err_set(err, DR_E_IO, "no space is left for trust (failpoint)");
+    } else {
+        rc = dr_trust_store_update(agent->trust, update, dr_now_unix_s(), &changed, err);
     }
     if (changed) {
-        const struct dr_trust *trust = dr_trust_store_get(agent->trust);
-        char versions[64];
-        (void)snprintf(
-            versions, sizeof versions, "%llu/%llu/%llu",
-            (unsigned long long)(trust->root.msg == NULL ? 0 : trust->root.msg->version),
-            (unsigned long long)(trust->fleet.msg == NULL ? 0 : trust->fleet.msg->version),
-            (unsigned long long)(trust->chain.msg == NULL ? 0 : trust->chain.msg->version));
-        dr_log(DR_LOG_INFO, "trust updated", "root/fleet/chain", versions, NULL);
+        tell_versions(dr_trust_store_get(agent->trust));
+    }
+    return settle(rc, "an update of trust was refused", err);
+}
+
+// ------------------------------------------------------------------------------------- stops
+
+// A plan that an approval may still let run here: one with an open READY, or one under way.
+static void
+add_plan(struct dr_agent_known *known, ProtobufCBinaryData sha256)
+{
+    if (sha256.len == 32 && known->n_plans < DR_AGENT_KNOWN_MAX) {
+        memcpy(known->plans[known->n_plans++], sha256.data, 32);
     }
 }
 
-// A person's stop, as an envelope or as a Document around one.
-static void
-take_signoff(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes body)
+static enum dr_rc
+find_plans(struct dr_agent *agent, struct dr_arena *arena, struct dr_agent_known *out,
+           struct dr_err *err)
 {
-    struct dr_err err = {0};
+    enum dr_rc rc = DR_OK;
+    for (size_t i = 0; rc == DR_OK && i < agent->n_slots; i++) {
+        struct dr_agent_slot *slot = &agent->slots[i];
+        struct dr_bytes payload = {0};
+        struct dr_attestation ready = {0};
+        if (slot->has_plan_sha256) {
+            add_plan(out, dr_data(slot->plan_sha256, 32));
+        }
+        rc = dr_agent_state_ready(agent->state, arena, slot->target->name, &payload, err);
+        if (rc == DR_OK && payload.len > 0) {
+            rc = dr_attest_decode(arena, payload, true, &ready, err);
+        }
+        if (rc == DR_OK && ready.msg != NULL) {
+            add_plan(out, ready.msg->plan_sha256);
+        }
+    }
+    return rc;
+}
+
+static enum dr_rc
+keep_stop(struct dr_agent *agent, struct dr_arena *arena, const struct dr_signoff *signoff,
+          struct dr_bytes envelope, struct dr_err *err)
+{
+    const struct dr_trust *trust = dr_trust_store_get(agent->trust);
+    const struct dr_fleet_entry *policy =
+        dr_fleet_environment(trust->entries, trust->n_entries, agent->config->environment);
+    uint64_t longest = policy == NULL ? 0 : policy->msg->environment->approval_max_s;
+    struct dr_agent_known *known = dr_arena_alloc(arena, sizeof *known);
+    if (known == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    if (DR_FAILPOINT("agent-stop-kept")) {
+        return dr_err_set(err, DR_E_AGENT_STATE, "no space is left for a stop (failpoint)");
+    }
+    *known = (struct dr_agent_known){.now = dr_now_unix_s(),
+                                     .approval_s =
+                                         (int64_t)(longest == 0 ? DR_APPROVAL_MAX_S : longest)};
+    enum dr_rc rc = find_plans(agent, arena, known, err);
+    size_t person = 0;
+    while (!signoff->signers.signed_by[person]) {
+        person++;
+    }
+    const struct dr_agent_stop stop = {
+        .sha256 = signoff->sha256,
+        .person = trust->root.msg->people[person]->name,
+        .msg = signoff->msg,
+        .envelope = envelope,
+    };
+    return rc != DR_OK ? rc : dr_agent_state_add_stop(agent->state, &stop, known, err);
+}
+
+// A person's stop, as an envelope or as a Document around one.
+static enum dr_rc
+take_signoff(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes body,
+             struct dr_err *err)
+{
     struct dr_signoff signoff = {0};
     if (body.len < 4 || memcmp(body.data, "DRV1", 4) != 0) {
         Drover__V1__Document *document =
@@ -53,13 +139,11 @@ take_signoff(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes bod
     }
     const struct dr_trust *trust = dr_trust_store_get(agent->trust);
     enum dr_rc rc =
-        dr_signoff_load(arena, &trust->root, agent->config->environment, body, &signoff, &err);
-    if (rc == DR_OK && signoff.msg->kind != DROVER__V1__SIGNOFF_KIND__ITEM) {
-        rc = dr_agent_state_add_stop(agent->state, signoff.sha256, body, &err);
-    }
-    if (rc != DR_OK) {
-        dr_log_err(DR_LOG_WARN, "a sign-off was refused", &err);
-        return;
+        dr_signoff_load(arena, &trust->root, agent->config->environment, body, &signoff, err);
+    bool is_stop = rc == DR_OK && signoff.msg->kind != DROVER__V1__SIGNOFF_KIND__ITEM;
+    rc = is_stop ? keep_stop(agent, arena, &signoff, body, err) : rc;
+    if (rc != DR_OK || !is_stop) {
+        return settle(rc, "a sign-off was refused", err);
     }
     for (size_t i = 0; i < agent->n_slots; i++) {
         struct dr_agent_slot *slot = &agent->slots[i];
@@ -69,6 +153,7 @@ take_signoff(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes bod
             dr_exec_slot_event(slot, DR_STEP_ON_CANCEL);
         }
     }
+    return DR_OK;
 }
 
 // What is under way for that rollout ends, and what waits behind it is dropped.
@@ -124,42 +209,70 @@ slot_of(struct dr_agent *agent, struct dr_arena *arena, const Drover__V1__Push *
     return NULL;
 }
 
-static void
-apply_now(struct dr_agent *agent, struct dr_arena *arena, const Drover__V1__Push *push)
+static enum dr_rc
+apply_now(struct dr_agent *agent, struct dr_arena *arena, const Drover__V1__Push *push,
+          struct dr_err *err)
 {
     const struct dr_bytes body = {.data = push->body.data, .len = push->body.len};
     if (push->kind == DROVER__V1__PUSH_KIND__PUSH_TRUST) {
-        take_trust(agent, arena, body);
-    } else if (push->kind == DROVER__V1__PUSH_KIND__PUSH_SIGNOFF) {
-        take_signoff(agent, arena, body);
+        return take_trust(agent, arena, body, err);
     }
+    return push->kind == DROVER__V1__PUSH_KIND__PUSH_SIGNOFF ? take_signoff(agent, arena, body, err)
+                                                             : DR_OK;
+}
+
+// What the coordinator calls it; without a name, one by its bytes and its number: the same order
+// twice is two pushes.
+static void
+name_push(const Drover__V1__Push *push, uint8_t own[32], struct dr_bytes *out)
+{
+    *out = (struct dr_bytes){.data = push->id.data, .len = push->id.len};
+    if (out->len == 0) {
+        dr_sha256((struct dr_bytes){.data = push->body.data, .len = push->body.len}, own);
+        own[0] = (uint8_t)push->seq;
+        own[1] = (uint8_t)(push->seq >> 8);
+        own[2] = (uint8_t)(push->seq >> 16);
+        *out = (struct dr_bytes){.data = own, .len = 32};
+    }
+}
+
+static enum dr_rc
+queue(struct dr_agent *agent, const Drover__V1__Push *push, struct dr_agent_slot *slot,
+      bool *out_is_new, struct dr_err *err)
+{
+    uint8_t own[32];
+    struct dr_bytes id;
+    name_push(push, own, &id);
+    struct dr_agent_task task = {
+        .kind = (int)push->kind,
+        .target = slot == NULL ? NULL : slot->target->name,
+        .body = {.data = push->body.data, .len = slot == NULL ? 0 : push->body.len},
+    };
+    if (DR_FAILPOINT("agent-push-kept")) {
+        return dr_err_set(err, DR_E_AGENT_STATE, "no space is left for a push (failpoint)");
+    }
+    return dr_agent_state_take(agent->state, push->seq, id, &task, out_is_new, err);
 }
 
 static void
 take_push(struct dr_agent *agent, struct dr_arena *arena, const Drover__V1__Push *push)
 {
     struct dr_err err = {0};
-    uint8_t own_id[32];
-    struct dr_bytes id = {.data = push->id.data, .len = push->id.len};
-    if (id.len == 0) {
-        dr_sha256((struct dr_bytes){.data = push->body.data, .len = push->body.len}, own_id);
-        own_id[0] = (uint8_t)push->seq; // the same order twice is two pushes
-        own_id[1] = (uint8_t)(push->seq >> 8);
-        own_id[2] = (uint8_t)(push->seq >> 16);
-        id = (struct dr_bytes){.data = own_id, .len = sizeof own_id};
-    }
     struct dr_agent_slot *slot = slot_of(agent, arena, push);
-    struct dr_agent_task task = {
-        .kind = (int)push->kind,
-        .target = slot == NULL ? NULL : slot->target->name,
-        .body = {.data = push->body.data, .len = slot == NULL ? 0 : push->body.len},
-    };
     bool is_new = false;
     // Before it is acknowledged: verified trust is on disk, or the work is queued.
-    if (slot == NULL) {
-        apply_now(agent, arena, push);
+    enum dr_rc rc = slot == NULL ? apply_now(agent, arena, push, &err) : DR_OK;
+    rc = rc != DR_OK ? rc : queue(agent, push, slot, &is_new, &err);
+    if (rc != DR_OK && rc != DR_E_LIMIT) {
+        // An acknowledgement covers all that came before: with nothing more taken from this
+        // stream, what is not on disk comes again with the next.
+        dr_log_err(DR_LOG_ERROR, "a push could not be kept and is asked for again", &err);
+        dr_exec_net_again(agent);
+        return;
     }
-    enum dr_rc rc = dr_agent_state_take(agent->state, push->seq, id, &task, &is_new, &err);
+    if (rc != DR_OK) {
+        dr_log_err(DR_LOG_WARN, "a push was refused", &err);
+    }
     if (rc == DR_OK && is_new && push->kind == DROVER__V1__PUSH_KIND__PUSH_ORDER) {
         // Once only: a cancel that is handed over again must not stop a later run.
         take_order(agent, arena, (struct dr_bytes){.data = push->body.data, .len = push->body.len});
@@ -168,13 +281,8 @@ take_push(struct dr_agent *agent, struct dr_arena *arena, const Drover__V1__Push
         slot->has_news = true;
         slot->failures = 0;
     }
-    if (rc != DR_OK) {
-        dr_log_err(DR_LOG_ERROR, "a push could not be kept", &err);
-    }
-    if (rc == DR_OK || rc == DR_E_LIMIT) {
-        const struct dr_bytes none = {0};
-        dr_exec_net_send(agent, DROVER__V1__PIPE_KIND__PIPE_PUSH_DONE, push->seq, NULL, none);
-    }
+    const struct dr_bytes none = {0};
+    dr_exec_net_send(agent, DROVER__V1__PIPE_KIND__PIPE_PUSH_DONE, push->seq, NULL, none);
 }
 
 void

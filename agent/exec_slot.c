@@ -3,6 +3,7 @@
 #include "agent/exec_internal.h"
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 
 #include <string.h>
@@ -86,6 +87,7 @@ start_resume(struct dr_agent_slot *slot, struct dr_err *err)
     run->resume = true;
     slot->spec = run;
     enum dr_rc rc = dr_agent_state_attempt(slot->agent->state, slot->target->name, err);
+    (void)DR_FAILPOINT("agent-run-attempt");
     return rc != DR_OK ? rc : dr_exec_worker_start(slot, run, run_timeout(slot), err);
 }
 
@@ -98,6 +100,7 @@ go(struct dr_agent_slot *slot, struct dr_err *err)
     if (rc == DR_OK) {
         dr_log(DR_LOG_INFO, "approval consumed", "target", slot->target->name, "rollout",
                slot->rollout, NULL);
+        (void)DR_FAILPOINT("agent-run-consumed");
         // When the worker is gone its end shows on the channel: then it is looked at again.
         enum dr_rc ignored = dr_pipe_send_simple(&slot->worker.pipe, DROVER__V1__PIPE_KIND__PIPE_GO,
                                                  0, NULL, none, NULL, NULL);
@@ -165,9 +168,8 @@ act(struct dr_agent_slot *slot, enum dr_step_action action, struct dr_err *err)
 
 // ------------------------------------------------------------------------------------ events
 
-// Errors of this host, not of what was asked: tried again, never reported as a refusal.
-static bool
-is_local(enum dr_rc rc)
+bool
+dr_exec_is_local(enum dr_rc rc)
 {
     return rc == DR_E_AGENT_STATE || rc == DR_E_IO || rc == DR_E_NOMEM || rc == DR_E_AGENT_PIPE ||
            rc == DR_E_INTERNAL || rc == DR_E_PERMISSION || rc == DR_E_NOT_FOUND;
@@ -180,7 +182,7 @@ action_failed(struct dr_agent_slot *slot, enum dr_step_action action, const stru
     bool is_check = action == DR_STEP_DO_FETCH_PREPARE || action == DR_STEP_DO_FETCH_BUNDLE ||
                     action == DR_STEP_DO_START_RUN || action == DR_STEP_DO_GO;
     dr_exec_worker_kill(slot);
-    if (is_check && !is_local(err->rc)) {
+    if (is_check && !dr_exec_is_local(err->rc)) {
         slot->failure = *err;
         struct dr_err again = {0};
         slot->state = DR_STEP_IDLE;
@@ -302,7 +304,7 @@ go_on_fetching(struct dr_agent_slot *slot)
     bool is_whole = false;
     enum dr_rc rc = dr_exec_task_go_on(slot, &is_whole, &slot->failure);
     if (rc != DR_OK) {
-        dr_exec_slot_event(slot, is_local(rc) ? DR_STEP_ON_AGAIN : DR_STEP_ON_REFUSED);
+        dr_exec_slot_event(slot, dr_exec_is_local(rc) ? DR_STEP_ON_AGAIN : DR_STEP_ON_REFUSED);
     } else if (is_whole) {
         dr_exec_slot_event(slot, slot->bundle == NULL ? DR_STEP_ON_BLOBS : DR_STEP_ON_APPROVED);
     }

@@ -4,6 +4,7 @@
 #include "agent/report_internal.h"
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "trust/envelope.h"
 #include "trust/strict.h"
@@ -105,6 +106,9 @@ dr_report_commit(struct dr_report *report, struct dr_err *err)
 {
     report->change.outgoing = report->outgoing;
     enum dr_rc rc = dr_agent_state_commit(report->slot->agent->state, &report->change, err);
+    if (rc == DR_OK) {
+        (void)DR_FAILPOINT("agent-reported");
+    }
     for (size_t i = 0; rc == DR_OK && i < report->change.n_outgoing; i++) {
         const ProtobufCEnumValue *kind = protobuf_c_enum_descriptor_get_value(
             &drover__v1__attestation_kind__descriptor, report->outgoing[i].kind);
@@ -221,6 +225,8 @@ dr_report_ready(struct dr_agent_slot *slot, struct dr_err *err)
     msg.backup = backup;
     msg.n_units = result->n_units; // the halves of a PARTIAL revision
     msg.units = result->units;
+    msg.n_losses = result->n_losses;
+    msg.losses = result->losses;
     rc = dr_report_say(&report, &msg, report.change.ready_sha256, &report.change.ready, err);
     report.change.ends_task = slot->task.id;
     return rc != DR_OK ? rc : dr_report_commit(&report, err);

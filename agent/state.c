@@ -36,6 +36,16 @@ static const char SCHEMA[] =
     "envelope BLOB NOT NULL);"
     "INSERT INTO meta VALUES('version', 1);";
 
+// Version 2: what says whether a stop may still be needed. Those from before have no person and
+// stay.
+static const char TO_VERSION_2[] = "ALTER TABLE stop ADD COLUMN person TEXT NOT NULL DEFAULT '';"
+                                   "ALTER TABLE stop ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+                                   "ALTER TABLE stop ADD COLUMN plan BLOB NOT NULL DEFAULT x'';"
+                                   "ALTER TABLE stop ADD COLUMN seen BLOB NOT NULL DEFAULT x'';"
+                                   "ALTER TABLE stop ADD COLUMN time INTEGER NOT NULL DEFAULT 0;"
+                                   "ALTER TABLE stop ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;"
+                                   "UPDATE meta SET value = 2 WHERE key = 'version';";
+
 // --------------------------------------------------------------------------------------------------------------
 // helpers
 
@@ -206,6 +216,9 @@ check_version(struct dr_agent_state *state, struct dr_err *err)
     if (rc == DR_OK && version < 1) {
         rc =
             dr_err_set(err, DR_E_AGENT_STATE, "the agent's state '%s' has no version", state->path);
+    }
+    if (rc == DR_OK && version == 1) {
+        rc = as_state_error(state, dr_sqlite_script(state->db, TO_VERSION_2, err), err);
     }
     return dr_agent_state_end(state, rc, err);
 }

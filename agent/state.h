@@ -15,12 +15,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DR_AGENT_STATE_VERSION 1
+#define DR_AGENT_STATE_VERSION 2
 #define DR_AGENT_STATE_FILE    "agent.db"
 #define DR_AGENT_TASK_MAX      (4u * 1048576u) // bytes of one task's body
 #define DR_AGENT_TASKS_MAX     16u             // waiting per target
 #define DR_AGENT_SEEN_MAX      256             // ids of pushes remembered
-#define DR_AGENT_STOPS_MAX     256             // envelopes of stops remembered
+#define DR_AGENT_STOPS_MAX     512             // stops remembered; beyond it they are refused
+#define DR_AGENT_STOPS_PERSON  64              // of one person: nobody uses up the others' room
+#define DR_AGENT_KNOWN_MAX     512             // plans that may still run, looked at by add_stop
 #define DR_AGENT_OUTBOX_MAX    10000           // beyond it REFUSED and STATE are no longer added
 
 struct dr_agent_state;
@@ -91,11 +93,28 @@ struct dr_agent_record {
 DR_MUST_CHECK enum dr_rc dr_agent_state_record(struct dr_agent_state *state, const char *target,
                                                struct dr_agent_record *out, struct dr_err *err);
 
-// VETO, CANCEL, FREEZE and LIFT as they came: added (a known one is no error), and all of them (in
-// the arena).
+// A verified VETO, CANCEL, FREEZE or LIFT as it came; everything is borrowed.
+struct dr_agent_stop {
+    const uint8_t *sha256; // of the payload
+    const char *person;    // who signed it; of several the first of the root
+    const Drover__V1__Signoff *msg;
+    struct dr_bytes envelope;
+};
+// What decides whether a stop may still be needed.
+struct dr_agent_known {
+    int64_t now;        // unix seconds
+    int64_t approval_s; // how long an approval of this environment lives at most
+    size_t n_plans;     // with an open READY, or under way
+    uint8_t plans[DR_AGENT_KNOWN_MAX][32];
+};
+// Remembers it; a known one is no error. Nothing that may still be needed makes room: when a
+// person's room is used up, only that person's own expired and lifted stops go, and a VETO or
+// CANCEL when its plan is not known here and every approval from before it has expired.
+// DR_E_LIMIT: there is no room, it is not remembered.
 DR_MUST_CHECK enum dr_rc
-dr_agent_state_add_stop(struct dr_agent_state *state, const uint8_t sha256[32],
-                        struct dr_bytes envelope, struct dr_err *err);
+dr_agent_state_add_stop(struct dr_agent_state *state, const struct dr_agent_stop *stop,
+                        const struct dr_agent_known *known, struct dr_err *err);
+// The envelopes of all of them, in the order in which they came; in the arena.
 DR_MUST_CHECK enum dr_rc
 dr_agent_state_stops(struct dr_agent_state *state, struct dr_arena *arena,
                      ProtobufCBinaryData **out, size_t *out_n, struct dr_err *err);

@@ -1,4 +1,4 @@
-// State, part two: pushes taken, tasks that wait, stops that were shown.
+// State, part two: pushes taken, tasks that wait.
 #include "agent/state_internal.h"
 
 #include "proto/service.pb-c.h"
@@ -177,55 +177,4 @@ dr_agent_state_drop_foreign(struct dr_agent_state *state, const char *const *tar
             return rc;
         }
     }
-}
-
-enum dr_rc
-dr_agent_state_add_stop(struct dr_agent_state *state, const uint8_t sha256[32],
-                        struct dr_bytes envelope, struct dr_err *err)
-{
-    const struct dr_agent_bind binds[] = {DR_AGENT_BIND_SHA(sha256), DR_AGENT_BIND_BLOB(envelope)};
-    enum dr_rc rc = dr_agent_state_begin(state, err);
-    if (rc != DR_OK) {
-        return rc;
-    }
-    rc = dr_agent_state_exec(state, "INSERT OR IGNORE INTO stop(sha256, envelope) VALUES(?1, ?2)",
-                             binds, 2, NULL, err);
-    const struct dr_agent_bind keep[] = {DR_AGENT_BIND_INT(DR_AGENT_STOPS_MAX)};
-    rc = rc != DR_OK
-             ? rc
-             : dr_agent_state_exec(
-                   state, "DELETE FROM stop WHERE place <= (SELECT max(place) FROM stop) - ?1",
-                   keep, 1, NULL, err);
-    return dr_agent_state_end(state, rc, err);
-}
-
-enum dr_rc
-dr_agent_state_stops(struct dr_agent_state *state, struct dr_arena *arena,
-                     ProtobufCBinaryData **out, size_t *out_n, struct dr_err *err)
-{
-    ProtobufCBinaryData *list = dr_arena_array(arena, DR_AGENT_STOPS_MAX, sizeof *list);
-    struct dr_sqlite_stmt *stmt = NULL;
-    size_t n = 0;
-    enum dr_rc rc = list == NULL
-                        ? dr_err_set(err, DR_E_NOMEM, "out of memory")
-                        : dr_agent_state_query(state, "SELECT envelope FROM stop ORDER BY place",
-                                               NULL, 0, &stmt, err);
-    while (rc == DR_OK && n < DR_AGENT_STOPS_MAX) {
-        bool has_row = false;
-        rc = dr_sqlite_step(stmt, &has_row, err);
-        if (rc != DR_OK || !has_row) {
-            break;
-        }
-        size_t len = 0;
-        const void *bytes = dr_sqlite_column_blob(stmt, 0, &len);
-        list[n] = (ProtobufCBinaryData){.len = len, .data = dr_arena_copy(arena, bytes, len)};
-        rc = list[n].data == NULL ? dr_err_set(err, DR_E_NOMEM, "out of memory") : DR_OK;
-        n++;
-    }
-    dr_sqlite_finalize(&stmt);
-    if (rc == DR_OK) {
-        *out = list;
-        *out_n = n;
-    }
-    return rc;
 }

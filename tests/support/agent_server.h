@@ -60,7 +60,8 @@ c_on_ack(struct dr_call *call, const ProtobufCMessage *request, void *user)
     struct coord *c = user;
     Drover__V1__Empty reply = DROVER__V1__EMPTY__INIT;
     for (size_t i = 0; i < c->n_push; i++) {
-        if (c->push[i].seq == ((const Drover__V1__AckRequest *)request)->seq) {
+        // As droverd does: what is acknowledged covers everything before it.
+        if (c->push[i].seq <= ((const Drover__V1__AckRequest *)request)->seq) {
             c->push[i].is_acked = true;
         }
     }
