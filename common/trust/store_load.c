@@ -150,6 +150,7 @@ load_chain(struct dr_trust_store *store, struct dr_err *err)
     }
     DR_TRY(dr_envelope_copy(store->arena, wire, DR_TYPE_CHAIN, &envelope, err));
     DR_TRY(dr_chain_decode(store->arena, envelope.payload, &store->held_chain, err));
+    store->held_chain.wire = envelope.wire;
     enum dr_rc rc = dr_chain_load(store->arena, &store->trust.root, wire, &store->trust.chain, err);
     return rc == DR_E_QUORUM ? DR_OK : rc;
 }
