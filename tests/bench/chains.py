@@ -9,6 +9,8 @@ the same statements for that tool.
 import pathlib
 import sys
 
+import peers
+
 
 def realistic(engine):
     """Eight revisions of a shop as people write them: tables, keys, indexes, columns, data, a view, a trigger."""
@@ -159,38 +161,12 @@ def revisions(kind, engine):
     return [(f"{i:04d}_{title}", up, down) for i, (title, up, down) in enumerate(made[name](), 1)]
 
 
-def body(statements):
-    return "".join(s + ";\n" for s in statements)
-
-
-def render_plain(folder, chain, engine):
-    for name, up, down in chain:
-        (folder / f"{name}.up.sql").write_text(body(up))
-        (folder / f"{name}.down.sql").write_text(body(down))
-
-
-def render_drover(folder, chain, engine):
-    (folder / "revisions").mkdir()
-    (folder / "drover.conf").write_text('project = "bench"\n')
-    parent = ""
-    for name, up, down in chain:
-        identity = "r" + name[:4]
-        (folder / "revisions" / f"{name}.sql").write_text(
-            f"-- drover:revision 1\n-- {name[5:]}\n--\n-- Revision ID: {identity}\n-- Revises:{parent}\n"
-            f"-- Engine: {engine}\n-- Reversible: yes\n\n-- drover:up\n{body(up)}\n-- drover:down\n{body(down)}"
-        )
-        parent = f" {identity}"
-
-
-FORMATS = {"plain": render_plain, "drover": render_drover}
-
-
 def make(kind, engine, folder, formats):
     chain = revisions(kind, engine)
     for name in dict.fromkeys(["plain", *formats]):
         target = pathlib.Path(folder) / name
         target.mkdir(parents=True)
-        FORMATS[name](target, chain, engine)
+        peers.WRITERS[name](target, chain, engine)
 
 
 if __name__ == "__main__":
