@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/failpoint.h"
-#include "base/failpoint.h"
 #include "base/log.h"
 #include "trust/attest.h"
 #include "trust/envelope.h"
@@ -47,12 +46,13 @@ take_trust(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes body,
         drover__v1__trust_update__unpack(dr_arena_protobuf(arena), body.len, body.data);
     if (update == NULL) {
         rc = dr_err_set(err, DR_E_BAD_DOCUMENT, "the update of trust does not decode");
-    } else if (DR_FAILPOINT("agent-trust-kept")) {
+    } else if (DR_FAILPOINT("agent-trust-write")) {
         rc = dr_err_set(err, DR_E_IO, "no space is left for trust (failpoint)");
     } else {
         rc = dr_trust_store_update(agent->trust, update, dr_now_unix_s(), &changed, err);
     }
     if (changed) {
+        (void)DR_FAILPOINT("agent-trust-kept");
         tell_versions(dr_trust_store_get(agent->trust));
     }
     return settle(rc, "an update of trust was refused", err);
@@ -104,7 +104,7 @@ keep_stop(struct dr_agent *agent, struct dr_arena *arena, const struct dr_signof
     if (known == NULL) {
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
-    if (DR_FAILPOINT("agent-stop-kept")) {
+    if (DR_FAILPOINT("agent-stop-write")) {
         return dr_err_set(err, DR_E_AGENT_STATE, "no space is left for a stop (failpoint)");
     }
     *known = (struct dr_agent_known){.now = dr_now_unix_s(),
@@ -248,7 +248,7 @@ queue(struct dr_agent *agent, const Drover__V1__Push *push, struct dr_agent_slot
         .target = slot == NULL ? NULL : slot->target->name,
         .body = {.data = push->body.data, .len = slot == NULL ? 0 : push->body.len},
     };
-    if (DR_FAILPOINT("agent-push-kept")) {
+    if (DR_FAILPOINT("agent-push-write")) {
         return dr_err_set(err, DR_E_AGENT_STATE, "no space is left for a push (failpoint)");
     }
     return dr_agent_state_take(agent->state, push->seq, id, &task, out_is_new, err);
@@ -273,6 +273,7 @@ take_push(struct dr_agent *agent, struct dr_arena *arena, const Drover__V1__Push
     if (rc != DR_OK) {
         dr_log_err(DR_LOG_WARN, "a push was refused", &err);
     }
+    (void)DR_FAILPOINT("agent-push-taken");
     if (rc == DR_OK && is_new && push->kind == DROVER__V1__PUSH_KIND__PUSH_ORDER) {
         // Once only: a cancel that is handed over again must not stop a later run.
         take_order(agent, arena, (struct dr_bytes){.data = push->body.data, .len = push->body.len});

@@ -30,7 +30,7 @@ a_veto_that_could_not_be_kept_comes_again_before_it_is_acknowledged(void **state
 {
     struct coord *c = begin();
     (void)state;
-    c_start_agent(c, "agent-stop-kept=error@1");
+    c_start_agent(c, "agent-stop-write=error@1");
     struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
     c_push_stop(c, DROVER__V1__SIGNOFF_KIND__VETO);
     c_push_order(c, "state"); // its acknowledgement would cover the veto's
@@ -53,7 +53,7 @@ trust_that_could_not_be_kept_comes_again_before_it_is_acknowledged(void **state)
 {
     struct coord *c = begin();
     (void)state;
-    c_start_agent(c, "agent-trust-kept=error@1");
+    c_start_agent(c, "agent-trust-write=error@1");
     c_push_trust(c);
     c_push_order(c, "state");
     C_UNTIL(c, c->push[c->n_push - 1].is_acked);
@@ -69,7 +69,7 @@ work_that_could_not_be_queued_comes_again(void **state)
 {
     struct coord *c = begin();
     (void)state;
-    c_start_agent(c, "agent-push-kept=error@2");
+    c_start_agent(c, "agent-push-write=error@2");
     c_push_trust(c);
     c_push_prepare(c, MODE_OF(UP));
     c_push_order(c, "state");
