@@ -7,7 +7,7 @@ lint_kind(const struct dr_section *s)
 {
     switch (s->kind) {
     case DR_SECTION_PREFLIGHT:
-        return DR_LINT_PREFLIGHT;
+        return s->on_down ? DR_LINT_PREFLIGHT_DOWN : DR_LINT_PREFLIGHT;
     case DR_SECTION_VERIFY:
         return s->on_down ? DR_LINT_VERIFY_DOWN : DR_LINT_VERIFY;
     case DR_SECTION_DOWN:

@@ -278,7 +278,7 @@ lint_statement(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
                     out);
         return;
     }
-    if (s->kind == DR_LINT_PREFLIGHT) {
+    if (s->kind == DR_LINT_PREFLIGHT || s->kind == DR_LINT_PREFLIGHT_DOWN) {
         lint_preflight(s, stmt, out);
     }
     lint_transaction(s, stmt, out);

@@ -12,6 +12,7 @@ enum dr_lint_kind {
     DR_LINT_REMEDY,
     DR_LINT_UP,
     DR_LINT_VERIFY,
+    DR_LINT_PREFLIGHT_DOWN,
     DR_LINT_DOWN,
     DR_LINT_VERIFY_DOWN,
 };

@@ -147,8 +147,8 @@ dr_lint_scratch_section(struct dr_lint_scratch *scratch, const struct dr_lint_se
     if (scratch->is_broken || !prepare(scratch, section->kind)) {
         return;
     }
-    dr_sqlite_set_guard(scratch->db,
-                        section->kind == DR_LINT_PREFLIGHT ? DR_SQLITE_READ : DR_SQLITE_REVISION);
+    bool only_asks = section->kind == DR_LINT_PREFLIGHT || section->kind == DR_LINT_PREFLIGHT_DOWN;
+    dr_sqlite_set_guard(scratch->db, only_asks ? DR_SQLITE_READ : DR_SQLITE_REVISION);
     for (size_t i = 0; i < section->result->count; i++) {
         const struct dr_sql_stmt *stmt = &section->result->stmts[i];
         struct dr_err err = {0};

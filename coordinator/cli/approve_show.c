@@ -1,6 +1,7 @@
 // What is signed, for people.
 
 #include "coordinator/cli/approve_show.h"
+#include "coordinator/cli/loss_view.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/ready_flags.h"
 
@@ -62,6 +63,10 @@ show_target(const struct dr_cli *cli, const Drover__V1__Attestation *ready)
            is_fresh ? "just now" : dr_print_age(cli, ready->time), is_fresh ? "" : " ago",
            ready->n_heads ? ready->heads[0]->id : "base", ready->flags ? ", flags: " : "",
            dr_ready_flags_names(cli->arena, ready->flags));
+    const struct dr_loss *losses = dr_loss_of_ready(cli, ready);
+    if (losses != NULL && cli->format == DR_CLI_TEXT) {
+        dr_loss_print(cli, losses, ready->n_losses, stdout);
+    }
 }
 
 static const char *

@@ -55,7 +55,7 @@ dr_chain_line(const struct dr_node *node, const char *marks, struct dr_buf *out)
 
 void
 dr_chain_say_dry_run(const struct dr_cli *cli, const struct dr_nodes *nodes, bool is_down,
-                     json_t *targets)
+                     json_t *targets, json_t *losses)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < nodes->count; i++) {
@@ -72,14 +72,15 @@ dr_chain_say_dry_run(const struct dr_cli *cli, const struct dr_nodes *nodes, boo
         dr_buf_fini(&parents);
     }
     if (cli->format != DR_CLI_TEXT) {
-        dr_print_json(cli,
-                      json_pack("{s:s, s:s, s:o, s:o*}", "schema", "drover.v1.DryRun", "direction",
-                                is_down ? "down" : "up", "revisions", list, "targets", targets));
+        dr_print_json(cli, json_pack("{s:s, s:s, s:o, s:o*, s:o*}", "schema", "drover.v1.DryRun",
+                                     "direction", is_down ? "down" : "up", "revisions", list,
+                                     "targets", targets, "losses", losses));
         return;
     }
     dr_say(cli, "Dry run: nothing was changed\n");
     json_decref(list);
     json_decref(targets);
+    json_decref(losses);
 }
 
 enum dr_rc

@@ -28,10 +28,10 @@ DR_MUST_CHECK enum dr_rc
 dr_chain_engine(const char *url, Drover__V1__Engine *out, struct dr_err *err);
 
 // What a dry run says: "Would run upgrade A -> B, message" for each of `nodes` (parents first), in
-// the order in which they would run. `targets` (a reference that is taken; may be NULL) goes into
-// the JSON.
+// the order in which they would run. `targets` and `losses` (references that are taken; may
+// be NULL) go into the JSON.
 void dr_chain_say_dry_run(const struct dr_cli *cli, const struct dr_nodes *nodes, bool is_down,
-                          json_t *targets);
+                          json_t *targets, json_t *losses);
 
 // A file of the graph by its SHA-256, as the engine asks for it; `arg` is the graph.
 enum dr_rc dr_chain_file(void *arg, const uint8_t sha256[32], const char **out_bytes,

@@ -4,6 +4,7 @@
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/direct.h"
+#include "coordinator/cli/loss_view.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 
@@ -61,7 +62,18 @@ dry_run(struct dr_direct *d, struct dr_err *err)
         dr_direct_place(d, &none, err);
         return rc;
     }
-    dr_chain_say_dry_run(d->cli, &d->nodes, d->is_down, NULL);
+    if (d->is_down) {
+        rc = dr_direct_count(d, err);
+        if (rc != DR_OK) {
+            return rc;
+        }
+        dr_loss_warn_base(d->cli, d->expr);
+        if (d->cli->format == DR_CLI_TEXT && !d->cli->quiet) {
+            dr_loss_print(d->cli, d->losses, d->losses_count, stdout);
+        }
+    }
+    dr_chain_say_dry_run(d->cli, &d->nodes, d->is_down, NULL,
+                         d->is_down ? dr_loss_json(d->losses, d->losses_count) : NULL);
     return DR_OK;
 }
 
@@ -93,6 +105,7 @@ dr_cmd_direct_run(struct dr_cli *cli, const char *url, bool is_down, struct dr_e
         rc = dry_run(&d, err);
         goto out;
     }
+    rc = rc == DR_OK && is_down ? dr_direct_count(&d, err) : rc;
     rc = rc == DR_OK && is_down ? dr_direct_confirm(&d, err) : rc;
     rc = rc == DR_OK ? dr_direct_run(&d, err) : rc;
 out:

@@ -3,6 +3,7 @@
 
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
+#include "coordinator/cli/loss_view.h"
 #include "coordinator/cli/creating.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
@@ -116,7 +117,10 @@ dry_run(struct dr_creating *c, struct dr_err *err)
             json_array_append_new(targets, json_string(target->name));
         }
     }
-    dr_chain_say_dry_run(c->cli, &c->nodes, c->is_down, targets);
+    if (c->is_down) {
+        dr_loss_warn_base(c->cli, c->expr);
+    }
+    dr_chain_say_dry_run(c->cli, &c->nodes, c->is_down, targets, NULL);
     return DR_OK;
 }
 
@@ -149,6 +153,9 @@ run_rollout(struct dr_cli *cli, bool is_down, struct dr_err *err)
     } else if (rc == DR_OK && dr_cli_has(cli, "dry-run")) {
         rc = dry_run(&c, err);
     } else if (rc == DR_OK) {
+        if (is_down) {
+            dr_loss_warn_base(cli, c.expr);
+        }
         rc = dr_creating_create(&c, &rollout, err);
         if (rc == DR_OK) {
             dr_creating_say(&c, rollout);

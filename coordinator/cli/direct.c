@@ -2,6 +2,7 @@
 #include "coordinator/cli/direct.h"
 
 #include "coordinator/cli/chain_files.h"
+#include "coordinator/cli/loss_view.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 
@@ -58,6 +59,19 @@ dr_direct_open(struct dr_direct *d, int cancel_fd, struct dr_err *err)
     return rc == DR_OK ? dr_engine_open(&options, &d->engine, err) : rc;
 }
 
+enum dr_rc
+dr_direct_count(struct dr_direct *d, struct dr_err *err)
+{
+    struct dr_engine_job job = dr_direct_job(d);
+    enum dr_rc rc =
+        dr_engine_losses(d->engine, &job, d->cli->arena, &d->losses, &d->losses_count, err);
+    if (rc != DR_OK) {
+        const struct dr_engine_result none = {0};
+        dr_direct_place(d, &none, err);
+    }
+    return rc;
+}
+
 // A way back may lose data: says so, and asks.
 enum dr_rc
 dr_direct_confirm(struct dr_direct *d, struct dr_err *err)
@@ -65,15 +79,16 @@ dr_direct_confirm(struct dr_direct *d, struct dr_err *err)
     bool go = false;
     bool is_silent = d->cli->quiet && d->cli->yes;
     fflush(stdout);
-    if (dr_str_eq(d->expr, "base") && !is_silent) {
-        fprintf(stderr, "WARNING: this drops all tables of the chain with all their data\n");
-    }
+    dr_loss_warn_base(d->cli, d->expr);
     for (size_t i = d->nodes.count; i > 0 && !is_silent; i--) {
         const struct dr_revision *r = d->nodes.items[i - 1]->revision;
         bool loses = r->reversible == DR_REVERSIBLE_LOSSY;
         fprintf(stderr, "  - %s, %s%s%s\n", r->id, dr_print_safe(d->cli, r->message),
                 loses ? ": data is lost: " : "",
                 loses && r->reversible_why ? dr_print_safe(d->cli, r->reversible_why) : "");
+    }
+    if (!is_silent) {
+        dr_loss_print(d->cli, d->losses, d->losses_count, stderr);
     }
     enum dr_rc rc = dr_ask_yes(d->cli, "Run the way down of these revisions?", &go, err);
     if (rc == DR_OK && !go) {
@@ -108,15 +123,18 @@ print_result(struct dr_direct *d, const struct dr_engine_result *result)
             json_array_append_new(heads, json_string(result->heads[i].id));
         }
         for (size_t i = 0; i < result->units_count; i++) {
-            json_array_append_new(units, json_pack("{s:s, s:I}", "revision",
+            json_array_append_new(units, json_pack("{s:s, s:I, s:s}", "revision",
                                                    result->units[i].revision_id, "durationMs",
-                                                   (json_int_t)result->units[i].duration_ms));
+                                                   (json_int_t)result->units[i].duration_ms,
+                                                   "leaks", result->units[i].leaks));
         }
-        dr_print_json(cli, json_pack("{s:s, s:b, s:o, s:o, s:I}", "schema", "drover.v1.Run", "done",
-                                     result->outcome == DR_ENGINE_DONE ||
-                                         result->outcome == DR_ENGINE_NOTHING,
-                                     "heads", heads, "units", units, "durationMs",
-                                     (json_int_t)result->duration_ms));
+        json_t *losses = d->is_down ? dr_loss_json(d->losses, d->losses_count) : NULL;
+        dr_print_json(
+            cli,
+            json_pack("{s:s, s:b, s:o, s:o, s:I, s:o*}", "schema", "drover.v1.Run", "done",
+                      result->outcome == DR_ENGINE_DONE || result->outcome == DR_ENGINE_NOTHING,
+                      "heads", heads, "units", units, "durationMs", (json_int_t)result->duration_ms,
+                      "losses", losses));
         return;
     }
     for (size_t i = 0; i < result->units_count; i++) {

@@ -22,12 +22,16 @@ struct dr_direct {
     struct dr_engine_state state;
     struct dr_nodes nodes; // parents first
     struct dr_plan plan;
-    const char *shown; // id of the revision whose line was printed last
+    const char *shown;      // id of the revision whose line was printed last
+    struct dr_loss *losses; // what a way down takes; see dr_direct_count
+    size_t losses_count;
 };
 
 // Opens the engine as the command's options say; `cancel_fd` ends a run in a true state (-1: none).
 // Errors of dr_engine_open.
 DR_MUST_CHECK enum dr_rc dr_direct_open(struct dr_direct *d, int cancel_fd, struct dr_err *err);
+// Counts what the way back of d->plan takes, into d->losses. Errors of dr_engine_losses.
+DR_MUST_CHECK enum dr_rc dr_direct_count(struct dr_direct *d, struct dr_err *err);
 // Shows what a way back loses, and asks. DR_E_INTERRUPTED when the answer is no, DR_E_USAGE when
 // nobody can be asked.
 DR_MUST_CHECK enum dr_rc dr_direct_confirm(struct dr_direct *d, struct dr_err *err);
