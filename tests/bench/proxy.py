@@ -11,19 +11,19 @@ import threading
 import time
 
 HOLD_SECONDS = 0.001
-NAME = ".s.PGSQL.5432"
 
 
 class Proxy:
-    """with Proxy(folder of the server's socket) as proxy: proxy.folder is a host for clients; then proxy.trips."""
+    """with Proxy(folder of the server's socket, its port) as proxy: proxy.folder is a host for clients; then proxy.trips."""
 
-    def __init__(self, upstream):
-        self.upstream = str(pathlib.Path(upstream) / NAME)
+    def __init__(self, upstream, port):
+        name = f".s.PGSQL.{port}"
+        self.upstream = str(pathlib.Path(upstream) / name)
         self.folder = tempfile.mkdtemp(prefix="drover-proxy-")
         self.trips = self.connections = 0
         self.lock = threading.Lock()
         self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(pathlib.Path(self.folder) / NAME))
+        self.listener.bind(str(pathlib.Path(self.folder) / name))
         self.listener.listen(64)
 
     def __enter__(self):
