@@ -189,6 +189,14 @@ dr_file_create(const char *path, const void *bytes, size_t len, mode_t mode, str
 }
 
 enum dr_rc
+dr_file_sync_folder(const char *path, struct dr_err *err)
+{
+    return sync_folder_of(path)
+               ? DR_OK
+               : dr_err_errno(err, DR_E_IO, errno, "the folder of '%s' cannot be flushed", path);
+}
+
+enum dr_rc
 dr_dir_make(const char *path, mode_t mode, struct dr_err *err)
 {
     char part[PATH_MAX];

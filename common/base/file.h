@@ -25,6 +25,10 @@ dr_file_write(const char *path, const void *bytes, size_t len, mode_t mode, stru
 DR_MUST_CHECK enum dr_rc
 dr_file_create(const char *path, const void *bytes, size_t len, mode_t mode, struct dr_err *err);
 
+// Makes the names in the folder of `path` durable: what was made, renamed or removed there.
+// DR_E_IO.
+DR_MUST_CHECK enum dr_rc dr_file_sync_folder(const char *path, struct dr_err *err);
+
 // mkdir -p with `mode` for the new ones.
 DR_MUST_CHECK enum dr_rc dr_dir_make(const char *path, mode_t mode, struct dr_err *err);
 // Removes a folder with all that is in it, not following links. Only for folders that drover made.

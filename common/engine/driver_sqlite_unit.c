@@ -4,6 +4,10 @@
 // off, as SQLite's manual wants it (lang_altertable, section 7): with them on, the DROP would
 // delete the rows of the children. What they would have refused is looked for before the COMMIT,
 // and only what is new counts.
+//
+// EXTRA flushes the folder too once the journal is removed. Without it a power cut can bring the
+// journal back, and with it the state before the COMMIT: good enough between two units, not for one
+// that will be reported.
 #include "engine/driver_sqlite.h"
 
 #include "base/clock.h"
@@ -198,6 +202,11 @@ dr_sqd_unit(struct dr_driver *driver, const struct dr_exec *x, struct dr_exec_re
                           x->rebuilds ? "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = OFF"
                                       : "PRAGMA foreign_keys = ON; PRAGMA legacy_alter_table = OFF",
                           err);
+    if (rc == DR_OK) {
+        rc = dr_sqlite_script(
+            d->db, x->synchronous ? "PRAGMA synchronous = EXTRA" : "PRAGMA synchronous = FULL",
+            err);
+    }
     if (rc == DR_OK && x->rebuilds) {
         rc = count_orphans(d, &orphans, err);
     }
