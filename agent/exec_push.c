@@ -124,6 +124,23 @@ keep_stop(struct dr_agent *agent, struct dr_arena *arena, const struct dr_signof
     return rc != DR_OK ? rc : dr_agent_state_add_stop(agent->state, &stop, known, err);
 }
 
+// What is under way ends at the last whole unit after a CANCEL. A run that waits to be gone on with
+// is looked at again at once: then any stop counts, as before a start.
+static void
+stop_slot(struct dr_agent_slot *slot, const Drover__V1__Signoff *msg)
+{
+    bool is_plan = slot->has_plan_sha256 && dr_data_is(msg->plan_sha256, slot->plan_sha256);
+    bool is_cancel = msg->kind == DROVER__V1__SIGNOFF_KIND__CANCEL;
+    bool is_veto = msg->kind == DROVER__V1__SIGNOFF_KIND__VETO;
+    bool is_resumed = slot->state == DR_STEP_RUNNING && slot->spec != NULL && slot->spec->resume;
+    if (is_plan && slot->state != DR_STEP_IDLE && (is_cancel || (is_veto && is_resumed))) {
+        dr_exec_slot_event(slot, DR_STEP_ON_CANCEL);
+    }
+    if (slot->state == DR_STEP_WAITING && slot->run.exists) {
+        slot->retry_at_ms = dr_monotonic_ms();
+    }
+}
+
 // A person's stop, as an envelope or as a Document around one.
 static enum dr_rc
 take_signoff(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes body,
@@ -146,12 +163,7 @@ take_signoff(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes bod
         return settle(rc, "a sign-off was refused", err);
     }
     for (size_t i = 0; i < agent->n_slots; i++) {
-        struct dr_agent_slot *slot = &agent->slots[i];
-        if (signoff.msg->kind == DROVER__V1__SIGNOFF_KIND__CANCEL && slot->has_plan_sha256 &&
-            slot->state != DR_STEP_IDLE && signoff.msg->plan_sha256.len == 32 &&
-            memcmp(signoff.msg->plan_sha256.data, slot->plan_sha256, 32) == 0) {
-            dr_exec_slot_event(slot, DR_STEP_ON_CANCEL);
-        }
+        stop_slot(&agent->slots[i], signoff.msg);
     }
     return DR_OK;
 }

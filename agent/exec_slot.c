@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "trust/attest.h"
+#include "trust/gate.h"
 
 #include <string.h>
 
@@ -86,7 +88,7 @@ start_resume(struct dr_agent_slot *slot, struct dr_err *err)
     }
     run->resume = true;
     slot->spec = run;
-    enum dr_rc rc = dr_agent_state_attempt(slot->agent->state, slot->target->name, err);
+    enum dr_rc rc = dr_agent_state_attempt(slot->agent->state, slot->target->name, 1, err);
     (void)DR_FAILPOINT("agent-run-attempt");
     return rc != DR_OK ? rc : dr_exec_worker_start(slot, run, run_timeout(slot), err);
 }
@@ -225,9 +227,29 @@ dr_exec_slot_event(struct dr_agent_slot *slot, enum dr_step_event event)
 
 // -------------------------------------------------------------------------------------- turn
 
-// May a run that was begun be gone on with, or is it only to be reported?
-static bool
-may_resume(struct dr_agent_slot *slot)
+// What people signed since the run began. A start of a worker is a beginning: a FREEZE stops it,
+// too.
+static enum dr_rc
+check_stops(struct dr_agent_slot *slot, const struct dr_trust *trust, struct dr_err *err)
+{
+    const char *environment = slot->agent->config->environment;
+    ProtobufCBinaryData *wires = NULL;
+    struct dr_signoff *stops = NULL;
+    size_t n_wires = 0;
+    size_t n = 0;
+    enum dr_rc rc = dr_agent_state_stops(slot->agent->state, slot->arena, &wires, &n_wires, err);
+    rc = rc != DR_OK ? rc
+                     : dr_gate_load_signoffs(slot->arena, &trust->root, environment, wires, n_wires,
+                                             true, &stops, &n, err);
+    return rc != DR_OK ? rc
+                       : dr_signoff_check_stops(&trust->root, stops, n, environment,
+                                                slot->spec->plan_sha256.data,
+                                                slot->spec->not_before, dr_now_unix_s(), err);
+}
+
+// May a run that was begun be gone on with? Otherwise it is only reported, with this error.
+static enum dr_rc
+may_resume(struct dr_agent_slot *slot, struct dr_err *err)
 {
     const struct dr_trust *trust = dr_trust_store_get(slot->agent->trust);
     const struct dr_fleet_entry *policy =
@@ -236,19 +258,20 @@ may_resume(struct dr_agent_slot *slot)
     const Drover__V1__WorkerRun *spec = drover__v1__worker_run__unpack(
         dr_arena_protobuf(slot->arena), slot->run.spec.len, slot->run.spec.data);
     slot->spec = spec;
-    if (dr_verify_resume(policy == NULL ? &none : policy->msg->environment, slot->run.started,
-                         dr_now_unix_s(), &slot->failure) != DR_OK) {
-        return false;
+    enum dr_rc rc = dr_verify_resume(policy == NULL ? &none : policy->msg->environment,
+                                     slot->run.started, dr_now_unix_s(), err);
+    if (rc != DR_OK) {
+        return rc;
     }
-    bool is_repeatable = spec != NULL && (spec->mode == DROVER__V1__MODE__UP ||
-                                          spec->mode == DROVER__V1__MODE__DOWN ||
-                                          spec->mode == DROVER__V1__MODE__STAMP);
+    bool is_repeatable =
+        spec != NULL && spec->plan_sha256.len == 32 &&
+        (spec->mode == DROVER__V1__MODE__UP || spec->mode == DROVER__V1__MODE__DOWN ||
+         spec->mode == DROVER__V1__MODE__STAMP);
     if (!is_repeatable || slot->run.attempts >= DR_SLOT_ATTEMPTS_MAX) {
-        (void)dr_err_set(&slot->failure, DR_E_AGENT_INTERRUPTED,
-                         "the run was cut off after %u starts", slot->run.attempts);
-        return false;
+        return dr_err_set(err, DR_E_AGENT_INTERRUPTED, "the run was cut off after %u starts",
+                          slot->run.attempts);
     }
-    return true;
+    return check_stops(slot, trust, err);
 }
 
 static void
@@ -256,15 +279,21 @@ take_run(struct dr_agent_slot *slot)
 {
     memcpy(slot->approval_sha256, slot->run.approval_sha256, 32);
     slot->has_approval_sha256 = true;
-    bool may = may_resume(slot);
+    enum dr_rc rc = may_resume(slot, &slot->failure);
     if (slot->spec != NULL && slot->spec->plan_sha256.len == 32) {
         memcpy(slot->plan_sha256, slot->spec->plan_sha256.data, 32);
         slot->has_plan_sha256 = true;
         slot->mode = slot->spec->mode;
         slot->rollout = slot->spec->rollout;
     }
-    slot->gives_up = !may;
-    dr_exec_slot_event(slot, may ? DR_STEP_ON_RESUME : DR_STEP_ON_GIVE_UP);
+    if (rc != DR_OK && dr_exec_is_local(rc)) {
+        dr_log_err(DR_LOG_ERROR, slot->target->name, &slot->failure);
+        slot->state = DR_STEP_WAITING;
+        (void)wait_a_while(slot);
+        return;
+    }
+    slot->gives_up = rc != DR_OK;
+    dr_exec_slot_event(slot, rc == DR_OK ? DR_STEP_ON_RESUME : DR_STEP_ON_GIVE_UP);
 }
 
 static void

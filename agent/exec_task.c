@@ -312,6 +312,7 @@ fill_run(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *
     run->mode = verdict.approval.msg->mode;
     run->on_failure = verdict.approval.msg->on_failure;
     run->approval_sha256 = copy_data(slot, verdict.approval.sha256, 32);
+    run->not_before = verdict.approval.msg->not_before;
     run->expected_ledger_head = verdict.ready->ledger_head;
     run->expected_fingerprint = verdict.ready->fingerprint;
     run->take_over =

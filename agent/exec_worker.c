@@ -109,6 +109,25 @@ as_check(enum dr_rc rc)
     }
 }
 
+// The worker did not get to work: nothing was started, and waiting for a database is no attempt.
+static bool
+is_waiting(enum dr_rc rc)
+{
+    return rc == DR_E_DB_UNREACHABLE || rc == DR_E_LOCKED || rc == DR_E_DB_LOCKED ||
+           rc == DR_E_DB_BUSY;
+}
+
+static void
+take_attempt_back(struct dr_agent_slot *slot, enum dr_rc rc)
+{
+    struct dr_err err = {0};
+    bool is_resumed = slot->state == DR_STEP_RUNNING && slot->spec != NULL && slot->spec->resume;
+    if (is_resumed && is_waiting(rc) &&
+        dr_agent_state_attempt(slot->agent->state, slot->target->name, -1, &err) != DR_OK) {
+        dr_log_err(DR_LOG_WARN, slot->target->name, &err);
+    }
+}
+
 static enum dr_step_event
 classify(const struct dr_agent_slot *slot, enum dr_rc rc)
 {
@@ -143,6 +162,7 @@ ended(struct dr_agent_slot *slot)
                dr_step_state_name(slot->state), "code", dr_rc_name(failure.rc), "reason",
                failure.message, NULL);
     }
+    take_attempt_back(slot, failure.rc);
     // A run that is given up is reported with the reason for that, once a look was taken.
     slot->failure = slot->gives_up && failure.rc == DR_OK ? slot->failure : failure;
     dr_exec_slot_event(slot, classify(slot, failure.rc));

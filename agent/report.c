@@ -136,6 +136,9 @@ flags_of(const struct dr_agent_slot *slot, const Drover__V1__WorkerResult *resul
     if (record->exists && !head_is_known && result->position <= record->position) {
         flags |= DR_REPORT_FLAG(REGRESSED);
     }
+    if (record->exists && !head_is_known && result->position > record->position) {
+        flags |= DR_REPORT_FLAG(FOREIGN); // the rows beyond are not this agent's, whoever owns it
+    }
     if (result->owner[0] != '\0' && !is_mine) {
         flags |= DR_REPORT_FLAG(FOREIGN);
     }

@@ -142,9 +142,9 @@ dr_agent_state_consume(struct dr_agent_state *state, const char *target,
 DR_MUST_CHECK enum dr_rc
 dr_agent_state_run(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
                    struct dr_agent_run *out, struct dr_err *err);
-// Counts one more attempt of the target's run.
-DR_MUST_CHECK enum dr_rc
-dr_agent_state_attempt(struct dr_agent_state *state, const char *target, struct dr_err *err);
+// Counts one more attempt of the target's run, or (-1) takes one back that did not get to begin.
+DR_MUST_CHECK enum dr_rc dr_agent_state_attempt(struct dr_agent_state *state, const char *target,
+                                                int change, struct dr_err *err);
 
 // ------------------------------------------------------------------------------------------------------------
 // reports

@@ -139,9 +139,11 @@ dr_agent_state_run(struct dr_agent_state *state, struct dr_arena *arena, const c
 }
 
 enum dr_rc
-dr_agent_state_attempt(struct dr_agent_state *state, const char *target, struct dr_err *err)
+dr_agent_state_attempt(struct dr_agent_state *state, const char *target, int change,
+                       struct dr_err *err)
 {
-    const struct dr_agent_bind binds[] = {DR_AGENT_BIND_TEXT(target)};
-    return dr_agent_state_exec(state, "UPDATE run SET attempts = attempts + 1 WHERE target = ?1",
-                               binds, 1, NULL, err);
+    const struct dr_agent_bind binds[] = {DR_AGENT_BIND_TEXT(target), DR_AGENT_BIND_INT(change)};
+    return dr_agent_state_exec(state,
+                               "UPDATE run SET attempts = max(attempts + ?2, 0) WHERE target = ?1",
+                               binds, 2, NULL, err);
 }

@@ -54,7 +54,7 @@ static const struct row {
     {S(RUNNING), E(CANCEL), S(RUNNING), A(STOP_WORKER), "cancelled: ends at the last whole unit"},
 
     {S(WAITING), E(TIMER), S(IDLE), A(NONE), "looked at again"},
-    {S(WAITING), E(CANCEL), S(WAITING), A(DROP_TASK), "cancelled; a consumed approval is still finished"},
+    {S(WAITING), E(CANCEL), S(WAITING), A(DROP_TASK), "cancelled; a run that was begun is finished unless a person signed the stop"},
 };
 // clang-format on
 

@@ -174,7 +174,12 @@ dr_worker_open(struct dr_worker *worker, struct dr_err *err)
         .progress = tell_progress,
         .progress_arg = worker,
     };
+    struct dr_engine_state ignored = {0};
     enum dr_rc rc = dr_engine_open(&options, &worker->engine, err);
+    if (rc == DR_OK && run->engine == DROVER__V1__ENGINE__SQLITE) {
+        // What a SQLite file is called stands in its ledger.
+        rc = dr_engine_read_state(worker->engine, worker->arena, false, false, &ignored, err);
+    }
     return rc != DR_OK ? rc : take_identity(worker, err);
 }
 

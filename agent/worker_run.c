@@ -15,9 +15,9 @@ send_facts(struct dr_worker *worker, const struct dr_engine_state *found, struct
     if (rc != DR_OK) {
         return rc;
     }
-    // dr_engine_open refuses a pooler and a standby, and this runs with the locks held.
-    facts.has_lock_a = true;
-    facts.has_lock_b = true;
+    // dr_engine_open refuses a pooler and a standby.
+    facts.has_lock_a = found->has_key_a;
+    facts.has_lock_b = found->saw_key_b;
     facts.identity = worker->result.identity;
     size_t len = drover__v1__worker_result__get_packed_size(&facts);
     uint8_t *packed = dr_arena_alloc(worker->arena, len);
@@ -247,7 +247,6 @@ dr_worker_run(struct dr_worker *worker, struct dr_err *err)
     struct dr_engine_result result = {0};
     enum dr_rc rc = dr_worker_load_plan(worker, err);
     rc = rc != DR_OK ? rc : dr_worker_open(worker, err);
-    rc = rc != DR_OK ? rc : dr_engine_own(worker->engine, run->take_over, err);
     if (rc != DR_OK) {
         return rc;
     }
@@ -257,6 +256,8 @@ dr_worker_run(struct dr_worker *worker, struct dr_err *err)
         .approval_sha256 = run->approval_sha256.len == 32 ? run->approval_sha256.data : NULL,
         .remedy = run->remedy,
         .with_fingerprints = true,
+        .owns = true, // once exec has compared what was found and consumed the approval
+        .take_over = run->take_over,
         .file = dr_worker_file,
         .file_arg = worker,
         .begin = run->resume ? check_resumed : ask_to_begin,

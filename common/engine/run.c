@@ -206,31 +206,19 @@ dr_run_check_owner(const struct dr_engine *engine, const struct dr_ledger_view *
 }
 
 enum dr_rc
-dr_engine_own(struct dr_engine *engine, bool take_over, struct dr_err *err)
+dr_run_own(const struct dr_engine_run *run, const struct dr_ledger_view *view, struct dr_err *err)
 {
-    struct dr_ledger_view view;
-    if (engine->options.owner_key == NULL || engine->options.owner[0] == '\0') {
+    struct dr_engine *e = run->engine;
+    if (!run->job->owns) {
+        return DR_OK;
+    }
+    if (e->options.owner_key == NULL || e->options.owner[0] == '\0') {
         return dr_err_set(err, DR_E_INVALID, "direct mode owns no ledger");
     }
-    struct dr_arena *arena = dr_arena_new(DR_SCRATCH_MAX);
-    if (arena == NULL) {
-        return dr_err_set(err, DR_E_NOMEM, "no memory left");
+    if (view->exists && memcmp(view->owner_key, e->owner_key, 32) == 0 &&
+        strcmp(view->owner, e->options.owner) == 0) {
+        return DR_OK;
     }
-    enum dr_rc rc = engine->ops->lock(engine->driver, engine->options.lock_wait_ms, err);
-    if (rc == DR_OK) {
-        rc = engine->ops->ledger_ensure(engine->driver, err);
-        if (rc == DR_OK) {
-            rc = engine->ops->ledger_read(engine->driver, arena, false, &view, err);
-        }
-        if (rc == DR_OK && !take_over) {
-            rc = dr_run_check_owner(engine, &view, err);
-        }
-        if (rc == DR_OK) {
-            rc = engine->ops->ledger_own(engine->driver, engine->options.owner, engine->owner_key,
-                                         err);
-        }
-        engine->ops->unlock(engine->driver);
-    }
-    dr_arena_free(&arena);
-    return rc;
+    enum dr_rc rc = e->ops->ledger_ensure(e->driver, err);
+    return rc != DR_OK ? rc : e->ops->ledger_own(e->driver, e->options.owner, e->owner_key, err);
 }

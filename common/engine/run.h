@@ -75,6 +75,8 @@ struct dr_engine_job {
     const uint8_t *expect_head; // ledger head as in READY; NULL: any. DR_E_STATE_CHANGED otherwise
     const uint8_t *expect_fingerprint; // NULL: any
     bool with_fingerprints;            // fill the result's fingerprints (PROVE always does)
+    bool owns;      // the options' owner becomes the ledger's, once `begin` has agreed
+    bool take_over; // with `owns`: also when another agent owns it now
     dr_engine_file_fn file;
     void *file_arg;
     // Called once, with the locks held, when everything above was checked and before anything is
@@ -102,6 +104,9 @@ struct dr_engine_state {
     uint8_t fingerprint[32];
     const char *fingerprint_text; // what it was made from
     bool is_partial;              // some revision is half done: its units are in `ledger.units`
+    bool has_key_a; // for `begin`: key A is held
+    bool saw_key_b; // for `begin`: key B could be had while A was: no old backend is committing.
+                    // It is given back; each unit takes it in its own transaction
     struct dr_ledger_view ledger; // every revision that is there
 };
 
@@ -183,10 +188,5 @@ dr_engine_preflight(struct dr_engine *engine, const struct dr_engine_job *job,
 DR_MUST_CHECK enum dr_rc
 dr_engine_run(struct dr_engine *engine, const struct dr_engine_job *job, struct dr_arena *arena,
               struct dr_engine_result *out, struct dr_err *err);
-
-// Makes `owner` (of the options) the ledger's owner: an agent does this once, when it first serves
-// the database. DR_E_LEDGER_OWNED when another one owns it and `take_over` is false.
-DR_MUST_CHECK enum dr_rc
-dr_engine_own(struct dr_engine *engine, bool take_over, struct dr_err *err);
 
 #endif

@@ -64,6 +64,9 @@ dr_run_heads(const struct dr_ledger_view *view, struct dr_arena *arena, struct d
 DR_MUST_CHECK enum dr_rc
 dr_run_state(struct dr_engine *engine, struct dr_arena *arena, const struct dr_ledger_view *view,
              struct dr_engine_state *out, struct dr_err *err);
+// Makes the ledger and its owner when the job says so. Under the lock.
+DR_MUST_CHECK enum dr_rc
+dr_run_own(const struct dr_engine_run *run, const struct dr_ledger_view *view, struct dr_err *err);
 DR_MUST_CHECK enum dr_rc dr_run_check_owner(const struct dr_engine *engine,
                                             const struct dr_ledger_view *view, struct dr_err *err);
 

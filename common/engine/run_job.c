@@ -287,6 +287,13 @@ check_expected(struct dr_engine_run *run, const struct dr_ledger_view *view, str
     return rc;
 }
 
+static enum dr_rc
+check_owner(const struct dr_engine_run *run, const struct dr_ledger_view *view, struct dr_err *err)
+{
+    return run->job->owns && run->job->take_over ? DR_OK
+                                                 : dr_run_check_owner(run->engine, view, err);
+}
+
 // Everything that can be known before the first write. `*out_todo` false: there is nothing to do,
 // and nothing was locked.
 static enum dr_rc
@@ -297,7 +304,7 @@ look(struct dr_engine_run *run, struct dr_schedule *schedule, bool *out_todo, st
     enum dr_ledger_direction direction = direction_of(run->job->mode);
     enum dr_rc rc = e->ops->ledger_read(e->driver, run->arena, false, &view, err);
     if (rc == DR_OK) {
-        rc = dr_run_check_owner(e, &view, err);
+        rc = check_owner(run, &view, err);
     }
     if (rc == DR_OK) {
         rc = make_schedule(run, direction, NULL, &view, schedule, err);
@@ -319,7 +326,7 @@ look(struct dr_engine_run *run, struct dr_schedule *schedule, bool *out_todo, st
                                  err);
     }
     if (rc == DR_OK) {
-        rc = dr_run_check_owner(e, &view, err);
+        rc = check_owner(run, &view, err);
     }
     if (rc == DR_OK) {
         rc = check_expected(run, &view, err);
@@ -340,9 +347,11 @@ look(struct dr_engine_run *run, struct dr_schedule *schedule, bool *out_todo, st
         struct dr_engine_state found;
         rc = dr_run_state(e, run->arena, &view, &found, err);
         memcpy(found.fingerprint, run->result->fingerprint_before, 32);
+        // lock() gives A only after it had B, too.
+        found.has_key_a = found.saw_key_b = true;
         rc = rc == DR_OK ? run->job->begin(run->job->begin_arg, &found, err) : rc;
     }
-    return rc;
+    return rc == DR_OK ? dr_run_own(run, &view, err) : rc;
 }
 
 static enum dr_rc

@@ -244,7 +244,8 @@ stop_code(const Drover__V1__Signoff *msg, const char *environment, const uint8_t
     case DROVER__V1__SIGNOFF_KIND__VETO:
         return is_plan ? DR_E_VETOED : DR_OK;
     case DROVER__V1__SIGNOFF_KIND__CANCEL:
-        return is_plan && not_before <= msg->time ? DR_E_CANCELLED : DR_OK;
+        // Two people's clocks: who cancels after an approval may seem to have done it before.
+        return is_plan && not_before <= msg->time + DR_CLOCK_SKEW_S ? DR_E_CANCELLED : DR_OK;
     case DROVER__V1__SIGNOFF_KIND__FREEZE:
         return is_here || msg->environment[0] == '\0' ? DR_E_FROZEN : DR_OK;
     default:
@@ -254,12 +255,13 @@ stop_code(const Drover__V1__Signoff *msg, const char *environment, const uint8_t
 
 static bool
 is_lifted(const struct dr_signoff *signoffs, size_t n_signoffs, const uint8_t sha256[32],
-          const char *environment)
+          const char *environment, int64_t now)
 {
     for (size_t i = 0; i < n_signoffs; i++) {
         const Drover__V1__Signoff *msg = signoffs[i].msg;
-        if (msg->kind == DROVER__V1__SIGNOFF_KIND__LIFT && dr_data_is(msg->seen_sha256, sha256) &&
-            strcmp(msg->environment, environment) == 0) {
+        bool is_over = msg->expires != 0 && msg->expires <= now;
+        if (msg->kind == DROVER__V1__SIGNOFF_KIND__LIFT && !is_over &&
+            dr_data_is(msg->seen_sha256, sha256) && strcmp(msg->environment, environment) == 0) {
             return true;
         }
     }
@@ -275,7 +277,8 @@ dr_signoff_check_stops(const struct dr_root *root, const struct dr_signoff *sign
         const struct dr_signoff *stop = &signoffs[i];
         enum dr_rc rc = stop_code(stop->msg, environment, plan_sha256, not_before);
         bool is_over = stop->msg->expires != 0 && stop->msg->expires <= now;
-        if (rc == DR_OK || is_over || is_lifted(signoffs, n_signoffs, stop->sha256, environment)) {
+        if (rc == DR_OK || is_over ||
+            is_lifted(signoffs, n_signoffs, stop->sha256, environment, now)) {
             continue;
         }
         size_t person = 0;

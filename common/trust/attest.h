@@ -62,9 +62,10 @@ dr_signoff_build(struct dr_arena *arena, Drover__V1__Signoff msg, const struct d
 DR_MUST_CHECK enum dr_rc
 dr_signoff_load(struct dr_arena *arena, const struct dr_root *root, const char *environment,
                 struct dr_bytes wire, struct dr_signoff *out, struct dr_err *err);
-// Refuses when a VETO of (plan, environment), a CANCEL not older than the approval's not_before, or
-// a FREEZE of the environment ("" stops every environment) stands among `signoffs`, neither expired
-// at `now` nor lifted. DR_E_VETOED, DR_E_CANCELLED, DR_E_FROZEN name the person and the note.
+// Refuses when a VETO of (plan, environment), a CANCEL made no more than 300 s (the skew of two
+// clocks) before the approval's not_before, or a FREEZE of the environment ("" stops every
+// environment) stands among `signoffs`, neither expired at `now` nor lifted by a LIFT that holds.
+// DR_E_VETOED, DR_E_CANCELLED, DR_E_FROZEN name the person and the note.
 DR_MUST_CHECK enum dr_rc
 dr_signoff_check_stops(const struct dr_root *root, const struct dr_signoff *signoffs,
                        size_t n_signoffs, const char *environment, const uint8_t plan_sha256[32],

@@ -367,20 +367,30 @@ c_make_table(struct coord *c, const char *table)
     dr_sqlite_close(&db);
 }
 
-// Has the agent logged that?
-static inline bool
-c_log_has(struct coord *c, const char *words)
+// How often has the agent logged that?
+static inline unsigned
+c_log_count(struct coord *c, const char *words)
 {
     char path[PATH_MAX];
     char *text = NULL;
     size_t len = 0;
+    unsigned n = 0;
     if (dr_file_read(dr_tmp_path(&c->tmp, "agent.log", path), 16u << 20, &text, &len, &c->err) !=
         DR_OK) {
-        return false;
+        return 0;
     }
-    bool has = strstr(text, words) != NULL;
+    for (const char *at = text; (at = strstr(at, words)) != NULL; at += strlen(words)) {
+        n++;
+    }
     free(text);
-    return has;
+    return n;
+}
+
+// Has the agent logged that?
+static inline bool
+c_log_has(struct coord *c, const char *words)
+{
+    return c_log_count(c, words) > 0;
 }
 
 // Does the target have a table of that name?

@@ -54,19 +54,68 @@ second_runner_is_told_that_the_database_is_locked(void **state)
     tp_free(p);
 }
 
+// What an agent finds at `begin`, and what it answers.
+struct answer {
+    enum dr_rc rc;
+    bool has_key_a, saw_key_b;
+    bool was_asked;
+};
+
+static enum dr_rc
+answer(void *arg, const struct dr_engine_state *found, struct dr_err *err)
+{
+    struct answer *a = arg;
+    a->was_asked = true;
+    a->has_key_a = found->has_key_a;
+    a->saw_key_b = found->saw_key_b;
+    return a->rc == DR_OK ? DR_OK : dr_err_set(err, a->rc, "not now");
+}
+
+// An agent with `key` begins a run of `p` that has nothing to run, and owns the ledger after it.
+static enum dr_rc
+own_it(struct env *e, struct tp_plan *p, const uint8_t key[32], bool take_over, enum dr_rc says)
+{
+    struct answer a = {.rc = says};
+    struct dr_engine *engine = NULL;
+    struct dr_engine_job job = tp_job(p, DROVER__V1__MODE__DOWN);
+    job.owns = true;
+    job.take_over = take_over;
+    job.begin = answer;
+    job.begin_arg = &a;
+    e->options.url = e->url;
+    e->options.owner = "agent-7";
+    e->options.owner_key = key;
+    assert_ok(e, dr_engine_open(&e->options, &engine, &e->err));
+    enum dr_rc rc = dr_engine_run(engine, &job, e->arena, &e->result, &e->err);
+    dr_engine_close(&engine);
+    assert_true(!a.was_asked || (a.has_key_a && a.saw_key_b));
+    return rc;
+}
+
+static void
+ledger_changes_hands_only_after_the_new_owner_has_agreed(void **state)
+{
+    struct env *e = *state;
+    static const uint8_t key[32] = {7}, other[32] = {8};
+    struct tp_plan *p = make(e, chain, 1);
+    assert_int_equal(own_it(e, p, key, false, DR_E_STATE_CHANGED), DR_E_STATE_CHANGED);
+    assert_false(env_state(e).has_ledger);
+    assert_ok(e, own_it(e, p, key, false, DR_OK));
+    assert_int_equal(own_it(e, p, other, false, DR_OK), DR_E_LEDGER_OWNED);
+    assert_int_equal(own_it(e, p, other, true, DR_E_STATE_CHANGED), DR_E_STATE_CHANGED);
+    assert_memory_equal(env_state(e).owner_key, key, 32);
+    assert_ok(e, own_it(e, p, other, true, DR_OK));
+    assert_memory_equal(env_state(e).owner_key, other, 32);
+    tp_free(p);
+}
+
 static void
 ledger_of_an_agent_is_refused_in_direct_mode(void **state)
 {
     struct env *e = *state;
     static const uint8_t key[32] = {7}, other[32] = {8};
     struct tp_plan *p = make(e, chain, 1);
-    struct dr_engine *engine = NULL;
-    e->options.url = e->url;
-    e->options.owner = "agent-7";
-    e->options.owner_key = key;
-    assert_ok(e, dr_engine_open(&e->options, &engine, &e->err));
-    assert_ok(e, dr_engine_own(engine, false, &e->err));
-    dr_engine_close(&engine);
+    assert_ok(e, own_it(e, p, key, false, DR_OK));
     e->options.owner_key = other;
     assert_int_equal(env_up(e, p), DR_E_LEDGER_OWNED);
     e->options.owner = NULL;
@@ -300,6 +349,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(second_runner_is_told_that_the_database_is_locked),
+        BOTH(ledger_changes_hands_only_after_the_new_owner_has_agreed),
         BOTH(ledger_of_an_agent_is_refused_in_direct_mode),
         BOTH(newer_ledger_is_refused),
         BOTH(changed_ledger_is_noticed),

@@ -655,7 +655,24 @@ cancelled_after_approval(struct world *w)
 static void
 cancelled_before_approval(struct world *w)
 {
-    add_stop(w, DROVER__V1__SIGNOFF_KIND__CANCEL, "production", NOW - 251);
+    add_stop(w, DROVER__V1__SIGNOFF_KIND__CANCEL, "production", NOW - 250 - DR_CLOCK_SKEW_S - 1);
+}
+static void
+cancelled_by_a_clock_that_is_behind(struct world *w)
+{
+    add_stop(w, DROVER__V1__SIGNOFF_KIND__CANCEL, "production", NOW - 250 - DR_CLOCK_SKEW_S);
+}
+static void
+freeze_was_lifted_for_a_time(struct world *w)
+{
+    uint8_t freeze[32], sha256[32];
+    make_stop(w, DROVER__V1__SIGNOFF_KIND__FREEZE, "production", NOW - DAY, NULL, 1,
+              &w->stop_wire[0], freeze);
+    w->item_msg.expires = NOW - 10;
+    make_stop(w, DROVER__V1__SIGNOFF_KIND__LIFT, "production", NOW - 100, freeze, 2,
+              &w->stop_wire[1], sha256);
+    w->item_msg.expires = 0;
+    w->input.n_stops = 2;
 }
 static void
 frozen(struct world *w)
@@ -940,6 +957,9 @@ static const struct world_case cases[] = {
     {"unsigned_veto_does_not_refuse", DR_OK, NULL, veto_is_of_a_stranger},
     {"cancel_after_the_approval_refuses", DR_E_CANCELLED, NULL, cancelled_after_approval},
     {"cancel_before_the_approval_does_not_refuse", DR_OK, NULL, cancelled_before_approval},
+    {"cancel_by_a_clock_that_is_behind_refuses", DR_E_CANCELLED, NULL,
+     cancelled_by_a_clock_that_is_behind},
+    {"freeze_lifted_for_a_time_refuses_after_it", DR_E_FROZEN, NULL, freeze_was_lifted_for_a_time},
     {"freeze_refuses", DR_E_FROZEN, NULL, frozen},
     {"freeze_of_everything_refuses", DR_E_FROZEN, NULL, everything_is_frozen},
     {"freeze_of_another_environment_does_not_refuse", DR_OK, NULL, staging_is_frozen},
