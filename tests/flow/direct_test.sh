@@ -13,7 +13,7 @@ schema_of() { # URL-KIND
 }
 
 walk() { # KIND URL
-    local kind=$1 url=$2 before after
+    local kind=$1 url=$2 before after insert
     project_direct "$kind" || exit 1
 
     test_begin "current_says_nothing_at_base_$kind" # id: C7
@@ -74,9 +74,23 @@ walk() { # KIND URL
     run 0 drover current --url "$url"
     same "$OUT" "20251022_1347"
 
+    test_begin "downgrade_counts_first_what_goes_and_a_dry_run_does_too_$kind"
+    insert="INSERT INTO users (user_id, email, username, password_hash) VALUES ('6f1c2c0e-8f5b-4d5e-9a57-0d7f4c3b2a10', 'a', 'a', 'a')"
+    if [ "$kind" = sqlite ]; then
+        sqlite3 app.db "$insert"
+    else
+        cluster_sql main app "$insert"
+    fi
+    run 0 drover downgrade base --dry-run --url "$url"
+    says "WARNING" "DATA IS LOST" "1 row of users" "0 rows of masterplans" "Would run downgrade 20251022_1347" "Dry run: nothing was changed"
+    run_json 0 'any(x["column"] and x["known"] for x in d["losses"]) and any(x["table"] == "users" for x in d["losses"])' \
+        drover downgrade base --dry-run --url "$url"
+    run 0 drover current --url "$url"
+    same "$OUT" "20251022_1347"
+
     test_begin "downgrade_base_warns_and_leaves_nothing_$kind" # id: C6 V6 V8
     run 0 drover downgrade base --url "$url" --yes
-    says "WARNING" "drops all tables"
+    says "WARNING" "drops all tables" "DATA IS LOST" "1 row of users"
     run 0 drover current --url "$url"
     same "$OUT" ""
     if [ "$kind" = sqlite ]; then

@@ -116,6 +116,7 @@ run 0 as alice drover downgrade -1
 says "Rollout R-2  20251022_1349 -> 20251022_1348"
 run 8 as alice drover rollout watch R-2 --timeout 60s
 run 0 as carol drover approve R-2 -e staging --yes
+says "no data is lost: what goes is empty"
 run 0 as carol drover rollout watch R-2 --until staging=reverted --timeout 60s
 same "$(version_of staging)" "20251022_1348"
 same "$(version_of production)" "20251022_1349 (head)"

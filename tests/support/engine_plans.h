@@ -26,7 +26,7 @@ struct tp_section {
     Drover__V1__Expect expect;
     const char *only;
     Drover__V1__StatementClass class;
-    uint32_t lock_timeout_ms, max_ms;
+    uint32_t lock_timeout_ms, max_ms, max_block_ms;
     const char *name;
 };
 
@@ -95,6 +95,7 @@ tp_unit(struct tp_plan *p, const struct tp_section *s, struct dr_buf *file, uint
     u->expect = s->expect;
     u->lock_timeout_ms = s->lock_timeout_ms;
     u->max_ms = s->max_ms;
+    u->max_block_ms = s->max_block_ms;
     u->statements = tp_alloc(p, TP_STATEMENTS, sizeof *u->statements);
     dr_buf_str(file, "-- drover:section\n");
     (*line)++;

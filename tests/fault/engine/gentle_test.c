@@ -215,6 +215,27 @@ unit_that_makes_others_wait_too_long_is_taken_back(void **state)
 }
 
 static void
+section_names_its_own_patience_with_others(void **state)
+{
+    struct env *e = *state;
+    static const struct tp_revision slow[] = {
+        {.id = "one",
+         .sections = {
+             {.kind = DROVER__V1__UNIT_KIND__UNIT_UP,
+              .max_block_ms = 1000,
+              .statements = {"ALTER TABLE t ADD COLUMN extra integer", "SELECT pg_sleep(60)"}}}}};
+    struct traffic t = {0};
+    struct tp_plan *p = make(e, slow, 1);
+    traffic_start(e, &t);
+    e->options.max_block_ms = UINT64_MAX; // any time, unless the section says otherwise
+    assert_int_equal(env_up(e, p), DR_E_BLOCKS_OTHERS);
+    assert_in_range(traffic_stop(&t), 1000, 3500);
+    assert_non_null(strstr(e->err.message, "at most 1000 ms"));
+    assert_head(e, NULL);
+    tp_free(p);
+}
+
+static void
 many_quick_statements_are_watched_as_one_slow_one_is(void **state)
 {
     struct env *e = *state;
@@ -345,6 +366,7 @@ main(void)
         ON_PG(long_reader_holds_up_nobody_longer_than_the_lock_timeout),
         ON_PG(reader_that_stays_ends_the_run_and_is_named),
         ON_PG(unit_that_makes_others_wait_too_long_is_taken_back),
+        ON_PG(section_names_its_own_patience_with_others),
         ON_PG(many_quick_statements_are_watched_as_one_slow_one_is),
         ON_PG(verify_section_that_holds_locks_is_watched_too),
         ON_PG(progress_of_an_index_build_is_the_servers_own),

@@ -373,6 +373,43 @@ only_what_the_file_calls_a_preflight_is_one(void **state)
 }
 
 static void
+a_way_down_has_preflights_and_a_section_its_own_max_block(void **state)
+{
+    (void)state;
+    static const char with[] = HEAD "-- drover:up max_block=3s\nCREATE TABLE t (a int);\n"
+                                    "-- drover:preflight \"empty\" on=down expect=empty\n"
+                                    "SELECT a FROM t;\n" DOWN;
+    static const char without[] = HEAD "-- drover:up\nCREATE TABLE t (a int);\n"
+                                       "-- drover:preflight \"empty\" on=down expect=empty\n"
+                                       "SELECT a FROM t;\n" DOWN;
+    const struct dr_revision *f = parse("a.sql", with, sizeof with - 1);
+    struct dr_nodes nodes = build(&f, 1);
+    struct dr_plan plan = must_compile(&nodes, PG);
+    Drover__V1__PlanRevision *r = plan.message->revisions[0];
+    struct dr_err err = {0};
+    assert_int_equal(r->units[0]->max_block_ms, 3000);
+    assert_int_equal(r->units[1]->kind, DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT_DOWN);
+    assert_int_equal(recheck(f, r, r->units[1], &err), DR_OK);
+
+    // The same bytes asked on the way up, or an up section as a preflight of the way down.
+    r->units[1]->kind = DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT; // id: P1
+    assert_int_equal(recheck(f, r, r->units[1], &err), DR_E_PLAN_MISMATCH);
+    r->units[1]->kind = DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT_DOWN;
+    assert_int_equal(recheck(f, r, r->units[1], &err), DR_OK);
+    r->units[0]->kind = DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT_DOWN; // id: P1
+    assert_int_equal(recheck(f, r, r->units[0], &err), DR_E_PLAN_MISMATCH);
+    r->units[0]->kind = DROVER__V1__UNIT_KIND__UNIT_UP;
+
+    // It is part of the unit's digest.
+    r->units[0]->max_block_ms = 0;
+    assert_int_equal(dr_plan_check_file(r, PG, f->bytes, f->size, &err), DR_E_PLAN_MISMATCH);
+    f = parse("a.sql", without, sizeof without - 1);
+    nodes = build(&f, 1);
+    plan = must_compile(&nodes, PG);
+    assert_int_equal(plan.message->revisions[0]->units[0]->max_block_ms, 0);
+}
+
+static void
 compare_names_the_first_unit_that_differs(void **state)
 {
     (void)state;
@@ -409,6 +446,7 @@ main(void)
         TEST(a_newer_grammar_is_split_without_the_parser),
         TEST(check_file_accepts_its_own_file_only),
         TEST(only_what_the_file_calls_a_preflight_is_one),
+        TEST(a_way_down_has_preflights_and_a_section_its_own_max_block),
         TEST(compare_names_the_first_unit_that_differs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
