@@ -353,7 +353,10 @@ pg_fingerprint(struct dr_driver *driver, struct dr_arena *arena, uint8_t out[32]
     struct dr_fingerprint_options options = {.schema = d->schema};
     struct dr_fingerprint print = {0};
     struct dr_db_wait wait = dr_pgd_wait(d, 10 * DR_PGD_SHORT_MS);
-    enum dr_rc rc = dr_fingerprint_pg(d->work, &options, &wait, &print, err);
+    enum dr_rc rc = dr_pgd_reconnect(d, err);
+    if (rc == DR_OK) {
+        rc = dr_fingerprint_pg(d->work, &options, &wait, &print, err);
+    }
     if (rc != DR_OK) {
         return rc;
     }

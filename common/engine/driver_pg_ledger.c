@@ -118,6 +118,10 @@ dr_pgd_ledger_ensure(struct dr_driver *driver, struct dr_err *err)
 {
     struct dr_pgd *d = dr_pgd_of(driver);
     uint64_t version = 0;
+    enum dr_rc connected = dr_pgd_reconnect(d, err);
+    if (connected != DR_OK) {
+        return connected;
+    }
     enum dr_rc rc = read_version(d, &version, err);
     if (rc != DR_OK || version == DR_LEDGER_VERSION) {
         return rc;
@@ -150,7 +154,14 @@ not_a_ledger(struct dr_err *err)
     return dr_err_set(err, DR_E_LEDGER_TAMPERED, "the ledger has a value that drover never writes");
 }
 
-// `parents` is a bytea of 32 bytes each, as text: "\x...".
+static enum dr_rc
+no_room(struct dr_err *err)
+{
+    return dr_err_set(err, DR_E_NOMEM, "no memory left");
+}
+
+// `parents` is a bytea of 32 bytes each, as text: "\x...". False: it is none; a list of NULL: no
+// memory.
 static bool
 read_parents(struct dr_arena *arena, const char *text, size_t *out_count, const uint8_t (**out)[32])
 {
@@ -160,10 +171,7 @@ read_parents(struct dr_arena *arena, const char *text, size_t *out_count, const 
     }
     size_t count = (len - 2) / 64;
     uint8_t(*parents)[32] = dr_arena_array(arena, count + 1, 32);
-    if (parents == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; parents != NULL && i < count; i++) {
         char hex[65];
         memcpy(hex, text + 2 + 64 * i, 64);
         hex[64] = '\0';
@@ -191,7 +199,7 @@ read_row(const struct dr_pg_result *res, size_t i, const struct dr_pgd *d, struc
     };
     *out_time = dr_pg_int(res, i, 13);
     out->revision_id = id == NULL ? NULL : dr_arena_str(arena, id);
-    bool is_good = out->revision_id != NULL && strlen(id) <= DR_LEDGER_ID_MAX &&
+    bool is_good = id != NULL && strlen(id) <= DR_LEDGER_ID_MAX &&
                    dr_pg_bytea(res, i, 5, out->revision_digest, 32) &&
                    read_parents(arena, dr_pg_text(res, i, 6), &out->parents_count, &out->parents) &&
                    dr_pg_bytea(res, i, 8, out->unit_digest, 32) &&
@@ -199,7 +207,10 @@ read_row(const struct dr_pg_result *res, size_t i, const struct dr_pgd *d, struc
                    dr_pg_bytea(res, i, 10, out->approval_sha256, 32) &&
                    dr_pg_bytea(res, i, 11, out->previous, 32) &&
                    dr_pg_bytea(res, i, 12, out->head, 32);
-    return is_good ? DR_OK : not_a_ledger(err);
+    if (!is_good) {
+        return not_a_ledger(err);
+    }
+    return out->revision_id != NULL && out->parents != NULL ? DR_OK : no_room(err);
 }
 
 struct reading {
@@ -243,13 +254,17 @@ take_revisions(struct reading *r, const struct dr_pg_result *res, struct dr_err 
     }
     for (size_t i = 0; i < n; i++) {
         struct dr_ledger_revision *v = &list[i];
-        v->id = dr_arena_str(r->arena, dr_pg_text(res, i, 0));
+        const char *id = dr_pg_text(res, i, 0);
+        v->id = id == NULL ? NULL : dr_arena_str(r->arena, id);
         v->state = (enum dr_ledger_state)dr_pg_int(res, i, 3);
         v->since = (uint64_t)dr_pg_int(res, i, 4);
         v->is_head = dr_pg_bool(res, i, 5);
-        if (v->id == NULL || !dr_pg_bytea(res, i, 1, v->digest, 32) ||
+        if (id == NULL || !dr_pg_bytea(res, i, 1, v->digest, 32) ||
             !read_parents(r->arena, dr_pg_text(res, i, 2), &v->parents_count, &v->parents)) {
             return not_a_ledger(err);
+        }
+        if (v->id == NULL || v->parents == NULL) {
+            return no_room(err);
         }
     }
     r->view->revisions = list;
@@ -397,6 +412,10 @@ dr_pgd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, bool whole,
 {
     struct dr_pgd *d = dr_pgd_of(driver);
     struct dr_ledger_view view = {.owner = ""};
+    enum dr_rc connected = dr_pgd_reconnect(d, err);
+    if (connected != DR_OK) {
+        return connected;
+    }
     enum dr_rc rc = read_head(d, arena, whole, &view, err);
     if (rc == DR_OK && whole) {
         rc = read_pages(d, arena, &view, err);

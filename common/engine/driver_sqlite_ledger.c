@@ -65,6 +65,7 @@ blob32(struct dr_sqlite_stmt *s, int column, uint8_t out[32])
     return true;
 }
 
+// False: they are none; a list of NULL: no memory.
 static bool
 read_parents(struct dr_sqlite_stmt *s, int column, struct dr_arena *arena, size_t *out_count,
              const uint8_t (**out)[32])
@@ -77,7 +78,7 @@ read_parents(struct dr_sqlite_stmt *s, int column, struct dr_arena *arena, size_
     void *copy = dr_arena_copy(arena, len > 0 ? bytes : "", len);
     *out_count = len / 32;
     *out = (const uint8_t(*)[32])copy;
-    return copy != NULL;
+    return true;
 }
 
 static enum dr_rc
@@ -95,12 +96,15 @@ read_row(struct reading *r, struct dr_sqlite_stmt *s, struct dr_ledger_row *out,
     };
     *out_time = dr_sqlite_column_int(s, 13);
     out->revision_id = strlen(id) <= DR_LEDGER_ID_MAX ? dr_arena_str(r->arena, id) : NULL;
-    bool is_good = out->revision_id != NULL && blob32(s, 5, out->revision_digest) &&
+    bool is_good = strlen(id) <= DR_LEDGER_ID_MAX && blob32(s, 5, out->revision_digest) &&
                    read_parents(s, 6, r->arena, &out->parents_count, &out->parents) &&
                    blob32(s, 8, out->unit_digest) && blob32(s, 9, out->plan_sha256) &&
                    blob32(s, 10, out->approval_sha256) && blob32(s, 11, out->previous) &&
                    blob32(s, 12, out->head);
-    return is_good ? DR_OK : not_a_ledger(err);
+    if (!is_good) {
+        return not_a_ledger(err);
+    }
+    return out->revision_id != NULL && out->parents != NULL ? DR_OK : no_memory(err);
 }
 
 static enum dr_rc
@@ -147,9 +151,11 @@ take_revision(void *ctx, struct dr_sqlite_stmt *s, struct dr_err *err)
                                      .state = (enum dr_ledger_state)dr_sqlite_column_int(s, 3),
                                      .since = (uint64_t)dr_sqlite_column_int(s, 4),
                                      .is_head = dr_sqlite_column_int(s, 5) != 0};
-    if (v->id == NULL || !blob32(s, 1, v->digest) ||
-        !read_parents(s, 2, r->arena, &v->parents_count, &v->parents)) {
+    if (!blob32(s, 1, v->digest) || !read_parents(s, 2, r->arena, &v->parents_count, &v->parents)) {
         return not_a_ledger(err);
+    }
+    if (v->id == NULL || v->parents == NULL) {
+        return no_memory(err);
     }
     r->view->revisions_count++;
     return DR_OK;

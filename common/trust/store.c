@@ -277,7 +277,8 @@ dr_trust_store_update(struct dr_trust_store *store, const Drover__V1__TrustUpdat
     // What was persisted before a failure is used all the same.
     struct dr_err later = {0};
     enum dr_rc reload = update.changed ? dr_store_load(store, &later) : DR_OK;
-    reload = reload == DR_OK ? dr_trust_store_tick(store, update.seen, &later) : reload;
+    reload = reload == DR_OK && update.changed ? dr_trust_store_tick(store, update.seen, &later)
+                                               : reload;
     dr_arena_free(&update.arena);
     if (rc == DR_OK && reload != DR_OK) {
         return dr_err_set(err, reload, "%s", later.message);
@@ -328,13 +329,10 @@ dr_trust_check_clock(const struct dr_trust *trust, int64_t now, struct dr_err *e
     return DR_OK;
 }
 
-enum dr_rc
-dr_trust_store_tick(struct dr_trust_store *store, int64_t seen, struct dr_err *err)
+static enum dr_rc
+write_clock(struct dr_trust_store *store, int64_t seen, struct dr_err *err)
 {
     struct dr_buf path = {0}, text = {0};
-    if (seen < store->trust.clock_high + TICK_S) {
-        return DR_OK;
-    }
     dr_buf_printf(&text, "%" PRId64, seen);
     dr_buf_printf(&path, "%s/clock", store->folder);
     enum dr_rc rc = dr_file_write(path.failed || text.failed ? "" : path.data, text.data, text.len,
@@ -343,4 +341,22 @@ dr_trust_store_tick(struct dr_trust_store *store, int64_t seen, struct dr_err *e
     dr_buf_fini(&path);
     dr_buf_fini(&text);
     return rc;
+}
+
+enum dr_rc
+dr_trust_store_tick(struct dr_trust_store *store, int64_t seen, struct dr_err *err)
+{
+    int64_t from = store->trust.root.msg->issued > store->trust.clock_high
+                       ? store->trust.root.msg->issued
+                       : store->trust.clock_high;
+    seen = seen > from + DR_CLOCK_JUMP_MAX_S ? from + DR_CLOCK_JUMP_MAX_S : seen;
+    return seen < store->trust.clock_high + TICK_S ? DR_OK : write_clock(store, seen, err);
+}
+
+enum dr_rc
+dr_trust_store_reset_clock(struct dr_trust_store *store, struct dr_err *err)
+{
+    return store->lock_fd >= 0
+               ? write_clock(store, 0, err)
+               : dr_err_set(err, DR_E_CONFLICT, "the folder '%s' was released", store->folder);
 }

@@ -8,6 +8,7 @@
 
 #define DR_STORE_ENTRIES_MAX DR_FLEET_ENTRIES_MAX
 #define DR_UPDATE_MAX        (64u << 20) // bytes of one update, all leaves of a large fleet included
+#define DR_CLOCK_JUMP_MAX_S  (90ll * 86400) // that one signed time may raise the latest time seen
 
 // The trusted state. `fleet.msg` and `chain.msg` are NULL while there is none. Entries are proven
 // under `fleet`.
@@ -53,8 +54,14 @@ dr_trust_store_export(const struct dr_trust_store *store, struct dr_arena *arena
 DR_MUST_CHECK enum dr_rc
 dr_trust_check_clock(const struct dr_trust *trust, int64_t now, struct dr_err *err);
 // Raises and persists the latest time seen: `seen` is the time in a document that was verified,
-// never this host's clock. At most one write a minute.
+// never this host's clock. At most one write a minute. One time raises it by no more than
+// DR_CLOCK_JUMP_MAX_S beyond the latest time seen and the newest root's: a document that was signed
+// with a wrong clock, and came while this host's was wrong, too, does not shut the store for years.
 DR_MUST_CHECK enum dr_rc
 dr_trust_store_tick(struct dr_trust_store *store, int64_t seen, struct dr_err *err);
+// Forgets the latest time seen: by the host's owner, when that was a wrong one. What expires still
+// does. DR_E_CONFLICT when the folder was released, DR_E_IO.
+DR_MUST_CHECK enum dr_rc
+dr_trust_store_reset_clock(struct dr_trust_store *store, struct dr_err *err);
 
 #endif

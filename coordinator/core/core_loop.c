@@ -312,9 +312,6 @@ tick(struct dr_core *core, int64_t now_ms)
             dr_log_err(DR_LOG_WARN, "old results cannot be removed", &err);
         }
     }
-    if (dr_trust_store_tick(core->trust_store, dr_now_unix_s(), &err) != DR_OK) {
-        dr_log_err(DR_LOG_WARN, "the clock's high water cannot be kept", &err);
-    }
 }
 
 void

@@ -322,6 +322,27 @@ clock_that_goes_back_is_refused(void **state)
     OK(&p.w, dr_trust_check_clock(held(), NOW - 300, &p.w.err));
 }
 
+// id: K04
+static void
+one_signed_time_far_ahead_shuts_the_store_for_a_bounded_time(void **state)
+{
+    (void)state;
+    int64_t from = held()->root.msg->issued > held()->clock_high ? held()->root.msg->issued
+                                                                 : held()->clock_high;
+    OK(&p.w, dr_trust_store_tick(p.store, NOW + 100 * 366 * DAY, &p.w.err));
+    assert_int_equal(held()->clock_high, from + DR_CLOCK_JUMP_MAX_S);
+    reopen();
+    assert_int_equal(held()->clock_high, from + DR_CLOCK_JUMP_MAX_S);
+    REFUSED(DR_E_CLOCK_BACK, dr_trust_check_clock(held(), from, &p.w.err));
+    assert_non_null(strstr(dr_rc_hint(DR_E_CLOCK_BACK), "clock reset"));
+    OK(&p.w, dr_trust_store_reset_clock(p.store, &p.w.err));
+    OK(&p.w, dr_trust_check_clock(held(), from, &p.w.err));
+    reopen();
+    assert_int_equal(held()->clock_high, 0);
+    dr_trust_store_release(p.store);
+    REFUSED(DR_E_CONFLICT, dr_trust_store_reset_clock(p.store, &p.w.err));
+}
+
 // The fleet role goes to three people: what two signed is held for its version only.
 static void
 rotation_takes_what_the_old_people_signed_out_of_use(void **state)
@@ -584,6 +605,7 @@ main(void)
         TEST(fleet_goes_only_forward),
         TEST(documents_of_the_future_are_refused),
         TEST(clock_that_goes_back_is_refused),
+        TEST(one_signed_time_far_ahead_shuts_the_store_for_a_bounded_time),
         TEST(rotation_takes_what_the_old_people_signed_out_of_use),
         TEST(chain_goes_only_forward),
         TEST(endless_updates_are_refused),
