@@ -2,6 +2,7 @@
 // before counts.
 #include "agent/exec_internal.h"
 
+#include "agent/pace.h"
 #include "agent/worker.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -184,8 +185,7 @@ forward_progress(struct dr_agent_slot *slot, const Drover__V1__PipeFrame *frame)
 {
     const struct dr_bytes body = {.data = frame->body.data, .len = frame->body.len};
     int64_t now = dr_monotonic_ms();
-    if (slot->agent->net.is_up && now >= slot->progress_at_ms) {
-        slot->progress_at_ms = now + DR_EXEC_PROGRESS_MS;
+    if (slot->agent->net.is_up && dr_pace_may(&slot->progress_at_ms, now, DR_EXEC_PROGRESS_MS)) {
         dr_exec_net_send(slot->agent, DROVER__V1__PIPE_KIND__PIPE_PROGRESS, 0, NULL, body);
     }
 }

@@ -1,11 +1,13 @@
 // Worker: start, the look at a target, and the answer. worker_prepare.c and worker_run.c hold the
 // larger jobs.
+#include "agent/pace.h"
 #include "agent/worker_internal.h"
 
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "base/role.h"
+#include "engine/progress.h"
 #include "trust/plandoc.h"
 
 #include <errno.h>
@@ -77,59 +79,20 @@ take_identity(struct dr_worker *worker, struct dr_err *err)
 
 // -------------------------------------------------------------------------------- progress
 
-// The server's own words and counts where it has them, otherwise what it waits for and the WAL
-// written meanwhile: never a guess.
-static void
-name_phase(const struct dr_engine_progress *progress, char *out, size_t out_size)
-{
-    const struct dr_server_progress *s = progress->server;
-    const char *way = progress->direction == DROVER__V1__MODE__DOWN ? "down" : "up";
-    if (progress->blockers_count > 0) {
-        (void)snprintf(out, out_size, "waits for a lock");
-    } else if (s == NULL) {
-        (void)snprintf(out, out_size, "%s", way);
-    } else if (s->phase[0] != '\0' && s->total > 0) {
-        (void)snprintf(out, out_size, "%s: %llu of %llu %s", s->phase, (unsigned long long)s->done,
-                       (unsigned long long)s->total, s->unit);
-    } else if (s->phase[0] != '\0') {
-        (void)snprintf(out, out_size, "%s", s->phase);
-    } else {
-        (void)snprintf(out, out_size, "%s, %s, %llu MiB of WAL", way,
-                       s->waits_for[0] == '\0' ? "computes" : s->waits_for,
-                       (unsigned long long)(s->wal_bytes >> 20));
-    }
-}
-
-// Blockers are named by what the server shows of them, without their statements.
-static void
-name_blockers(const struct dr_engine_progress *progress, char *out, size_t out_size)
-{
-    size_t len = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < progress->blockers_count && len < out_size; i++) {
-        const struct dr_blocker *blocker = &progress->blockers[i];
-        int n = snprintf(out + len, out_size - len, "%spid %d (%s, %llu s)", i == 0 ? "" : ", ",
-                         (int)blocker->pid, blocker->application,
-                         (unsigned long long)(blocker->age_ms / 1000));
-        len += n < 0 ? 0 : (size_t)n;
-    }
-}
-
 static void
 tell_progress(void *arg, const struct dr_engine_progress *from)
 {
     struct dr_worker *worker = arg;
     int64_t now = dr_monotonic_ms();
-    if (now - worker->last_progress_ms < DR_WORKER_PROGRESS_MS) {
+    if (!dr_pace_may(&worker->next_progress_ms, now, DR_WORKER_PROGRESS_MS)) {
         return;
     }
-    worker->last_progress_ms = now;
     char revision[DR_LEDGER_ID_MAX + 1];
-    char blockers[512];
+    char blockers[1024];
     char unit[32];
     (void)snprintf(revision, sizeof revision, "%s", from->revision_id);
     (void)snprintf(unit, sizeof unit, "%zu/%zu", from->unit, from->units);
-    name_blockers(from, blockers, sizeof blockers);
+    dr_progress_blockers(from, blockers, sizeof blockers);
     Drover__V1__Progress progress = DROVER__V1__PROGRESS__INIT;
     progress.target = worker->run->target;
     progress.rollout = worker->run->rollout;
@@ -142,9 +105,16 @@ tell_progress(void *arg, const struct dr_engine_progress *from)
     progress.total = from->statements;
     progress.blockers = blockers;
     char phase[192];
-    name_phase(from, phase, sizeof phase);
+    dr_progress_phase(from, phase, sizeof phase);
     progress.phase = phase;
-    uint8_t packed[2048];
+    char counted[sizeof from->server->unit];
+    if (from->server != NULL && from->blockers_count == 0) {
+        (void)snprintf(counted, sizeof counted, "%s", from->server->unit);
+        progress.server_unit = counted;
+        progress.server_done = from->server->done;
+        progress.server_total = from->server->total;
+    }
+    uint8_t packed[4096];
     size_t len = drover__v1__progress__get_packed_size(&progress);
     if (len <= sizeof packed) {
         (void)drover__v1__progress__pack(&progress, packed);

@@ -16,7 +16,7 @@ struct dr_worker {
     Drover__V1__WorkerResult result;
     struct dr_engine *engine;
     Drover__V1__Plan *plan;
-    int64_t last_progress_ms;
+    int64_t next_progress_ms;
     int signal_fd; // readable after SIGTERM
 };
 
