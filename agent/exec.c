@@ -2,6 +2,7 @@
 // and net do.
 #include "agent/exec_internal.h"
 
+#include "agent/trusted.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -16,9 +17,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define ROOT_FILE_MAX (256u * 1024u)
-#define POLL_MAX_MS   60000
-#define STOP_MS       60000 // for running workers to reach a whole unit
+#define POLL_MAX_MS 60000
+#define STOP_MS     60000 // for running workers to reach a whole unit
 
 // -------------------------------------------------------------------------------------- open
 
@@ -29,29 +29,6 @@ load_keys(struct dr_agent *agent, struct dr_err *err)
     return rc != DR_OK ? rc
                        : dr_keyfile_load(agent->config->transport_key, DR_KEY_TRANSPORT, NULL,
                                          &agent->transport, err);
-}
-
-static enum dr_rc
-open_trust(struct dr_agent *agent, struct dr_err *err)
-{
-    const struct dr_agent_config *config = agent->config;
-    char folder[PATH_MAX];
-    char *root = NULL;
-    size_t len = 0;
-    (void)snprintf(folder, sizeof folder, "%.*s/trust", PATH_MAX - 16, config->state);
-    enum dr_rc rc = dr_file_read(config->root, ROOT_FILE_MAX, &root, &len, err);
-    if (rc != DR_OK) {
-        return rc;
-    }
-    const struct dr_bytes first = {.data = (const uint8_t *)root, .len = len};
-    rc = dr_trust_store_open(folder, first, config->root_sha256, &agent->trust, err);
-    free(root);
-    if (rc == DR_E_CONFLICT) {
-        (void)dr_err_set(err, rc, "another drover-agent runs with the state folder '%s'",
-                         config->state);
-        (void)dr_err_hint(err, "stop that one first, or give this one a state folder of its own");
-    }
-    return rc;
 }
 
 // Files of plans are kept while something is under way, not longer.
@@ -130,7 +107,9 @@ open_agent(struct dr_agent *agent, struct dr_err *err)
 {
     enum dr_rc rc = load_keys(agent, err);
     rc = rc != DR_OK ? rc : dr_dir_make(agent->config->state, 0700, err);
-    rc = rc != DR_OK ? rc : open_trust(agent, err); // takes the lock: one agent per state folder
+    rc = rc != DR_OK ? rc
+                     : dr_agent_trust_open(agent->config, &agent->trust,
+                                           err); // takes the lock: one agent per state folder
     rc = rc != DR_OK ? rc : dr_agent_state_open(agent->config->state, &agent->state, err);
     rc = rc != DR_OK ? rc : open_slots(agent, err);
     rc = rc != DR_OK ? rc : open_blobs(agent, err);

@@ -1,6 +1,7 @@
 // drover-agent: runs beside databases, checks every signature itself, runs what was approved, and
 // signs what happened.
 #include "agent/check.h"
+#include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/exec.h"
 #include "agent/keys.h"
@@ -39,11 +40,13 @@ static const char DOC[] =
     "  check     look at configuration, keys, coordinator and databases\n"
     "  disarm    drop the open READY, so that no approval can be used\n"
     "  key new   make the agent's key files\n"
+    "  clock     show the latest time that a verified document named; clock reset forgets it\n"
     "\n"
     "Examples:\n"
     "  drover-agent key new --dir /etc/drover --name db7\n"
     "  drover-agent check --config /etc/drover/agent.conf\n"
     "  drover-agent --config /etc/drover/agent.conf\n"
+    "  drover-agent clock reset --config /etc/drover/agent.conf\n"
     "  drover-agent disarm --config /etc/drover/agent.conf --target production/orders\n"
     "\n"
     "Exit codes: 0 good, 1 failed, 2 usage or configuration, 4 keys or permission, 5 unreachable.";
@@ -189,14 +192,23 @@ run_key(const struct arguments *arguments, struct dr_err *err)
     return dr_agent_keys_new(arguments->dir, arguments->name, stdout, err);
 }
 
+static enum dr_rc
+run_clock(const struct arguments *arguments, struct dr_err *err)
+{
+    struct dr_agent_config config = {0};
+    enum dr_rc rc = need_config(arguments, err);
+    rc = rc != DR_OK ? rc : dr_agent_config_read(arguments->config, &config, err);
+    rc = rc != DR_OK ? rc : dr_agent_clock(&config, arguments->n_words > 1, stdout, err);
+    dr_agent_config_fini(&config);
+    return rc;
+}
+
 static const struct command {
     const char *first, *second;
     enum dr_rc (*run)(const struct arguments *arguments, struct dr_err *err);
 } COMMANDS[] = {
-    {"", "", run_agent},
-    {"check", "", run_check},
-    {"disarm", "", run_disarm},
-    {"key", "new", run_key},
+    {"", "", run_agent},     {"check", "", run_check}, {"disarm", "", run_disarm},
+    {"key", "new", run_key}, {"clock", "", run_clock}, {"clock", "reset", run_clock},
 };
 
 static enum dr_rc

@@ -202,6 +202,30 @@ check_speaks_json(void **state)
     c_end(c);
 }
 
+// id: K04
+static void
+clock_shows_the_latest_signed_time_and_forgets_it_when_the_agent_rests(void **state)
+{
+    struct coord *c = begin(SQLITE, TWO, 2);
+    char conf[PATH_MAX];
+    (void)state;
+    (void)dr_tmp_path(&c->tmp, "agent.conf", conf);
+    const char *const show[] = {"clock", "--config", conf, NULL};
+    const char *const reset[] = {"clock", "reset", "--config", conf, NULL};
+    c_start_agent(c, NULL);
+    c_push_trust(c);
+    C_UNTIL(c, c->push[0].is_acked);
+    assert_int_equal(c_command(c, reset), 1); // it runs
+    (void)c_stop_agent(c, SIGTERM);
+    assert_int_equal(c_command(c, show), 0);
+    assert_null(strstr(c_output(c), "none yet"));
+    assert_int_equal(c_command(c, reset), 0);
+    assert_non_null(strstr(c_output(c), "forgotten"));
+    assert_int_equal(c_command(c, show), 0);
+    assert_non_null(strstr(c_output(c), "none yet"));
+    c_end(c);
+}
+
 static void
 a_second_agent_on_one_state_folder_is_refused(void **state)
 {
@@ -235,6 +259,7 @@ main(void)
         BOTH(agent_tells_its_state_when_it_starts_and_when_it_is_asked),
         BOTH(check_finds_what_is_wrong_and_names_the_remedy),
         ON(SQLITE, check_speaks_json),
+        ON(SQLITE, clock_shows_the_latest_signed_time_and_forgets_it_when_the_agent_rests),
         ON(SQLITE, a_second_agent_on_one_state_folder_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
