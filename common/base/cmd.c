@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -326,6 +327,29 @@ try_place(const char *folder, const char *between, const char *name, char *out, 
     }
     memcpy(out, path, (size_t)len + 1);
     return true;
+}
+
+enum dr_rc
+dr_cmd_foreground(const char *const *argv, int *out_exit_code, struct dr_err *err)
+{
+    pid_t pid = 0;
+    int status = 0;
+    // POSIX declares the words without const, and does not change them
+    union {
+        const char *const *from;
+        char *const *to;
+    } words = {argv};
+    int problem = posix_spawnp(&pid, argv[0], NULL, NULL, words.to, environ);
+    if (problem != 0) {
+        return dr_err_errno(err, DR_E_NOT_FOUND, problem, "'%s' cannot be started", argv[0]);
+    }
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR) {
+            return dr_err_errno(err, DR_E_IO, errno, "'%s' was not waited for", argv[0]);
+        }
+    }
+    *out_exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return DR_OK;
 }
 
 enum dr_rc

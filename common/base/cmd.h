@@ -34,6 +34,12 @@ DR_MUST_CHECK enum dr_rc
 dr_cmd_run(const struct dr_cmd *cmd, struct dr_cmd_result *out, struct dr_err *err);
 void dr_cmd_result_fini(struct dr_cmd_result *result);
 
+// Runs an interactive program (an editor) on this process's own terminal and waits for it, however
+// long. `argv[0]` is looked for in PATH. DR_OK with its exit code (-1: a signal ended it);
+// DR_E_NOT_FOUND.
+DR_MUST_CHECK enum dr_rc
+dr_cmd_foreground(const char *const *argv, int *out_exit_code, struct dr_err *err);
+
 // Path of a program that stands beside this one (or in ../libexec/drover); DR_E_NOT_FOUND. `out`
 // has PATH_MAX bytes. The variable DROVER_BINDIR goes first.
 DR_MUST_CHECK enum dr_rc

@@ -3,7 +3,7 @@
 #include "coordinator/cli/agent_conf.h"
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
-#include "coordinator/cli/offer.h"
+#include "coordinator/cli/fleet_change.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 #include "coordinator/cli/remote.h"
@@ -24,56 +24,11 @@ struct adding {
     struct dr_cli *cli;
     struct dr_public key;
     const char *environment;
-    Drover__V1__FleetEntry **entries; // of the old fleet, then the new ones
-    size_t n_entries;
-    const Drover__V1__Fleet *old;
-    uint64_t version;
+    struct dr_fleet_change change;
+    struct dr_fleet_draft *fleet; // of the change: the old entries, then the new ones
     struct dr_agent_conf_target urls[TARGETS_PER_CALL_MAX]; // of the new targets
     size_t n_urls;
 };
-
-// The fleet to build on: the newest file.
-static enum dr_rc
-load_old(struct adding *a, struct dr_err *err)
-{
-    struct dr_cli *cli = a->cli;
-    struct dr_trust_file file = {0};
-    struct dr_fleet fleet = {0};
-    struct dr_fleet_entry *entries = NULL;
-    struct dr_envelope envelope;
-    ProtobufCMessage *message = NULL;
-    uint64_t version = dr_trust_file_newest(cli, "fleet");
-    if (version == 0) {
-        dr_err_set(err, DR_E_NOT_FOUND, "there is no trust/fleet.N.drv in '%s'",
-                   cli->project->folder);
-        return dr_err_hint(err, "drover init");
-    }
-    enum dr_rc rc = dr_trust_file_read(cli, dr_trust_file_path(cli, "fleet", version), &file, err);
-    rc = rc == DR_OK ? dr_envelope_parse(file.envelope, DR_TYPE_FLEET, &envelope, err) : rc;
-    rc = rc == DR_OK ? dr_strict_decode(cli->arena, &drover__v1__fleet__descriptor,
-                                        envelope.payload, &message, err)
-                     : rc;
-    if (rc != DR_OK) {
-        return rc;
-    }
-    fleet.msg = (const Drover__V1__Fleet *)message;
-    rc = dr_fleet_entries_check(cli->arena, &fleet, file.parts, file.n_parts, &entries, err);
-    a->old = fleet.msg;
-    a->version = version + 1;
-    a->n_entries = file.n_parts;
-    a->entries = dr_arena_array(cli->arena, file.n_parts + TARGETS_PER_CALL_MAX,
-                                sizeof(Drover__V1__FleetEntry *));
-    if (rc == DR_OK && a->entries == NULL) {
-        return dr_err_set(err, DR_E_NOMEM, "out of memory");
-    }
-    for (size_t i = 0; rc == DR_OK && i < file.n_parts; i++) {
-        ProtobufCMessage *copy = NULL;
-        rc = dr_strict_decode(cli->arena, &drover__v1__fleet_entry__descriptor, file.parts[i],
-                              &copy, err);
-        a->entries[i] = (Drover__V1__FleetEntry *)copy;
-    }
-    return rc;
-}
 
 static enum dr_rc
 read_key(struct adding *a, struct dr_err *err)
@@ -206,8 +161,9 @@ add_target(struct adding *a, const char *text, struct dr_err *err)
     if (rc != DR_OK) {
         return rc;
     }
-    for (size_t i = 0; i < a->n_entries; i++) {
-        if (a->entries[i]->target != NULL && dr_str_eq(a->entries[i]->target->name, target->name)) {
+    for (size_t i = 0; i < a->fleet->n_entries; i++) {
+        if (a->fleet->entries[i]->target != NULL &&
+            dr_str_eq(a->fleet->entries[i]->target->name, target->name)) {
             return dr_err_set(err, DR_E_EXISTS, "target '%s' is in the fleet already",
                               target->name);
         }
@@ -218,7 +174,7 @@ add_target(struct adding *a, const char *text, struct dr_err *err)
     target->agent_transport_key = dr_data(a->key.transport, 32);
     target->state = DROVER__V1__TARGET_STATE__ACTIVE;
     entry->target = target;
-    a->entries[a->n_entries++] = entry;
+    a->fleet->entries[a->fleet->n_entries++] = entry;
     return add_labels(a, target, err);
 }
 
@@ -246,31 +202,11 @@ add_targets(struct adding *a, struct dr_err *err)
     return DR_OK;
 }
 
-static enum dr_rc
-draft_and_sign(struct adding *a, struct dr_trust_file *out, struct dr_err *err)
-{
-    Drover__V1__Fleet header = *a->old;
-    struct dr_bytes payload;
-    struct dr_key key = {0};
-    header.version = a->version;
-    header.issued = dr_now_unix_s();
-    header.expires = header.issued + DR_FLEET_VALID_S;
-    *out = (struct dr_trust_file){.kind = DR_TYPE_FLEET, .n_parts = a->n_entries};
-    enum dr_rc rc =
-        dr_fleet_draft(a->cli->arena, header, a->entries, a->n_entries, &payload, &out->parts, err);
-    rc = rc == DR_OK ? dr_remote_signing_key(a->cli, &key, err) : rc;
-    rc = rc == DR_OK
-             ? dr_envelope_sign(a->cli->arena, DR_TYPE_FLEET, payload, &key, &out->envelope, err)
-             : rc;
-    dr_key_fini(&key);
-    return rc;
-}
-
 static bool
 has_environment(const struct adding *a)
 {
-    for (size_t i = 0; i < a->n_entries; i++) {
-        const Drover__V1__Environment *e = a->entries[i]->environment;
+    for (size_t i = 0; i < a->fleet->n_entries; i++) {
+        const Drover__V1__Environment *e = a->fleet->entries[i]->environment;
         if (e != NULL && dr_str_eq(e->name, a->environment)) {
             return true;
         }
@@ -284,8 +220,8 @@ check_place(const struct adding *a, struct dr_err *err)
 {
     if (!has_environment(a)) {
         struct dr_buf known = {0};
-        for (size_t i = 0; i < a->n_entries; i++) {
-            const Drover__V1__Environment *e = a->entries[i]->environment;
+        for (size_t i = 0; i < a->fleet->n_entries; i++) {
+            const Drover__V1__Environment *e = a->fleet->entries[i]->environment;
             dr_buf_printf(&known, "%s%s", e && known.len ? ", " : "", e ? e->name : "");
         }
         dr_err_set(err, DR_E_NOT_FOUND, "the fleet has no environment '%s'", a->environment);
@@ -293,8 +229,8 @@ check_place(const struct adding *a, struct dr_err *err)
         dr_buf_fini(&known);
         return err->rc;
     }
-    for (size_t i = 0; i < a->n_entries; i++) {
-        const Drover__V1__Target *t = a->entries[i]->target;
+    for (size_t i = 0; i < a->fleet->n_entries; i++) {
+        const Drover__V1__Target *t = a->fleet->entries[i]->target;
         if (t != NULL && dr_str_eq(t->agent, a->cli->args[0]) &&
             !dr_str_eq(t->environment, a->environment)) {
             dr_err_set(err, DR_E_CONFLICT, "agent '%s' serves environment '%s' already", t->agent,
@@ -339,31 +275,27 @@ enum dr_rc
 dr_cmd_agent_add(struct dr_cli *cli, struct dr_err *err)
 {
     struct adding a = {.cli = cli, .environment = dr_cli_option(cli, "environment")};
-    struct dr_trust_file file;
-    Drover__V1__PutDocumentReply *reply = NULL;
     const char *conf = dr_cli_option(cli, "conf");
     enum dr_rc rc = check_name(&a, err);
     rc = rc == DR_OK ? dr_project_need(cli, err) : rc;
     rc = rc == DR_OK && conf != NULL ? dr_agent_conf_check(cli, conf, err) : rc;
     rc = rc == DR_OK ? read_key(&a, err) : rc;
-    rc = rc == DR_OK ? load_old(&a, err) : rc;
+    rc = rc == DR_OK ? dr_fleet_change_open(cli, TARGETS_PER_CALL_MAX, &a.change, err) : rc;
+    a.fleet = &a.change.draft;
     rc = rc == DR_OK ? check_place(&a, err) : rc;
     rc = rc == DR_OK ? add_targets(&a, err) : rc;
-    rc = rc == DR_OK ? draft_and_sign(&a, &file, err) : rc;
-    const char *path = dr_trust_file_path(cli, "fleet", a.version);
-    rc = rc == DR_OK ? dr_trust_file_write(path, &file, err) : rc;
-    if (rc != DR_OK) {
-        return rc;
+    if (rc == DR_OK) {
+        dr_say(cli, "Agent %s added: %s\n", cli->args[0], dr_project_shown(cli, a.change.path));
+        rc = dr_fleet_change_finish(&a.change, NULL, err);
     }
-    dr_say(cli, "Agent %s added: %s\n", cli->args[0], dr_project_shown(cli, path));
-    dr_offer(cli, path, &file, &reply);
-    rc = conf != NULL ? write_conf(&a, err) : DR_OK;
+    rc = rc == DR_OK && conf != NULL ? write_conf(&a, err) : rc;
     if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
         dr_print_json(cli,
                       json_pack("{s:s, s:s, s:s, s:I, s:b, s:s*}", "schema", "drover.v1.AgentAdded",
-                                "agent", cli->args[0], "file", dr_project_shown(cli, path),
-                                "version", (json_int_t)a.version, "inForce",
-                                reply != NULL && reply->complete, "configuration", conf));
+                                "agent", cli->args[0], "file", dr_project_shown(cli, a.change.path),
+                                "version", (json_int_t)a.change.version, "inForce",
+                                a.change.is_in_force, "configuration", conf));
     }
+    dr_fleet_change_close(&a.change);
     return rc;
 }

@@ -12,25 +12,19 @@
 #include <string.h>
 #include <unistd.h>
 
-// The passphrase of a new key: NULL with --no-passphrase; asked twice on a terminal.
-static enum dr_rc
-new_passphrase(struct dr_cli *cli, struct dr_secret **out, struct dr_err *err)
+enum dr_rc
+dr_key_new_passphrase(struct dr_cli *cli, int fd, struct dr_secret **out, struct dr_err *err)
 {
-    uint64_t fd = UINT64_MAX;
     struct dr_secret *again = NULL;
     *out = NULL;
     if (dr_cli_has(cli, "no-passphrase")) {
         return DR_OK;
     }
-    enum dr_rc rc = dr_cli_number(cli, "passphrase-fd", 0, 1023, UINT64_MAX, &fd, err);
-    if (rc != DR_OK) {
-        return rc;
-    }
-    rc = dr_secret_ask("New passphrase: ", fd == UINT64_MAX ? -1 : (int)fd, out, err);
+    enum dr_rc rc = dr_secret_ask("New passphrase: ", fd, out, err);
     if (rc != DR_OK) {
         return dr_err_hint(err, "--passphrase-fd N, or --no-passphrase for an unattended key");
     }
-    if (fd == UINT64_MAX) {
+    if (fd < 0) {
         rc = dr_secret_ask("The same again: ", -1, &again, err);
         if (rc == DR_OK &&
             (dr_secret_len(*out) != dr_secret_len(again) ||
@@ -102,8 +96,11 @@ dr_key_files_make(struct dr_cli *cli, const char *folder, const char *name,
         return dr_err_hint(err, "lower-case letters, digits, '.', '_' and '-', at most %u",
                            DR_NAME_MAX);
     }
+    uint64_t fd = UINT64_MAX;
     enum dr_rc rc = refuse_existing(paths, 3, err);
-    rc = rc == DR_OK ? new_passphrase(cli, &passphrase, err) : rc;
+    rc = rc == DR_OK ? dr_cli_number(cli, "passphrase-fd", 0, 1023, UINT64_MAX, &fd, err) : rc;
+    rc = rc == DR_OK ? dr_key_new_passphrase(cli, fd == UINT64_MAX ? -1 : (int)fd, &passphrase, err)
+                     : rc;
     rc = rc == DR_OK ? dr_dir_make(folder, 0700, err) : rc;
     rc = rc == DR_OK ? dr_key_generate(DR_KEY_SIGNING, &signing, err) : rc;
     rc = rc == DR_OK ? dr_key_generate(DR_KEY_TRANSPORT, &transport, err) : rc;

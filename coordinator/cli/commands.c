@@ -79,6 +79,75 @@ static const struct dr_cli_option sign_options[] = {
     {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
     {0},
 };
+#define SIGNING_OPTIONS                                                                            \
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},                           \
+        {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},                     \
+    {                                                                                              \
+        "discard", 0, NULL, "put it in the place of a proposal that waits"                         \
+    }
+static const struct dr_cli_option root_options[] = {
+    {"threshold", 0, "N", "how many must sign: 2, or root=2,production=3"},
+    {"person", 0, "NAME", "with --roles: whose roles change"},
+    {"roles", 0, "LIST", "root, fleet, reviewers and environments, with commas"},
+    {"expires", 0, "TIME", "how long it holds (default: 365d)"},
+    SIGNING_OPTIONS,
+    {0},
+};
+static const struct dr_cli_option rotate_options[] = {
+    {"expires", 0, "TIME", "how long it holds (default: 365d)"}, SIGNING_OPTIONS, {0}};
+static const struct dr_cli_option people_options[] = {
+    {"threshold", 0, "N", "how many must sign: 2, or root=2,production=3"},
+    {"roles", 0, "LIST", "root, fleet, reviewers and environments (default: all)"},
+    {"expires", 0, "TIME", "how long the new root holds (default: 365d)"},
+    SIGNING_OPTIONS,
+    {0},
+};
+static const struct dr_cli_option replace_options[] = {
+    {"public-key", 0, "FILE", "the new public key file (required)"},
+    {"new-key", 0, "FILE", "your own new key: signs, too"},
+    {"expires", 0, "TIME", "how long the new root holds (default: 365d)"},
+    SIGNING_OPTIONS,
+    {0},
+};
+static const struct dr_cli_option change_options[] = {
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
+static const struct dr_cli_option rekey_options[] = {
+    {"public-key", 0, "FILE", "the agent's new public key file (required)"},
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
+static const struct dr_cli_option policy_options[] = {
+    {"environment", 'e', "ENV", "only this environment"}, {0}};
+static const struct dr_cli_option stop_options[] = {
+    {"note", 0, "TEXT", "why"},
+    {"expires", 0, "TIME", "ends by itself after this time (default: never)"},
+    {"environment", 'e', "ENV", "environment (default: the last one of the rollout)"},
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
+static const struct dr_cli_option freeze_options[] = {
+    {"note", 0, "TEXT", "why"},
+    {"expires", 0, "TIME", "ends by itself after this time (default: never)"},
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
+static const struct dr_cli_option passwd_options[] = {
+    {"passphrase-fd", 0, "N", "read the old passphrase from this descriptor"},
+    {"new-passphrase-fd", 0, "N", "read the new passphrase from this descriptor"},
+    {"no-passphrase", 0, NULL, "take the passphrase away: an unattended key"},
+    {0},
+};
+static const struct dr_cli_option folder_options[] = {
+    {"dir", 0, "DIR", "folder of the key files (default: .drover/keys)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
 static const struct dr_cli_option agent_options[] = {
     {"environment", 'e', "ENV", "environment that the agent serves (required)"},
     {"target", 't', "NAME=DATABASE",
@@ -95,7 +164,8 @@ static const struct dr_cli_option approve_options[] = {
     {"expires", 0, "TIME", "how long the approval holds (default: the policy's longest)"},
     {"on-failure", 0, "WHAT", "hold (default) or reverse"},
     {"ack", 0, "FLAGS",
-     "READY flags that you accept: no-backup,drift,partial,regressed,foreign,new-epoch"},
+     "READY flags that you accept: no-backup,drift,partial,regressed,foreign,"
+     "difference,new-epoch"},
     {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
     {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
     {"confirm", 0, "NAME", "the environment's name, instead of typing it"},
@@ -132,6 +202,40 @@ static const struct dr_cli_option log_options[] = {
 static const struct dr_cli_option order_options[] = {
     {"target", 't', "NAME", "only this target"},
     {"note", 0, "TEXT", "why"},
+    {0},
+};
+static const struct dr_cli_option repair_options[] = {
+    {"url", 0, "URL", "one database without a coordinator: postgresql:///name or sqlite:FILE"},
+    {"schema", 0, "NAME", "PostgreSQL: schema that the tables are in"},
+    {"lock-wait", 0, "TIME", "wait this long for another runner (default: not at all)"},
+    {"environment", 'e', "ENV", "direct: sections marked only=ENV run too"},
+    {"message", 'm', "TEXT", "rollout: a note for those who approve"},
+    {"resume", 0, NULL, "go on with what is half done"},
+    {"reverse", 0, NULL, "run its way back"},
+    {0},
+};
+static const struct dr_cli_option stamp_options[] = {
+    {"url", 0, "URL", "one database without a coordinator: postgresql:///name or sqlite:FILE"},
+    {"schema", 0, "NAME", "PostgreSQL: schema that the tables are in"},
+    {"scratch", 0, "URL", "PostgreSQL: an empty database in which the chain is built to compare"},
+    {"accept-difference", 0, "DIGEST", "the schema differs, and exactly this difference is right"},
+    {"lock-wait", 0, "TIME", "wait this long for another runner (default: not at all)"},
+    {"environment", 'e', "ENV", "direct: sections marked only=ENV count too"},
+    {"target", 't', "NAME", "with a coordinator: the target (required)"},
+    {"message", 'm', "TEXT", "rollout: a note for those who approve"},
+    {"wait", 'w', NULL, "rollout: watch it until it ends or waits for people"},
+    {"timeout", 0, "TIME", "with --wait: give up after this time (exit 124)"},
+    {0},
+};
+static const struct dr_cli_option remedy_options[] = {
+    {"url", 0, "URL", "one database without a coordinator: postgresql:///name or sqlite:FILE"},
+    {"schema", 0, "NAME", "PostgreSQL: schema that the tables are in"},
+    {"lock-wait", 0, "TIME", "wait this long for another runner (default: not at all)"},
+    {"environment", 'e', "ENV", "rollout: only this environment"},
+    {"target", 't', "GLOB", "rollout: only these targets"},
+    {"message", 'm', "TEXT", "rollout: a note for those who approve"},
+    {"wait", 'w', NULL, "rollout: watch it until it ends or waits for people"},
+    {"timeout", 0, "TIME", "with --wait: give up after this time (exit 124)"},
     {0},
 };
 static const struct dr_cli_option none[] = {{0}};
@@ -189,6 +293,8 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover log\ndrover log --verify\ndrover log -o jsonl > export.jsonl\ndrover log --verify "
      "--file export.jsonl",
      log_options, 0, 0, dr_cmd_log},
+    {"inbox", LOOK, "", "what waits for my signature", NULL, "drover inbox", none, 0, 0,
+     dr_cmd_inbox},
     {"rollout list", LOOK, "", "all rollouts", NULL, "drover rollout list", none, 0, 0,
      dr_cmd_rollout_list},
     {"rollout show", LOOK, "R-N", "one rollout as a tree", NULL, "drover rollout show R-1", none, 1,
@@ -219,11 +325,55 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover downgrade -1 --url sqlite:app.db\ndrover downgrade base --url "
      "postgresql:///scratch\ndrover downgrade -1",
      upgrade_options, 1, 1, dr_cmd_downgrade},
+    {"repair", CHANGE, "[TARGET]", "what is half done on a target, and the safe ways out of it",
+     "Shows every unit as done, not done or in doubt, and what to type. Exit 7 when something is "
+     "to "
+     "be repaired\n"
+     "and no way was chosen. With --resume or --reverse it goes that way: at once on one database, "
+     "as a rollout\n"
+     "with a coordinator.",
+     "drover repair production/orders\ndrover repair production/orders --resume\n"
+     "drover repair --url postgresql:///orders --reverse",
+     repair_options, 0, 1, dr_cmd_repair},
+    {"stamp", CHANGE, "REVISION", "record a revision as what is there; nothing runs",
+     "On one database the schema must be what the chain makes of an empty database; otherwise the "
+     "difference is\n"
+     "shown, and --accept-difference names it. With a coordinator it is a rollout that people "
+     "approve, with the\n"
+     "same proof from other targets' evidence, or with --ack difference.",
+     "drover stamp head --url postgresql:///orders\ndrover stamp base --url sqlite:app.db\n"
+     "drover stamp 004_monthly_reviews -t production/orders",
+     stamp_options, 1, 1, dr_cmd_stamp},
+    {"remedy", CHANGE, "REVISION NAME", "run a remedy section of a revision",
+     "A remedy mends what a preflight refused. It runs only when it is asked for by name; with a "
+     "coordinator it is\n"
+     "a rollout of its own, which people approve.",
+     "drover remedy 004_monthly_reviews \"clean ids\" --url postgresql:///orders\n"
+     "drover remedy 004_monthly_reviews \"clean ids\" -t production/orders",
+     remedy_options, 2, 2, dr_cmd_remedy},
     {"approve", CHANGE, "R-N", "sign what is ready in one environment",
      "Everything shown is read from the bytes that you sign, after your own drover compiled the "
      "revisions again.",
      "drover approve R-1 -e staging\ndrover approve R-1 -e production --confirm production",
      approve_options, 1, 1, dr_cmd_approve},
+    {"freeze add", CHANGE, "ENV", "let nothing start in an environment",
+     "One person's signature is enough to stop; an agent that has seen it starts nothing there.",
+     "drover freeze add production --note \"month's end\" --expires 3d", freeze_options, 1, 1,
+     dr_cmd_freeze_add},
+    {"freeze lift", CHANGE, "ENV", "let an environment go on",
+     "Takes as many approvers as an approval there. The next one types the same.",
+     "drover freeze lift production", change_options, 1, 1, dr_cmd_freeze_lift},
+    {"freeze list", LOOK, "", "freezes and vetoes, and who signed them", NULL, "drover freeze list",
+     none, 0, 0, dr_cmd_freeze_list},
+    {"veto", CHANGE, "R-N", "forbid a rollout in an environment",
+     "One person's signature is enough. Every agent that has seen it refuses the plan, however "
+     "many "
+     "approve it.",
+     "drover veto R-1 -e production --note \"locks orders for minutes\"", stop_options, 1, 1,
+     dr_cmd_veto},
+    {"veto lift", CHANGE, "R-N", "take a veto back",
+     "Takes as many approvers as an approval there. The next one types the same.",
+     "drover veto lift R-1 -e production", stop_options, 1, 1, dr_cmd_veto_lift},
     {"rollout pause", CHANGE, "R-N", "start nothing more", NULL, "drover rollout pause R-1",
      order_options, 1, 1, dr_cmd_rollout_order},
     {"rollout resume", CHANGE, "R-N", "go on after a pause", NULL, "drover rollout resume R-1",
@@ -237,8 +387,50 @@ const struct dr_cli_command dr_cli_commands[] = {
      dr_cmd_key_new},
     {"key show", ADMIN, "FILE", "what a key file holds, never the secret", NULL,
      "drover key show .drover/keys/alice.pub", none, 1, 1, dr_cmd_key_show},
-    {"sign", ADMIN, "FILE", "add your signature to a root or fleet document", NULL,
-     "drover sign trust/root.1.drv", sign_options, 1, 1, dr_cmd_sign},
+    {"key list", ADMIN, "", "key files of a folder, and whether the root names them", NULL,
+     "drover key list\ndrover key list --dir ~/keys", folder_options, 0, 0, dr_cmd_key_list},
+    {"key passwd", ADMIN, "FILE", "another passphrase for a signing key",
+     "The key stays the same; nobody else needs to know.",
+     "drover key passwd .drover/keys/alice.key", passwd_options, 1, 1, dr_cmd_key_passwd},
+    {"key export-public", ADMIN, "NAME", "the public line of a person's keys, to give away", NULL,
+     "drover key export-public alice > alice.pub", folder_options, 1, 1, dr_cmd_key_export_public},
+    {"sign", ADMIN, "DOCUMENT", "add your signature to a root, fleet or chain",
+     "DOCUMENT is a file, or root, fleet or chain (with .N for a version): what waits at the "
+     "coordinator, or in trust/.",
+     "drover sign trust/root.1.drv\ndrover sign root\ndrover sign fleet.3", sign_options, 1, 1,
+     dr_cmd_sign},
+    {"root show", ADMIN, "", "who may decide: people, roles, thresholds", NULL, "drover root show",
+     none, 0, 0, dr_cmd_root_show},
+    {"root propose", ADMIN, "", "change thresholds or somebody's roles",
+     "Makes the next root, signs it with your key and hands it to the others, who type `drover "
+     "sign "
+     "root`. It is in\n"
+     "force when enough people of the old root and of the new one have signed.",
+     "drover root propose --threshold 2\ndrover root propose --person bob --roles "
+     "reviewers,staging",
+     root_options, 0, 0, dr_cmd_root_propose},
+    {"root rotate", ADMIN, "", "renew the root before it expires",
+     "The same people and thresholds, a new time.", "drover root rotate", rotate_options, 0, 0,
+     dr_cmd_root_rotate},
+    {"root sign", ADMIN, "[DOCUMENT]", "add your signature to the root that waits", NULL,
+     "drover root sign\ndrover root sign trust/root.2.drv", sign_options, 0, 1, dr_cmd_sign},
+    {"people list", ADMIN, "", "people of the root and their roles", NULL, "drover people list",
+     none, 0, 0, dr_cmd_people_list},
+    {"people add", ADMIN, "FILE...", "add people by their public key files",
+     "Each of them makes keys with `drover key new NAME` and gives you NAME.pub. One command takes "
+     "a "
+     "project from\n"
+     "one person to two of three.",
+     "drover people add bob.pub\ndrover people add bob.pub carol.pub --threshold 2", people_options,
+     1, 64, dr_cmd_people_add},
+    {"people remove", ADMIN, "NAME...", "take people out of the root", NULL,
+     "drover people remove carol\ndrover people remove carol --threshold 1", people_options, 1, 64,
+     dr_cmd_people_remove},
+    {"people replace-key", ADMIN, "NAME", "give a person another key",
+     "For your own key name both: the old one signs for the old root, the new one for the new.",
+     "drover people replace-key alice --public-key new/alice.pub --new-key new/alice.key\n"
+     "drover people replace-key bob --public-key bob.pub",
+     replace_options, 1, 1, dr_cmd_people_replace_key},
     {"agent add", ADMIN, "NAME", "add an agent and its targets to the fleet",
      "Engine and name of the database go into the signed fleet; a URL stays in the file that "
      "--conf "
@@ -248,6 +440,28 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover agent add lite -e staging --public-key lite/agent.pub --target "
      "staging/app=sqlite:/srv/app.db --conf lite/agent.conf",
      agent_options, 1, 1, dr_cmd_agent_add},
+    {"agent retire", ADMIN, "NAME", "take an agent and its targets out of service",
+     "Its keys count nothing from the next fleet on, and its id is not used again.",
+     "drover agent retire orders-prod", change_options, 1, 1, dr_cmd_agent_retire},
+    {"agent rekey", ADMIN, "NAME", "give an agent new keys",
+     "On its host: drover-agent key new --dir NEWFOLDER --name NAME.",
+     "drover agent rekey orders-prod --public-key newfolder/agent.pub", rekey_options, 1, 1,
+     dr_cmd_agent_rekey},
+    {"agent list", ADMIN, "", "agents that the coordinator knows", NULL, "drover agent list", none,
+     0, 0, dr_cmd_agents},
+    {"fleet show", ADMIN, "", "agents and targets of the newest fleet", NULL, "drover fleet show",
+     none, 0, 0, dr_cmd_fleet_show},
+    {"fleet renew", ADMIN, "", "renew the fleet before it expires", NULL, "drover fleet renew",
+     change_options, 0, 0, dr_cmd_fleet_renew},
+    {"policy show", ADMIN, "", "what each environment demands, as text to edit", NULL,
+     "drover policy show\ndrover policy show -e production > policy.conf", policy_options, 0, 0,
+     dr_cmd_policy_show},
+    {"policy edit", ADMIN, "", "edit the policies, check and sign them", "With $VISUAL or $EDITOR.",
+     "drover policy edit", change_options, 0, 0, dr_cmd_policy_edit},
+    {"policy check", ADMIN, "[FILE]", "can these policies work?", NULL,
+     "drover policy check\ndrover policy check policy.conf", none, 0, 1, dr_cmd_policy_check},
+    {"policy apply", ADMIN, "FILE", "sign the policies of a file into the next fleet", NULL,
+     "drover policy apply policy.conf", change_options, 1, 1, dr_cmd_policy_apply},
     {"ping", ADMIN, "", "reach the coordinator and say who I am to it", NULL, "drover ping", none,
      0, 0, dr_cmd_ping},
     {"rpc list", ADMIN, "", "methods of the coordinator", NULL, "drover rpc list", none, 0, 0,

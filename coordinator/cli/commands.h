@@ -20,11 +20,40 @@ enum dr_rc dr_cmd_sql(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_direct_run(struct dr_cli *cli, const char *url, bool is_down, struct dr_err *err);
 enum dr_rc dr_cmd_current(struct dr_cli *cli, struct dr_err *err);
 
+// cmd_repair.c, cmd_stamp.c, cmd_remedy.c: out of what is half done or refused
+enum dr_rc dr_cmd_repair(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_stamp(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_remedy(struct dr_cli *cli, struct dr_err *err);
+
 // cmd_init.c, cmd_key.c: project, people, keys, agents
 enum dr_rc dr_cmd_init(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_sign(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_key_new(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_key_show(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_key_list(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_key_passwd(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_key_export_public(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_root_show(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_root_propose(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_root_rotate(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_people_list(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_people_add(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_people_remove(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_people_replace_key(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_policy_show(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_policy_edit(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_policy_check(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_policy_apply(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_freeze_add(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_freeze_lift(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_freeze_list(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_veto(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_veto_lift(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_inbox(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_fleet_show(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_fleet_renew(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_agent_retire(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_agent_rekey(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_agent_add(struct dr_cli *cli, struct dr_err *err);
 
 // cmd_chain.c: revisions into the approved chain

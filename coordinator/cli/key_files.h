@@ -13,4 +13,9 @@ DR_MUST_CHECK enum dr_rc
 dr_key_files_make(struct dr_cli *cli, const char *folder, const char *name,
                   struct dr_public *out_public, struct dr_key *out_signing, struct dr_err *err);
 
+// A new passphrase from `fd` (-1: asked twice on the terminal); NULL in `*out` with
+// --no-passphrase. DR_E_USAGE when it is empty or the two differ.
+DR_MUST_CHECK enum dr_rc
+dr_key_new_passphrase(struct dr_cli *cli, int fd, struct dr_secret **out, struct dr_err *err);
+
 #endif

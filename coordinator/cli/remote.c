@@ -15,7 +15,6 @@
 #include <time.h>
 
 #define STORE_WAIT_MS 20000
-#define PIECE_MAX     (512u * 1024)
 
 // Two commands of one person may begin at once: the second waits while the first brings the folder
 // up to date.
@@ -34,8 +33,8 @@ open_store(struct dr_cli *cli, struct dr_bytes first, struct dr_trust_store **ou
     }
 }
 
-static enum dr_rc
-open_offline(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err)
+enum dr_rc
+dr_remote_open_offline(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err)
 {
     char *root = NULL;
     size_t len = 0;
@@ -110,6 +109,34 @@ hint_own_coordinator(const struct dr_cli *cli, struct dr_err *err)
     }
 }
 
+// From 14 days before a root or fleet expires, every command that asks the coordinator says so.
+static void
+note_expiry(const struct dr_cli *cli, const struct dr_trust *trust)
+{
+    const Drover__V1__Root *root = trust->root.msg;
+    const Drover__V1__Fleet *fleet = trust->fleet.msg;
+    dr_remote_note_expiry(cli, "root", root->version, root->expires, "drover root rotate");
+    if (fleet != NULL) {
+        dr_remote_note_expiry(cli, "fleet", fleet->version, fleet->expires, "drover fleet renew");
+    }
+}
+
+void
+dr_remote_note_expiry(const struct dr_cli *cli, const char *what, uint64_t version, int64_t expires,
+                      const char *command)
+{
+    char when[32];
+    int64_t left = expires - dr_now_unix_s();
+    dr_format_time(when, expires);
+    if (left <= 0) {
+        dr_print_note(cli, "note: %s %llu expired at %s\n  try: %s", what,
+                      (unsigned long long)version, when, command);
+    } else if (left < DR_EXPIRY_NOTE_S) {
+        dr_print_note(cli, "note: %s %llu expires in %d days, at %s\n  try: %s", what,
+                      (unsigned long long)version, (int)(left / 86400), when, command);
+    }
+}
+
 enum dr_rc
 dr_remote_open(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err)
 {
@@ -122,11 +149,12 @@ dr_remote_open_soon(struct dr_cli *cli, uint32_t patience_ms, struct dr_remote *
 {
     *out = (struct dr_remote){.cli = cli};
     enum dr_rc rc = dr_project_need_coordinator(cli, err);
-    rc = rc == DR_OK ? open_offline(cli, out, err) : rc;
+    rc = rc == DR_OK ? dr_remote_open_offline(cli, out, err) : rc;
     rc = rc == DR_OK ? connect_client(out, patience_ms, err) : rc;
     rc = rc == DR_OK ? sync_trust(out, err) : rc;
     if (rc == DR_OK) {
         dr_trust_store_release(out->store);
+        note_expiry(cli, out->trust);
     } else if (rc == DR_E_UNREACHABLE) {
         hint_own_coordinator(cli, err);
     }
@@ -164,15 +192,17 @@ dr_remote_call_in(struct dr_remote *remote, enum dr_method_id method,
     return rc;
 }
 
-// The newest document of a kind; `*out` NULL when the coordinator has none.
+// The newest document of a kind; `*out` NULL when the coordinator has none, or it is the one that
+// is held (of this digest; NULL: none).
 static enum dr_rc
-newest(struct dr_remote *remote, const char *kind, uint64_t version, Drover__V1__Document **out,
-       struct dr_err *err)
+newest(struct dr_remote *remote, const char *kind, uint64_t version, const uint8_t *held,
+       Drover__V1__Document **out, struct dr_err *err)
 {
     Drover__V1__GetDocumentRequest request = DROVER__V1__GET_DOCUMENT_REQUEST__INIT;
     struct dr_err mine = {0};
     request.kind = dr_arena_str(remote->cli->arena, kind);
     request.version = version;
+    request.have_sha256 = dr_data(held, held != NULL ? 32 : 0);
     *out = NULL;
     enum dr_rc rc = dr_remote_call(remote, DR_METHOD_DOCUMENTS_GET, &request.base, out, &mine);
     if (rc == DR_E_NOT_FOUND) {
@@ -181,8 +211,14 @@ newest(struct dr_remote *remote, const char *kind, uint64_t version, Drover__V1_
     }
     if (rc != DR_OK) {
         *err = mine;
+        return rc;
     }
-    return rc;
+    if (held != NULL && (*out)->envelope.len == 0 && (*out)->blob.len == 0 &&
+        dr_data_is((*out)->sha256, held)) {
+        *out = NULL;
+        return DR_OK;
+    }
+    return dr_remote_whole(remote, out, err);
 }
 
 // Roots after the one held, one by one.
@@ -197,7 +233,7 @@ fetch_roots(struct dr_remote *remote, Drover__V1__TrustUpdate *update, struct dr
     }
     while (update->n_roots < DR_ROOTS_PER_UPDATE_MAX) {
         Drover__V1__Document *document = NULL;
-        enum dr_rc rc = newest(remote, DR_TYPE_ROOT, ++version, &document, err);
+        enum dr_rc rc = newest(remote, DR_TYPE_ROOT, ++version, NULL, &document, err);
         if (rc != DR_OK || document == NULL) {
             return rc;
         }
@@ -228,25 +264,72 @@ add_entries(struct dr_remote *remote, const Drover__V1__Document *fleet,
     return DR_OK;
 }
 
+// Takes what verifies. After a new root, the fleet and the chain may lack signatures of its people
+// for a while: then they are left out, and a note says what to sign. Everything else is an error.
+static enum dr_rc
+accept_update(struct dr_remote *remote, const Drover__V1__TrustUpdate *update, struct dr_err *err)
+{
+    Drover__V1__TrustUpdate part = *update;
+    bool changed = false;
+    struct dr_err mine = {0};
+    int64_t now = dr_now_unix_s();
+    enum dr_rc rc = dr_trust_store_update(remote->store, &part, now, &changed, &mine);
+    if (rc != DR_E_QUORUM) {
+        *err = rc == DR_OK ? *err : mine;
+        return rc;
+    }
+    part.fleet.len = part.chain.len = 0;
+    part.n_entries = 0;
+    rc = dr_trust_store_update(remote->store, &part, now, &changed, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    for (int i = 0; i < 2; i++) {
+        part = *update;
+        part.fleet.len = i == 0 ? part.fleet.len : 0;
+        part.n_entries = i == 0 ? part.n_entries : 0;
+        part.chain.len = i == 0 ? 0 : part.chain.len;
+        rc = dr_trust_store_update(remote->store, &part, now, &changed, &mine);
+        if (rc == DR_E_QUORUM) {
+            dr_print_note(remote->cli,
+                          "note: the %s is not signed by enough people of the new root"
+                          "\n  try: drover sign %s",
+                          i == 0 ? "fleet" : "chain", i == 0 ? "fleet" : "chain");
+        } else if (rc != DR_OK) {
+            *err = mine;
+            return rc;
+        }
+    }
+    return DR_OK;
+}
+
 static enum dr_rc
 sync_trust(struct dr_remote *remote, struct dr_err *err)
 {
     Drover__V1__TrustUpdate update = DROVER__V1__TRUST_UPDATE__INIT;
     Drover__V1__Document *fleet = NULL;
     Drover__V1__Document *chain = NULL;
-    bool changed = false;
     enum dr_rc rc = fetch_roots(remote, &update, err);
-    rc = rc == DR_OK ? newest(remote, DR_TYPE_FLEET, 0, &fleet, err) : rc;
+    const struct dr_trust *held = remote->trust;
+    // Under a new root what is held is looked at again, so it is asked for as if it were not.
+    bool may_hold = update.n_roots == 0;
+    bool has_fleet = may_hold && held->fleet.msg != NULL && held->is_fleet_whole;
+    const uint8_t *held_fleet = has_fleet ? held->fleet.sha256 : NULL;
+    const uint8_t *held_chain = may_hold && held->chain.msg != NULL ? held->chain.sha256 : NULL;
+    rc = rc == DR_OK ? newest(remote, DR_TYPE_FLEET, 0, held_fleet, &fleet, err) : rc;
     rc = rc == DR_OK && fleet != NULL ? add_entries(remote, fleet, &update, err) : rc;
-    rc = rc == DR_OK ? newest(remote, DR_TYPE_CHAIN, 0, &chain, err) : rc;
+    rc = rc == DR_OK ? newest(remote, DR_TYPE_CHAIN, 0, held_chain, &chain, err) : rc;
     if (rc != DR_OK) {
         return rc;
     }
     if (chain != NULL) {
         update.chain = chain->envelope;
     }
-    rc = dr_trust_store_update(remote->store, &update, dr_now_unix_s(), &changed, err);
+    rc = accept_update(remote, &update, err);
     remote->trust = dr_trust_store_get(remote->store);
+    if (rc == DR_OK && fleet == NULL && remote->trust->fleet.msg != NULL) {
+        rc = dr_fleet_check_time(remote->trust->fleet.msg, dr_now_unix_s(), err); // held, unchanged
+    }
     if (rc != DR_OK) {
         return dr_err_wrap(err, "what the coordinator shows was not accepted");
     }
@@ -254,130 +337,9 @@ sync_trust(struct dr_remote *remote, struct dr_err *err)
 }
 
 enum dr_rc
-dr_remote_put_blob(struct dr_remote *remote, const uint8_t sha256[32], struct dr_bytes bytes,
-                   struct dr_err *err)
-{
-    uint64_t offset = 0;
-    do {
-        Drover__V1__PutBlobRequest request = DROVER__V1__PUT_BLOB_REQUEST__INIT;
-        Drover__V1__PutBlobReply *reply = NULL;
-        size_t left = bytes.len - (size_t)offset;
-        request.sha256 = dr_data(sha256, 32);
-        request.offset = offset;
-        request.total = bytes.len;
-        request.bytes = dr_data(bytes.data + offset, left > PIECE_MAX ? PIECE_MAX : left);
-        enum dr_rc rc =
-            dr_remote_call(remote, DR_METHOD_DOCUMENTS_PUT_BLOB, &request.base, &reply, err);
-        if (rc != DR_OK || reply->complete) {
-            return rc;
-        }
-        if (reply->received <= offset || reply->received > bytes.len) {
-            return dr_err_set(err, DR_E_INTERNAL,
-                              "the coordinator took no further piece of the upload");
-        }
-        offset = reply->received;
-    } while (offset < bytes.len);
-    return dr_err_set(err, DR_E_INTERNAL,
-                      "the coordinator did not say that the upload is complete");
-}
-
-enum dr_rc
-dr_remote_get_blob(struct dr_remote *remote, const uint8_t sha256[32], size_t max_bytes,
-                   struct dr_bytes *out, struct dr_err *err)
-{
-    uint8_t *bytes = NULL;
-    uint64_t total = 0;
-    uint64_t have = 0;
-    do {
-        Drover__V1__GetBlobRequest request = DROVER__V1__GET_BLOB_REQUEST__INIT;
-        Drover__V1__GetBlobReply *reply = NULL;
-        request.sha256 = dr_data(sha256, 32);
-        request.offset = have;
-        enum dr_rc rc =
-            dr_remote_call(remote, DR_METHOD_DOCUMENTS_GET_BLOB, &request.base, &reply, err);
-        if (rc != DR_OK) {
-            return rc;
-        }
-        if (bytes == NULL) {
-            total = reply->total;
-            bytes =
-                total <= max_bytes ? dr_arena_alloc(remote->cli->arena, (size_t)total + 1) : NULL;
-        }
-        if (bytes == NULL || reply->total != total || reply->bytes.len > total - have ||
-            (reply->bytes.len == 0 && have < total)) {
-            return dr_err_set(err, DR_E_LIMIT,
-                              "the coordinator's blob has another size than it may have");
-        }
-        memcpy(bytes + have, reply->bytes.data, reply->bytes.len);
-        have += reply->bytes.len;
-    } while (have < total);
-    uint8_t digest[32];
-    *out = (struct dr_bytes){bytes, (size_t)total};
-    dr_sha256(*out, digest);
-    if (memcmp(digest, sha256, 32) != 0) {
-        return dr_err_set(err, DR_E_CONFLICT,
-                          "the coordinator handed over other bytes than the digest names");
-    }
-    return DR_OK;
-}
-
-enum dr_rc
-dr_remote_put(struct dr_remote *remote, const char *kind, struct dr_bytes envelope,
-              const struct dr_bytes *parts, size_t n_parts, Drover__V1__PutDocumentReply **out,
-              struct dr_err *err)
-{
-    Drover__V1__Document document = DROVER__V1__DOCUMENT__INIT;
-    document.kind = dr_arena_str(remote->cli->arena, kind);
-    document.envelope = dr_data(envelope.data, envelope.len);
-    document.parts = dr_arena_array(remote->cli->arena, n_parts + 1, sizeof(*document.parts));
-    if (document.kind == NULL || document.parts == NULL) {
-        return dr_err_set(err, DR_E_NOMEM, "out of memory");
-    }
-    for (size_t i = 0; i < n_parts; i++) {
-        document.parts[i] = dr_data(parts[i].data, parts[i].len);
-    }
-    document.n_parts = n_parts;
-    return dr_remote_call(remote, DR_METHOD_DOCUMENTS_PUT, &document.base, out, err);
-}
-
-enum dr_rc
-dr_remote_list(struct dr_remote *remote, Drover__V1__ListDocumentsRequest request,
-               Drover__V1__Document ***out, size_t *out_n, struct dr_err *err)
-{
-    size_t cap = 0;
-    *out = NULL;
-    *out_n = 0;
-    for (;;) {
-        Drover__V1__DocumentList *page = NULL;
-        enum dr_rc rc = dr_remote_call(remote, DR_METHOD_DOCUMENTS_LIST, &request.base, &page, err);
-        if (rc != DR_OK) {
-            return rc;
-        }
-        if (*out_n + page->n_documents > cap) {
-            cap = 2 * (*out_n + page->n_documents);
-            Drover__V1__Document **grown = dr_arena_array(remote->cli->arena, cap, sizeof(*grown));
-            if (grown == NULL) {
-                return dr_err_set(err, DR_E_NOMEM, "out of memory");
-            }
-            memcpy(grown, *out ? *out : grown, *out_n * sizeof(*grown));
-            *out = grown;
-        }
-        for (size_t i = 0; i < page->n_documents; i++) {
-            (*out)[(*out_n)++] = page->documents[i];
-            request.after_log_index = page->documents[i]->log_index;
-        }
-        if (!page->more || page->n_documents == 0) {
-            return DR_OK;
-        }
-    }
-}
-
-enum dr_rc
 dr_remote_signing_key(struct dr_cli *cli, struct dr_key *out, struct dr_err *err)
 {
     const char *path = dr_cli_option(cli, "key");
-    bool asks = false;
-    uint64_t fd = 0;
     if (path == NULL) {
         path = cli->project ? cli->project->key : "";
     }
@@ -386,6 +348,14 @@ dr_remote_signing_key(struct dr_cli *cli, struct dr_key *out, struct dr_err *err
         return dr_err_hint(
             err, "--key FILE, or set `key` in drover.conf; drover key new NAME makes one");
     }
+    return dr_remote_key_at(cli, path, out, err);
+}
+
+enum dr_rc
+dr_remote_key_at(struct dr_cli *cli, const char *path, struct dr_key *out, struct dr_err *err)
+{
+    bool asks = false;
+    uint64_t fd = 0;
     enum dr_rc rc = dr_keyfile_needs_passphrase(path, &asks, err);
     rc = rc == DR_OK ? dr_cli_number(cli, "passphrase-fd", 0, 1023, UINT64_MAX, &fd, err) : rc;
     struct dr_secret *passphrase = NULL;

@@ -12,8 +12,10 @@
 
 #include "proto/service.pb-c.h"
 
-#define DR_REMOTE_DEADLINE_MS 15000u
-#define DR_REMOTE_LIST_MAX    1000u // documents of one answer
+#define DR_REMOTE_DEADLINE_MS  15000u
+#define DR_REMOTE_LIST_MAX     1000u       // documents of one answer
+#define DR_REMOTE_DOCUMENT_MAX (32u << 20) // bytes of one document with its leaves
+#define DR_EXPIRY_NOTE_S       (14 * 86400)
 
 // `{0}` is closed. `trust` is what this person trusts now; the coordinator's word never changes it
 // without signatures.
@@ -33,7 +35,13 @@ dr_remote_open(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err);
 // handed over later.
 DR_MUST_CHECK enum dr_rc dr_remote_open_soon(struct dr_cli *cli, uint32_t patience_ms,
                                              struct dr_remote *out, struct dr_err *err);
+// Without a connection: what this person's folder holds. DR_E_CONFIG, errors of the trusted store.
+DR_MUST_CHECK enum dr_rc
+dr_remote_open_offline(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err);
 void dr_remote_close(struct dr_remote *remote);
+// A note on standard error when `what` has expired, or will within DR_EXPIRY_NOTE_S.
+void dr_remote_note_expiry(const struct dr_cli *cli, const char *what, uint64_t version,
+                           int64_t expires, const char *command);
 
 // One call with the usual deadline; the reply lives in the cli's arena.
 DR_MUST_CHECK enum dr_rc
@@ -51,7 +59,11 @@ DR_MUST_CHECK enum dr_rc dr_remote_put_blob(struct dr_remote *remote, const uint
 DR_MUST_CHECK enum dr_rc
 dr_remote_get_blob(struct dr_remote *remote, const uint8_t sha256[32], size_t max_bytes,
                    struct dr_bytes *out, struct dr_err *err);
-// Uploads a signed document; `parts` may be NULL.
+// A document that the coordinator only named, because it is too large for a message, is fetched and
+// takes its place. DR_E_LIMIT, DR_E_CONFLICT, DR_E_BAD_DOCUMENT.
+DR_MUST_CHECK enum dr_rc
+dr_remote_whole(struct dr_remote *remote, Drover__V1__Document **document, struct dr_err *err);
+// Uploads a signed document; `parts` may be NULL. DR_E_LIMIT over DR_REMOTE_DOCUMENT_MAX.
 DR_MUST_CHECK enum dr_rc
 dr_remote_put(struct dr_remote *remote, const char *kind, struct dr_bytes envelope,
               const struct dr_bytes *parts, size_t n_parts, Drover__V1__PutDocumentReply **out,
@@ -64,5 +76,8 @@ dr_remote_list(struct dr_remote *remote, Drover__V1__ListDocumentsRequest reques
 // one.
 DR_MUST_CHECK enum dr_rc
 dr_remote_signing_key(struct dr_cli *cli, struct dr_key *out, struct dr_err *err);
+// The signing key of a file.
+DR_MUST_CHECK enum dr_rc
+dr_remote_key_at(struct dr_cli *cli, const char *path, struct dr_key *out, struct dr_err *err);
 
 #endif

@@ -97,8 +97,8 @@ everybody(struct dr_arena *arena, size_t n, uint32_t threshold)
     return role;
 }
 
-static Drover__V1__Person *
-to_person(struct dr_arena *arena, const struct dr_public *from)
+Drover__V1__Person *
+dr_person_new(struct dr_arena *arena, const struct dr_public *from)
 {
     Drover__V1__Person *person = dr_arena_alloc(arena, sizeof(*person));
     Drover__V1__PersonKey *key = dr_arena_alloc(arena, sizeof(*key));
@@ -165,7 +165,7 @@ dr_root_found(struct dr_cli *cli, const struct dr_founders *f, int64_t now,
     root.expires = now + DR_ROOT_VALID_S;
     root.n_people = f->n_people;
     for (size_t i = 0; i < f->n_people; i++) {
-        root.people[i] = to_person(cli->arena, &f->people[i]);
+        root.people[i] = dr_person_new(cli->arena, &f->people[i]);
     }
     root.root = everybody(cli->arena, f->n_people, f->threshold);
     root.fleet = everybody(cli->arena, f->n_people, f->threshold);

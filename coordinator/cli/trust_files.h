@@ -50,6 +50,8 @@ DR_MUST_CHECK enum dr_rc
 dr_fleet_found(struct dr_cli *cli, const struct dr_founders *founders, const uint8_t *cluster_id,
                const uint8_t coordinator_key[32], int64_t now, struct dr_trust_file *out,
                struct dr_err *err);
+// A person of a root with one key, in the arena; NULL when memory is out. Borrows the key's bytes.
+Drover__V1__Person *dr_person_new(struct dr_arena *arena, const struct dr_public *from);
 // The highest version of a file trust/KIND.N.drv in the project; 0 when there is none.
 uint64_t dr_trust_file_newest(const struct dr_cli *cli, const char *name);
 // Path of version `version`, in the cli's arena.

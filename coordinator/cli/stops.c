@@ -1,0 +1,162 @@
+// Freezes and vetoes, and what lifts them.
+
+#include "coordinator/cli/stops.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+
+#define STOP_KINDS                                                                                 \
+    (1u << DROVER__V1__SIGNOFF_KIND__VETO | 1u << DROVER__V1__SIGNOFF_KIND__CANCEL |               \
+     1u << DROVER__V1__SIGNOFF_KIND__FREEZE)
+#define LIFT_KIND (1u << DROVER__V1__SIGNOFF_KIND__LIFT)
+
+static enum dr_rc
+list(struct dr_remote *remote, uint32_t subkinds, bool is_pending, Drover__V1__Document ***out,
+     size_t *out_n, struct dr_err *err)
+{
+    Drover__V1__ListDocumentsRequest request = DROVER__V1__LIST_DOCUMENTS_REQUEST__INIT;
+    request.kind = dr_arena_str(remote->cli->arena, DR_TYPE_SIGNOFF);
+    request.subkinds = subkinds;
+    request.pending = is_pending;
+    return dr_remote_list(remote, request, out, out_n, err);
+}
+
+static const char *
+first_signer(const struct dr_root *root, const struct dr_signoff *signoff)
+{
+    for (size_t i = 0; i < root->msg->n_people; i++) {
+        if (signoff->signers.signed_by[i]) {
+            return root->msg->people[i]->name;
+        }
+    }
+    return "";
+}
+
+static struct dr_bytes
+wire_of(const Drover__V1__Document *document)
+{
+    return (struct dr_bytes){document->envelope.data, document->envelope.len};
+}
+
+// What a lift that lacks signatures is about; false when it is none.
+static bool
+lifts(struct dr_remote *remote, const Drover__V1__Document *document, const struct dr_stop *stop,
+      const char *environment)
+{
+    struct dr_envelope envelope;
+    ProtobufCMessage *message = NULL;
+    struct dr_err ignored = {0};
+    if (dr_envelope_parse(wire_of(document), DR_TYPE_SIGNOFF, &envelope, &ignored) != DR_OK ||
+        dr_strict_decode(remote->cli->arena, &drover__v1__signoff__descriptor, envelope.payload,
+                         &message, &ignored) != DR_OK) {
+        return false;
+    }
+    const Drover__V1__Signoff *msg = (const Drover__V1__Signoff *)message;
+    return msg->kind == DROVER__V1__SIGNOFF_KIND__LIFT &&
+           dr_data_is(msg->seen_sha256, stop->signoff.sha256) &&
+           (environment[0] == '\0' || dr_str_eq(msg->environment, environment));
+}
+
+static enum dr_rc
+mark_lifts(struct dr_remote *remote, struct dr_stop *stops, size_t n, struct dr_err *err)
+{
+    Drover__V1__Document **rows = NULL;
+    size_t n_rows = 0;
+    enum dr_rc rc = list(remote, LIFT_KIND, false, &rows, &n_rows, err);
+    for (size_t i = 0; rc == DR_OK && i < n * n_rows; i++) {
+        struct dr_stop *stop = &stops[i / n_rows];
+        struct dr_signoff lift;
+        struct dr_err ignored = {0};
+        const char *environment = stop->signoff.msg->environment;
+        stop->is_lifted =
+            stop->is_lifted ||
+            (lifts(remote, rows[i % n_rows], stop, environment) && environment[0] != '\0' &&
+             dr_signoff_load(remote->cli->arena, &remote->trust->root, environment,
+                             wire_of(rows[i % n_rows]), &lift, &ignored) == DR_OK);
+    }
+    rc = rc == DR_OK ? list(remote, LIFT_KIND, true, &rows, &n_rows, err) : rc;
+    for (size_t i = 0; rc == DR_OK && i < n * n_rows; i++) {
+        struct dr_stop *stop = &stops[i / n_rows];
+        if (lifts(remote, rows[i % n_rows], stop, stop->signoff.msg->environment)) {
+            stop->lift = rows[i % n_rows];
+        }
+    }
+    return rc;
+}
+
+enum dr_rc
+dr_stops_load(struct dr_remote *remote, const char *environment, struct dr_stop **out,
+              size_t *out_n, struct dr_err *err)
+{
+    Drover__V1__Document **rows = NULL;
+    size_t n = 0;
+    enum dr_rc rc = list(remote, STOP_KINDS, false, &rows, &n, err);
+    *out = rc == DR_OK ? dr_arena_array(remote->cli->arena, n + 1, sizeof(**out)) : NULL;
+    *out_n = 0;
+    if (rc == DR_OK && *out == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = n; rc == DR_OK && i > 0; i--) { // the coordinator gives the oldest first
+        struct dr_stop stop = {0};
+        struct dr_err mine = {0};
+        if (dr_signoff_load(remote->cli->arena, &remote->trust->root, "", wire_of(rows[i - 1]),
+                            &stop.signoff, &mine) != DR_OK) {
+            continue; // signed by somebody who has gone since, or a lie
+        }
+        const Drover__V1__Signoff *msg = stop.signoff.msg;
+        if (environment != NULL && msg->environment[0] != '\0' &&
+            !dr_str_eq(msg->environment, environment)) {
+            continue;
+        }
+        stop.person = first_signer(&remote->trust->root, &stop.signoff);
+        stop.is_over = msg->expires != 0 && msg->expires <= dr_now_unix_s();
+        (*out)[(*out_n)++] = stop;
+    }
+    return rc == DR_OK && *out_n > 0 ? mark_lifts(remote, *out, *out_n, err) : rc;
+}
+
+const char *
+dr_stop_word(const struct dr_stop *stop)
+{
+    switch (stop->signoff.msg->kind) {
+    case DROVER__V1__SIGNOFF_KIND__FREEZE:
+        return "freeze";
+    case DROVER__V1__SIGNOFF_KIND__VETO:
+        return "veto";
+    default:
+        return "cancel";
+    }
+}
+
+enum dr_rc
+dr_stop_lift(struct dr_remote *remote, const struct dr_stop *stop, const char *environment,
+             const struct dr_key *key, uint32_t *out_have, uint32_t *out_need, struct dr_err *err)
+{
+    struct dr_arena *arena = remote->cli->arena;
+    Drover__V1__Signoff msg = DROVER__V1__SIGNOFF__INIT;
+    Drover__V1__PutDocumentReply *reply = NULL;
+    struct dr_envelope envelope;
+    struct dr_bytes wire;
+    uint8_t digest[32];
+    enum dr_rc rc = DR_OK;
+    if (stop->lift != NULL && lifts(remote, stop->lift, stop, environment)) {
+        rc = dr_envelope_parse(wire_of(stop->lift), DR_TYPE_SIGNOFF, &envelope, err);
+        rc = rc == DR_OK ? dr_envelope_add(arena, &envelope, key, &wire, err) : rc;
+    } else {
+        msg.cluster_id = remote->trust->root.msg->cluster_id;
+        msg.kind = DROVER__V1__SIGNOFF_KIND__LIFT;
+        msg.environment = dr_arena_str(arena, environment);
+        msg.plan_sha256 = stop->signoff.msg->plan_sha256;
+        msg.seen_sha256 = dr_data(stop->signoff.sha256, 32);
+        msg.time = dr_now_unix_s();
+        rc = msg.environment ? dr_signoff_build(arena, msg, key, &wire, digest, err)
+                             : dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    rc = rc == DR_OK ? dr_remote_put(remote, DR_TYPE_SIGNOFF, wire, NULL, 0, &reply, err) : rc;
+    if (rc == DR_OK) {
+        *out_have = reply->signatures;
+        *out_need = reply->needed;
+    }
+    return rc;
+}
