@@ -18,6 +18,9 @@ static const struct {
     {"42501", DR_E_DB_PRIVILEGE},    // insufficient_privilege
     {"53100", DR_E_DB_FULL},         // disk_full
     {"25006", DR_E_DB_STANDBY},      // read_only_sql_transaction
+    {"57P01", DR_E_DB_LOST},         // admin_shutdown: the session's last word
+    {"57P02", DR_E_DB_LOST},         // crash_shutdown
+    {"57P03", DR_E_DB_LOST},         // cannot_connect_now
 };
 
 static const struct {
@@ -126,6 +129,11 @@ dr_pg_error_from(struct dr_pg *pg, const PGresult *result, struct dr_err *err)
 {
     dr_pg_error_clear(pg);
     keep_fields(&pg->error, result);
+    // libpq's own words: the server said none, because it is gone.
+    if (pg->error.sqlstate[0] == '\0' && PQstatus(pg->conn) == CONNECTION_BAD) {
+        return dr_err_set(err, DR_E_DB_LOST, "connection to the database was lost: %s",
+                          pg->error.message_safe);
+    }
     if (pg->error.sqlstate[0] == '\0') {
         return dr_err_set(err, DR_E_DB_STATEMENT, "%s", pg->error.message_safe);
     }

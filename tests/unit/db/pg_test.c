@@ -373,6 +373,18 @@ pipeline_stops_at_the_first_failure(void **state)
     assert_string_equal(ask(f, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
 }
 
+// Whatever the server could still say: what counts is that the connection is no more.
+static void
+pipeline_whose_backend_ends_is_a_lost_connection(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const sql[] = {"BEGIN", "SELECT pg_terminate_backend(pg_backend_pid())",
+                                      "SELECT 1", "COMMIT"};
+    assert_int_equal(pipeline(f, sql, 4, NULL, NULL), DR_E_DB_LOST);
+    assert_false(dr_pg_is_alive(f->pg));
+    assert_int_equal(run(f, "SELECT 1"), DR_E_DB_LOST);
+}
+
 static void
 pipeline_of_many_statements_keeps_to_its_window(void **state)
 {
@@ -486,6 +498,7 @@ main(void)
         DB_TEST(killed_backend_is_a_lost_connection),
         DB_TEST(pipeline_gives_every_result_in_order),
         DB_TEST(pipeline_stops_at_the_first_failure),
+        DB_TEST(pipeline_whose_backend_ends_is_a_lost_connection),
         DB_TEST(pipeline_of_many_statements_keeps_to_its_window),
         DB_TEST(pipeline_of_large_statements_does_not_pile_up),
         DB_TEST(pipeline_failure_far_back_shows_in_add_or_end),
