@@ -1,0 +1,8 @@
+#!/usr/bin/env python3
+"""The matrix on SQLite: a worker, exec, net or droverd is killed at every failpoint, upwards and downwards."""
+# id: C01 C02 C03 C20 P2
+import sys
+
+import matrix
+
+sys.exit(matrix.run("sqlite", ("worker", "exec", "net", "droverd")))
