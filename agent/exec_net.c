@@ -7,6 +7,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/role.h"
+#include "trust/strict.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -85,6 +86,11 @@ say_hello(struct dr_agent *agent, struct dr_err *err)
     hello.host = host;
     hello.targets = targets;
     hello.n_targets = agent->n_slots;
+    const struct dr_trust *trust = dr_trust_store_get(agent->trust);
+    hello.root_version = trust->root.msg->version;
+    if (trust->chain.msg != NULL) {
+        hello.chain_sha256 = dr_data(trust->chain.sha256, 32);
+    }
     enum dr_rc rc = dr_agent_state_after_seq(agent->state, &hello.after_seq, err);
     uint8_t *packed = malloc(drover__v1__agent_hello__get_packed_size(&hello) + 1);
     if (rc == DR_OK && packed == NULL) {

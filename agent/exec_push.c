@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PUSH_ARENA_MAX (96u * 1048576u)
+#define PUSH_ARENA_MAX (160u * 1048576u)
 
 // DR_OK: taken, or refused for what it is. Anything else: it is not on disk and has to come again.
 static enum dr_rc
@@ -294,8 +294,10 @@ take_push(struct dr_agent *agent, struct dr_arena *arena, const Drover__V1__Push
         slot->has_news = true;
         slot->failures = 0;
     }
+    const struct dr_chain *chain = &dr_trust_store_get(agent->trust)->chain;
     const struct dr_bytes none = {0};
-    dr_exec_net_send(agent, DROVER__V1__PIPE_KIND__PIPE_PUSH_DONE, push->seq, NULL, none);
+    dr_exec_net_send(agent, DROVER__V1__PIPE_KIND__PIPE_PUSH_DONE, push->seq,
+                     chain->msg == NULL ? NULL : chain->sha256, none);
 }
 
 void

@@ -3,6 +3,7 @@
 #include "agent/net.h"
 
 #include "agent/confine.h"
+#include "agent/net_large.h"
 #include "agent/pipe.h"
 #include "base/clock.h"
 #include "base/failpoint.h"
@@ -38,7 +39,9 @@ struct net {
     bool is_up, is_watching, is_broken;
     int64_t watch_at_ms;
     unsigned watch_failures;
+    uint64_t watch; // its call
     struct errand attest, blob;
+    struct dr_net_large large;
     unsigned reports;
 };
 
@@ -70,10 +73,12 @@ later(unsigned *failures)
 
 // ------------------------------------------------------------------------------------- watch
 
+// A push whose body is here, to exec.
 static void
-on_push(void *user, const ProtobufCMessage *item)
+deliver(void *user, const Drover__V1__Push *push)
 {
     struct net *net = user;
+    const ProtobufCMessage *item = &push->base;
     size_t len = protobuf_c_message_get_packed_size(item);
     uint8_t *bytes = malloc(len + 1);
     if (bytes == NULL) {
@@ -90,11 +95,30 @@ on_push(void *user, const ProtobufCMessage *item)
 }
 
 static void
+on_push(void *user, const ProtobufCMessage *item)
+{
+    struct net *net = user;
+    dr_net_large_take(&net->large, net->client, (const Drover__V1__Push *)item);
+}
+
+// All that was not acknowledged comes again with the next watch.
+static void
+watch_again(void *user, const struct dr_err *why)
+{
+    struct net *net = user;
+    dr_log_err(DR_LOG_WARN, "the watch begins again", why);
+    dr_rpc_client_cancel(net->client, net->watch);
+    net->is_watching = false;
+    net->watch_at_ms = later(&net->watch_failures);
+}
+
+static void
 on_watch_end(void *user, const ProtobufCMessage *reply, const struct dr_err *err)
 {
     struct net *net = user;
     (void)reply;
     net->is_watching = false;
+    dr_net_large_reset(&net->large);
     net->watch_at_ms = later(&net->watch_failures);
     if (err->rc != DR_OK && err->rc != DR_E_UNREACHABLE) {
         dr_log_err(DR_LOG_WARN, "the coordinator ended the watch", err);
@@ -110,7 +134,7 @@ start_watch(struct net *net)
         return;
     }
     if (dr_rpc_client_start(net->client, DR_METHOD_AGENT_WATCH, &net->hello->base, 0, on_push,
-                            on_watch_end, net, NULL, &err) != DR_OK) {
+                            on_watch_end, net, &net->watch, &err) != DR_OK) {
         net->watch_at_ms = later(&net->watch_failures);
         dr_log_err(DR_LOG_WARN, "watch", &err);
         return;
@@ -257,11 +281,25 @@ on_acked(void *user, const ProtobufCMessage *reply, const struct dr_err *err)
 
 // -------------------------------------------------------------------------------- from exec
 
+// What exec holds by now, for the next watch's hello.
 static void
-acknowledge(struct net *net, uint64_t seq)
+hold_chain(Drover__V1__AgentHello *hello, ProtobufCBinaryData sha256)
+{
+    if (sha256.len == 32 && hello->chain_sha256.len == 32) {
+        memcpy(hello->chain_sha256.data, sha256.data, 32);
+    } else if (sha256.len == 32 && (hello->chain_sha256.data = malloc(32)) != NULL) {
+        memcpy(hello->chain_sha256.data, sha256.data, 32);
+        hello->chain_sha256.len = 32;
+    }
+}
+
+static void
+acknowledge(struct net *net, uint64_t seq, ProtobufCBinaryData chain_sha256)
 {
     Drover__V1__AckRequest request = DROVER__V1__ACK_REQUEST__INIT;
     request.seq = seq;
+    request.chain_sha256 = chain_sha256;
+    hold_chain(net->hello, chain_sha256);
     (void)DR_FAILPOINT("agent-net-ack");
     net->hello->after_seq = seq;
     enum dr_rc ignored = dr_rpc_client_start(net->client, DR_METHOD_AGENT_ACK, &request.base,
@@ -307,7 +345,7 @@ take_frame(struct net *net, const Drover__V1__PipeFrame *frame)
 {
     switch (frame->kind) {
     case DROVER__V1__PIPE_KIND__PIPE_PUSH_DONE:
-        acknowledge(net, frame->number);
+        acknowledge(net, frame->number, frame->digest);
         break;
     case DROVER__V1__PIPE_KIND__PIPE_ATTEST:
         (void)DR_FAILPOINT("agent-net-attest");
@@ -414,8 +452,9 @@ open_client(struct net *net, const char *ca_file, struct dr_err *err)
 int
 dr_net_main(const char *user, const char *ca_file)
 {
-    struct net net = {0};
+    struct net net = {.large = {.deliver = deliver, .give_up = watch_again}};
     struct dr_err err = {0};
+    net.large.user = &net;
     dr_role_harden();
     (void)fcntl(DR_ROLE_CHANNEL_FD, F_SETFD, FD_CLOEXEC);
     dr_pipe_init(&net.pipe, DR_ROLE_CHANNEL_FD);
@@ -426,6 +465,7 @@ dr_net_main(const char *user, const char *ca_file)
     }
     if (rc == DR_OK) {
         loop(&net);
+        dr_net_large_reset(&net.large);
         dr_rpc_client_close(&net.client);
     } else {
         dr_log_err(DR_LOG_ERROR, "net cannot start", &err);

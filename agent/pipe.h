@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DR_PIPE_FRAME_MAX (8u * 1048576u)
+#define DR_PIPE_FRAME_MAX (33u * 1048576u) // a push of 32 MiB
 #define DR_PIPE_QUEUE_MAX (64u * 1048576u) // bytes that wait to be written
 
 // Open struct, so that loops can embed it. `{0}` is closed.

@@ -17,7 +17,7 @@
 
 #define DR_AGENT_STATE_VERSION 2
 #define DR_AGENT_STATE_FILE    "agent.db"
-#define DR_AGENT_TASK_MAX      (4u * 1048576u) // bytes of one task's body
+#define DR_AGENT_TASK_MAX      (32u * 1048576u) // bytes of one task's body
 #define DR_AGENT_TASKS_MAX     16u             // waiting per target
 #define DR_AGENT_SEEN_MAX      256             // ids of pushes remembered
 #define DR_AGENT_STOPS_MAX     512             // stops remembered; beyond it they are refused

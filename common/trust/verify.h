@@ -10,7 +10,7 @@
 #include "trust/plandoc.h"
 #include "trust/store.h"
 
-#define DR_BUNDLE_MAX           (4u << 20)
+#define DR_BUNDLE_MAX           (32u << 20)
 #define DR_BUNDLE_ENVELOPES_MAX 256u
 #define DR_VERDICT_ACCEPTED     0x5a17c0deu
 

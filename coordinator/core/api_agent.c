@@ -32,6 +32,7 @@ watch_gone(struct dr_call *call, void *user)
 
     if (agent->watch == call) {
         agent->watch = NULL;
+        dr_push_forget_blobs(agent->core, agent, UINT64_MAX); // they are made again
         agent->away_ms = dr_monotonic_ms();
         dr_log(DR_LOG_INFO, "agent away", "agent", agent->name, NULL);
     }
@@ -78,6 +79,10 @@ dr_api_agent_watch(struct dr_call *call, const ProtobufCMessage *message, void *
     agent->watch = call;
     agent->sent_seq = 0; // what was acknowledged is gone; the agent knows the rest by its ids
     agent->has_mail = true;
+    dr_push_forget_blobs(core, agent, UINT64_MAX); // of an older stream
+    agent->has_held_chain = agent->has_sent_chain = false;
+    agent->root_version = hello->root_version;
+    dr_push_trust_acked(agent, 0, hello->chain_sha256);
     copy_plain(agent->version, sizeof agent->version, hello->version);
     copy_plain(agent->host, sizeof agent->host, hello->host);
     (void)snprintf(agent->address, sizeof agent->address, "%s", dr_call_address(call));
@@ -95,10 +100,14 @@ dr_api_agent_ack(struct dr_call *call, const ProtobufCMessage *message, void *us
     Drover__V1__Empty reply = DROVER__V1__EMPTY__INIT;
     struct dr_err err = {0};
     enum dr_rc rc = dr_core_begin(core, &err);
-    const struct dr_agent *agent = caller_agent(core, call, &rc, &err);
+    struct dr_agent *agent = caller_agent(core, call, &rc, &err);
 
     if (rc == DR_OK) {
         rc = core->store->ops->push_ack(core->store, agent->name, request->seq, &err);
+    }
+    if (rc == DR_OK) {
+        dr_push_trust_acked(agent, request->seq, request->chain_sha256);
+        dr_push_forget_blobs(core, agent, request->seq);
     }
     dr_core_answer(core, call, rc, &reply.base, &err);
 }

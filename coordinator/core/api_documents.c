@@ -1,6 +1,7 @@
 // Service Documents: put, get, list; blobs in pieces.
 #include "coordinator/core/api.h"
 #include "coordinator/core/documents.h"
+#include "coordinator/core/large.h"
 #include "coordinator/core/view.h"
 #include "trust/strict.h"
 #include "trust/try.h"
@@ -9,27 +10,40 @@
 
 #define LIST_BYTES_MAX (900u * 1024) // of the envelopes in one answer
 
+// A large document is put together in memory of its own: the request's has room for messages.
+static enum dr_rc
+put(struct dr_core *core, const struct dr_call *call, const Drover__V1__Document *request,
+    struct dr_arena *arena, Drover__V1__PutDocumentReply *reply, struct dr_err *err)
+{
+    const struct dr_caller *caller = dr_call_caller(call);
+    const Drover__V1__Document *document = NULL;
+
+    if (caller->kind == DR_CALLER_AGENT && strcmp(request->kind, DR_TYPE_ATTESTATION) != 0) {
+        return dr_err_set(err, DR_E_PERMISSION, "an agent brings attestations only");
+    }
+    DR_TRY(dr_large_document(core, request, arena, &document, err));
+    return dr_documents_put(core, document, caller->name, arena, reply, err);
+}
+
 void
 dr_api_documents_put(struct dr_call *call, const ProtobufCMessage *message, void *user)
 {
     struct dr_core *core = user;
-    const Drover__V1__Document *document = (const Drover__V1__Document *)(const void *)message;
-    const struct dr_caller *caller = dr_call_caller(call);
     Drover__V1__PutDocumentReply reply = DROVER__V1__PUT_DOCUMENT_REPLY__INIT;
+    struct dr_arena *arena = dr_arena_new(DR_DOCUMENT_MEMORY_MAX);
     struct dr_err err = {0};
-    enum dr_rc rc = dr_core_begin(core, &err);
+    enum dr_rc rc =
+        arena == NULL ? dr_err_set(&err, DR_E_NOMEM, "out of memory") : dr_core_begin(core, &err);
 
-    if (rc == DR_OK && caller->kind == DR_CALLER_AGENT &&
-        strcmp(document->kind, DR_TYPE_ATTESTATION) != 0) {
-        rc = dr_err_set(&err, DR_E_PERMISSION, "an agent brings attestations only");
-    }
     if (rc == DR_OK) {
-        rc = dr_documents_put(core, document, caller->name, dr_call_arena(call), &reply, &err);
+        rc = put(core, call, (const Drover__V1__Document *)(const void *)message, arena, &reply,
+                 &err);
     }
     if (rc == DR_E_COUNTER_REUSED || rc == DR_E_EQUIVOCATION) {
         dr_api_alarm(core, call, &err);
     }
     dr_core_answer(core, call, rc, &reply.base, &err);
+    dr_arena_free(&arena);
 }
 
 static enum dr_rc
@@ -51,20 +65,27 @@ void
 dr_api_documents_get(struct dr_call *call, const ProtobufCMessage *message, void *user)
 {
     struct dr_core *core = user;
+    const Drover__V1__GetDocumentRequest *request =
+        (const Drover__V1__GetDocumentRequest *)(const void *)message;
     struct dr_store_document row;
     Drover__V1__Document *reply = NULL;
     struct dr_err err = {0};
-    enum dr_rc rc =
-        find_document(core, (const Drover__V1__GetDocumentRequest *)(const void *)message,
-                      dr_call_arena(call), &row, &err);
+    enum dr_rc rc = find_document(core, request, dr_call_arena(call), &row, &err);
 
+    if (rc == DR_OK && dr_data_is(request->have_sha256, row.sha256)) {
+        row.envelope = row.parts = (struct dr_bytes){0};
+    }
     if (rc == DR_OK) {
         rc = dr_view_document(&row, true, dr_call_arena(call), &reply, &err);
+    }
+    if (rc == DR_OK) {
+        rc = dr_large_fit(core, reply, dr_call_arena(call), &err);
     }
     dr_api_answer(core, call, rc, rc == DR_OK ? &reply->base : NULL, &err);
 }
 
 struct list {
+    struct dr_core *core;
     struct dr_arena *arena;
     Drover__V1__DocumentList *reply;
     uint32_t limit;
@@ -75,8 +96,10 @@ static enum dr_rc
 take_row(void *user, const struct dr_store_document *row, struct dr_err *err)
 {
     struct list *list = user;
+    Drover__V1__Document **slot = &list->reply->documents[list->reply->n_documents];
     size_t size = row->envelope.len + row->parts.len;
 
+    size = size > DR_INLINE_MAX ? 0 : size; // then it is only named
     if (list->reply->more) {
         return DR_OK;
     }
@@ -86,8 +109,9 @@ take_row(void *user, const struct dr_store_document *row, struct dr_err *err)
         return DR_OK;
     }
     list->bytes += size;
-    return dr_view_document(row, true, list->arena,
-                            &list->reply->documents[list->reply->n_documents++], err);
+    list->reply->n_documents++;
+    DR_TRY(dr_view_document(row, true, list->arena, slot, err));
+    return dr_large_fit(list->core, *slot, list->arena, err);
 }
 
 void
@@ -98,13 +122,16 @@ dr_api_documents_list(struct dr_call *call, const ProtobufCMessage *message, voi
         (const Drover__V1__ListDocumentsRequest *)(const void *)message;
     Drover__V1__DocumentList reply = DROVER__V1__DOCUMENT_LIST__INIT;
     struct dr_err err = {0};
-    struct list list = {dr_call_arena(call), &reply, request->limit, 0};
+    struct list list = {core, dr_call_arena(call), &reply, request->limit, 0};
     const struct dr_store_filter filter = {
         .kind = request->kind,
         .environment = request->environment,
         .target = request->target[0] != '\0' ? request->target : NULL,
         .plan_sha256 = request->plan_sha256.len == 32 ? request->plan_sha256.data : NULL,
         .after_log_index = request->after_log_index,
+        .before_log_index = request->before_log_index,
+        .subkinds = request->subkinds,
+        .newest_first = request->newest_first,
         .only_pending = request->pending,
         .only_complete = !request->pending};
 

@@ -5,6 +5,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "coordinator/core/push.h"
+#include "coordinator/core/push_cache.h"
 #include "trust/plandoc.h"
 #include "trust/try.h"
 
@@ -245,6 +246,7 @@ enum dr_rc
 dr_core_index_trust(struct dr_core *core, struct dr_err *err)
 {
     dr_directory_free(&core->directory);
+    dr_push_cache_free(&core->push_cache);
     core->trust = dr_trust_store_get(core->trust_store);
     return dr_directory_new(core->trust, &core->directory, err);
 }

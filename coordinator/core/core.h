@@ -23,6 +23,15 @@
 #define DR_CORE_PLANS_CACHED 4u
 #define DR_REPLY_MEMORY_MAX  (160u << 20)
 
+struct dr_push_cache;
+
+// The body of a push that lies as a blob until it is acknowledged.
+struct dr_agent_blob {
+    struct dr_agent_blob *next;
+    uint64_t seq;
+    uint8_t sha256[32];
+};
+
 // A connected, or once connected, agent.
 struct dr_agent {
     UT_hash_handle hh;
@@ -33,6 +42,12 @@ struct dr_agent {
     int64_t last_seen;     // unix seconds; 0: never since the start
     int64_t away_ms;       // monotonic: since when it is not connected
     bool has_mail;         // something may be there to send
+    // The chain that it says it holds, and the one that it was sent on this stream with push
+    // chain_seq.
+    bool has_held_chain, has_sent_chain;
+    uint8_t held_chain[32], sent_chain[32];
+    uint64_t chain_seq, root_version;
+    struct dr_agent_blob *blobs;
     char version[64], host[128], address[64];
 };
 
@@ -65,6 +80,7 @@ struct dr_core {
     struct dr_agent *agents;
     struct dr_watcher *watchers;
     struct dr_rpc_server *server;
+    struct dr_push_cache *push_cache;
     struct dr_cached_plan plans[DR_CORE_PLANS_CACHED];
     size_t next_plan;
     bool must_recheck; // keys changed: look at every connection again

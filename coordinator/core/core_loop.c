@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "coordinator/core/documents.h"
 #include "coordinator/core/push.h"
+#include "coordinator/core/push_cache.h"
 #include "coordinator/core/schedule.h"
 #include "coordinator/core/watch.h"
 #include "trust/keyfile.h"
@@ -247,6 +248,7 @@ dr_core_close(struct dr_core **core_pointer)
     HASH_ITER(hh, core->agents, agent, next)
     {
         HASH_DEL(core->agents, agent);
+        dr_push_forget_blobs(NULL, agent, UINT64_MAX);
         free(agent);
     }
     dr_core_drop_rollouts(core);
@@ -254,6 +256,7 @@ dr_core_close(struct dr_core **core_pointer)
     for (size_t i = 0; i < DR_CORE_PLANS_CACHED; i++) {
         dr_arena_free(&core->plans[i].arena);
     }
+    dr_push_cache_free(&core->push_cache);
     dr_directory_free(&core->directory);
     dr_trust_store_close(&core->trust_store);
     dr_events_close(&core->events);

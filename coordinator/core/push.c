@@ -4,11 +4,14 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "coordinator/core/evidence.h"
+#include "coordinator/core/large.h"
+#include "coordinator/core/schedule.h"
 #include "trust/attest.h"
 #include "trust/strict.h"
 #include "trust/try.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PUMP_AT_ONCE 32u
@@ -148,48 +151,6 @@ dr_push_signoff(struct dr_core *core, const char *environment, const uint8_t sha
     return DR_OK;
 }
 
-// ---- trust
-
-static enum dr_rc
-add_entry(struct dr_core *core, const struct dr_fleet_entry *entry, struct dr_arena *arena,
-          Drover__V1__ProvenEntry **list, size_t *n, struct dr_err *err)
-{
-    if (entry == NULL) {
-        return DR_OK;
-    }
-    DR_TRY(dr_directory_proof(core->directory, entry, arena, &list[*n], err));
-    ++*n;
-    return DR_OK;
-}
-
-enum dr_rc
-dr_push_trust_update(struct dr_core *core, const char *agent, struct dr_arena *arena,
-                     Drover__V1__TrustUpdate **out, struct dr_err *err)
-{
-    const struct dr_directory_agent *who = dr_directory_agent(core->directory, agent);
-    Drover__V1__TrustUpdate *update = NULL;
-
-    DR_TRY(dr_trust_store_export(core->trust_store, arena, &update, err));
-    update->entries = NULL;
-    update->n_entries = 0;
-    if (core->trust->fleet.msg == NULL || who == NULL) {
-        update->fleet = (ProtobufCBinaryData){0};
-    } else {
-        update->entries = dr_arena_array(arena, who->n_targets + 1, sizeof *update->entries);
-        if (update->entries == NULL) {
-            return dr_err_set(err, DR_E_LIMIT, "too many targets for one update");
-        }
-        for (size_t i = 0; i < who->n_targets; i++) {
-            DR_TRY(
-                add_entry(core, who->targets[i], arena, update->entries, &update->n_entries, err));
-        }
-        DR_TRY(add_entry(core, dr_directory_environment(core->directory, who->environment), arena,
-                         update->entries, &update->n_entries, err));
-    }
-    *out = update;
-    return DR_OK;
-}
-
 // ---- pump
 
 struct pump {
@@ -221,18 +182,99 @@ take_push(void *user, const struct dr_store_push *row, struct dr_err *err)
 }
 
 static enum dr_rc
+pack_body(struct pump *pump, Drover__V1__Push *push, const ProtobufCMessage *message,
+          struct dr_err *err)
+{
+    size_t len = protobuf_c_message_get_packed_size(message);
+    uint8_t *bytes = dr_arena_alloc(pump->arena, len);
+
+    if (bytes == NULL) {
+        return dr_err_set(err, DR_E_LIMIT, "a push of %zu bytes is too large", len);
+    }
+    protobuf_c_message_pack(message, bytes);
+    push->body = dr_data(bytes, len);
+    return DR_OK;
+}
+
+static enum dr_rc
 fill_trust(struct pump *pump, Drover__V1__Push *push, struct dr_err *err)
 {
     Drover__V1__TrustUpdate *update;
 
-    DR_TRY(dr_push_trust_update(pump->core, pump->agent->name, pump->arena, &update, err));
-    size_t len = drover__v1__trust_update__get_packed_size(update);
-    uint8_t *bytes = dr_arena_alloc(pump->arena, len);
-    if (bytes == NULL) {
-        return dr_err_set(err, DR_E_LIMIT, "an update of %zu bytes is too large", len);
+    DR_TRY(dr_push_trust_update(pump->core, pump->agent->name, true, pump->arena, &update, err));
+    DR_TRY(pack_body(pump, push, &update->base, err));
+    dr_push_trust_sent(pump->agent, update, pump->core->trust, push->seq);
+    return DR_OK;
+}
+
+// One that cannot be made any more goes back to its target, and is not sent.
+static enum dr_rc
+fill_bundle(struct pump *pump, Drover__V1__Push *push, bool *out_skip, struct dr_err *err)
+{
+    struct dr_err why = {0};
+    Drover__V1__Bundle *bundle = NULL;
+    struct dr_rollout_stage *stage = NULL;
+    const Drover__V1__Bundle *stub =
+        drover__v1__bundle__unpack(dr_arena_protobuf(pump->arena), push->body.len, push->body.data);
+    struct dr_rollout *rollout = stub != NULL ? dr_core_rollout(pump->core, stub->rollout) : NULL;
+    struct dr_rollout_target *target =
+        rollout != NULL ? dr_rollout_find(rollout, stub->target, &stage) : NULL;
+    enum dr_rc rc =
+        target == NULL || !target->has_approval
+            ? dr_err_set(&why, DR_E_NOT_FOUND, "nothing is approved for it any more")
+            : dr_push_bundle_make(pump->core, rollout, target, pump->arena, &bundle, &why);
+
+    if (rc != DR_OK) {
+        *out_skip = true;
+        return dr_schedule_unsent(pump->core, pump->agent->name, rollout, target, &why, err);
     }
-    drover__v1__trust_update__pack(update, bytes);
-    push->body = dr_data(bytes, len);
+    DR_TRY(pack_body(pump, push, &bundle->base, err));
+    dr_push_trust_sent(pump->agent, bundle->trust, pump->core->trust, push->seq);
+    return DR_OK;
+}
+
+// A body that does not fit into a message is named by its digest; the agent fetches it.
+static enum dr_rc
+fit(struct pump *pump, Drover__V1__Push *push, struct dr_err *err)
+{
+    struct dr_agent_blob *row;
+    uint8_t sha256[32];
+
+    if (push->body.len <= DR_INLINE_MAX) {
+        return DR_OK;
+    }
+    DR_TRY(
+        dr_large_keep(pump->core, (struct dr_bytes){push->body.data, push->body.len}, sha256, err));
+    row = calloc(1, sizeof *row);
+    if (row == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    row->seq = push->seq;
+    memcpy(row->sha256, sha256, 32);
+    row->next = pump->agent->blobs;
+    pump->agent->blobs = row;
+    push->blob = dr_data(row->sha256, 32);
+    push->size = push->body.len;
+    push->body = (ProtobufCBinaryData){0};
+    return DR_OK;
+}
+
+static enum dr_rc
+send_push(struct pump *pump, Drover__V1__Push *push, struct dr_err *err)
+{
+    bool is_skipped = false;
+
+    if (push->kind == DROVER__V1__PUSH_KIND__PUSH_TRUST) {
+        DR_TRY(fill_trust(pump, push, err));
+    } else if (push->kind == DROVER__V1__PUSH_KIND__PUSH_BUNDLE) {
+        DR_TRY(fill_bundle(pump, push, &is_skipped, err));
+    }
+    if (!is_skipped) {
+        DR_TRY(fit(pump, push, err));
+        DR_TRY(dr_call_send(pump->agent->watch, &push->base, err));
+        (void)DR_FAILPOINT("core-pushed");
+    }
+    pump->agent->sent_seq = push->seq;
     return DR_OK;
 }
 
@@ -253,20 +295,31 @@ dr_push_pump(struct dr_core *core, struct dr_agent *agent)
         agent->has_mail = pump.n == room;
     }
     for (size_t i = 0; rc == DR_OK && i < pump.n; i++) {
-        if (pump.pushes[i]->kind == DROVER__V1__PUSH_KIND__PUSH_TRUST) {
-            rc = fill_trust(&pump, pump.pushes[i], &err);
-        }
-        if (rc == DR_OK) {
-            rc = dr_call_send(agent->watch, &pump.pushes[i]->base, &err);
-        }
-        if (rc == DR_OK) {
-            agent->sent_seq = pump.pushes[i]->seq;
-            (void)DR_FAILPOINT("core-pushed");
-        }
+        rc = send_push(&pump, pump.pushes[i], &err);
     }
     if (rc != DR_OK) {
         agent->has_mail = false; // its next connection begins again
         dr_log_err(DR_LOG_WARN, "a push cannot be sent", &err);
     }
     dr_arena_free(&pump.arena);
+}
+
+void
+dr_push_forget_blobs(struct dr_core *core, struct dr_agent *agent, uint64_t seq)
+{
+    struct dr_agent_blob **p = &agent->blobs;
+
+    while (*p != NULL) {
+        struct dr_agent_blob *row = *p;
+
+        if (row->seq > seq) {
+            p = &row->next;
+            continue;
+        }
+        *p = row->next;
+        if (core != NULL) {
+            core->store->ops->blob_drop(core->store, row->sha256);
+        }
+        free(row);
+    }
 }

@@ -1,6 +1,9 @@
-// Push, part two: the bundle, an approval with everything that an agent's checks need.
+// Push, part two: the bundle, an approval with everything that an agent's checks need. It is made
+// when it is sent: what has changed since, the trust that the agent lacks and the stops of now, is
+// in it, and nothing large waits in the store for an agent that is away.
+#include "coordinator/core/large.h"
 #include "coordinator/core/push.h"
-#include "trust/approval.h"
+#include "coordinator/core/push_cache.h"
 #include "trust/attest.h"
 #include "trust/strict.h"
 #include "trust/try.h"
@@ -9,15 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
-// A push is one item of a stream: at most 1 MiB.
-#define PUSH_MAX (1020u * 1024)
-
 struct maker {
     struct dr_core *core;
     struct dr_arena *arena;
-    struct dr_approval approval;
-    struct dr_bytes *leaves;
-    size_t n_leaves;
+    const struct dr_push_approval *of;
     Drover__V1__Bundle *bundle;
 };
 
@@ -28,38 +26,39 @@ no_room(struct dr_err *err)
 }
 
 static enum dr_rc
-leaf_proof(struct maker *m, const struct dr_merkle_tree *tree, size_t index,
-           Drover__V1__ProvenEntry **out, struct dr_err *err)
+add_leaf(struct maker *m, size_t index, Drover__V1__ProvenEntry **out, struct dr_err *err)
 {
-    return dr_proven_make(m->arena, tree, m->leaves[index], index, out, err);
+    return dr_proven_make(m->arena, &m->of->tree, m->of->leaves[index], index, out, err);
+}
+
+static enum dr_rc
+find_leaf(const struct dr_push_approval *of, const char *target, size_t *out, struct dr_err *err)
+{
+    *out = dr_push_leaf(of, target);
+    return *out < of->n_leaves
+               ? DR_OK
+               : dr_err_set(err, DR_E_NOT_FOUND, "the approval has no leaf for '%s'", target);
 }
 
 // The target's own leaf, and those of the canaries when it comes later.
 static enum dr_rc
 add_leaves(struct maker *m, const char *target, struct dr_err *err)
 {
-    struct dr_merkle_tree tree;
-    Drover__V1__ApprovalLeaf **decoded;
-    size_t own = m->n_leaves;
+    size_t own;
+    size_t canaries =
+        m->of->approval.msg->n_wave_sizes > 0 ? m->of->approval.msg->wave_sizes[0] : 0;
 
-    DR_TRY(dr_approval_leaves_check(m->arena, &m->approval, m->leaves, m->n_leaves, &decoded, err));
-    DR_TRY(dr_merkle_build(m->arena, m->leaves, m->n_leaves, &tree, err));
-    for (size_t i = 0; i < m->n_leaves; i++) {
-        own = strcmp(decoded[i]->target, target) == 0 ? i : own;
-    }
-    if (own == m->n_leaves) {
-        return dr_err_set(err, DR_E_NOT_FOUND, "the approval has no leaf for '%s'", target);
-    }
-    DR_TRY(leaf_proof(m, &tree, own, &m->bundle->leaf, err));
-    if (decoded[own]->wave <= 1) {
+    DR_TRY(find_leaf(m->of, target, &own, err));
+    DR_TRY(add_leaf(m, own, &m->bundle->leaf, err));
+    if (m->of->decoded[own]->wave <= 1) {
         return DR_OK;
     }
-    m->bundle->canaries = dr_arena_array(m->arena, m->n_leaves, sizeof *m->bundle->canaries);
+    m->bundle->canaries = dr_arena_array(m->arena, canaries + 1, sizeof *m->bundle->canaries);
     if (m->bundle->canaries == NULL) {
         return no_room(err);
     }
-    for (size_t i = 0; i < m->n_leaves && decoded[i]->wave == 1; i++) {
-        DR_TRY(leaf_proof(m, &tree, i, &m->bundle->canaries[m->bundle->n_canaries++], err));
+    for (size_t i = 0; i < canaries; i++) {
+        DR_TRY(add_leaf(m, i, &m->bundle->canaries[m->bundle->n_canaries++], err));
     }
     return DR_OK;
 }
@@ -103,39 +102,19 @@ add_document(struct maker *m, const struct dr_store_document *row, struct dr_err
     return add_evidence_entry(m, row->target, err);
 }
 
-static enum dr_rc
-add_listed(struct maker *m, struct dr_err *err)
-{
-    const Drover__V1__Approval *approval = m->approval.msg;
-
-    for (size_t i = 0; i < approval->n_evidence_sha256; i++) {
-        struct dr_store_document row;
-
-        DR_TRY(m->core->store->ops->document_get(m->core->store, approval->evidence_sha256[i].data,
-                                                 m->arena, &row, err));
-        DR_TRY(add_document(m, &row, err));
-    }
-    return DR_OK;
-}
-
 // APPLIED of each canary, which later waves must see.
 static enum dr_rc
 add_canaries(struct maker *m, struct dr_err *err)
 {
-    for (size_t i = 0; i < m->bundle->n_canaries; i++) {
-        ProtobufCMessage *message;
-        struct dr_store_document row;
-        struct dr_bytes leaf = {m->bundle->canaries[i]->leaf.data,
-                                m->bundle->canaries[i]->leaf.len};
-        bool is_down = m->approval.msg->mode == DROVER__V1__MODE__DOWN;
+    bool is_down = dr_approval_is_down(m->of->approval.msg->mode);
 
-        DR_TRY(dr_strict_decode(m->arena, &drover__v1__approval_leaf__descriptor, leaf, &message,
-                                err));
-        DR_TRY(m->core->store->ops->document_latest(
-            m->core->store, ((const Drover__V1__ApprovalLeaf *)(void *)message)->target,
-            is_down ? DROVER__V1__ATTESTATION_KIND__REVERTED
-                    : DROVER__V1__ATTESTATION_KIND__APPLIED,
-            m->arena, &row, err));
+    for (size_t i = 0; i < m->bundle->n_canaries; i++) {
+        struct dr_store_document row;
+
+        DR_TRY(m->core->store->ops->document_latest(m->core->store, m->of->decoded[i]->target,
+                                                    is_down ? DROVER__V1__ATTESTATION_KIND__REVERTED
+                                                            : DROVER__V1__ATTESTATION_KIND__APPLIED,
+                                                    m->arena, &row, err));
         DR_TRY(add_document(m, &row, err));
     }
     return DR_OK;
@@ -151,7 +130,7 @@ add_stop(void *user, const struct dr_store_document *row, struct dr_err *err)
     struct maker *m = ((struct stops *)user)->maker;
     struct dr_store_document copy = *row;
 
-    if (dr_approval_lists(m->approval.msg, row->sha256)) {
+    if (dr_approval_lists(m->of->approval.msg, row->sha256)) {
         return DR_OK;
     }
     copy.envelope.data = dr_arena_copy(m->arena, row->envelope.data, row->envelope.len);
@@ -187,71 +166,49 @@ add_stops(struct maker *m, const char *environment, struct dr_err *err)
 }
 
 static enum dr_rc
-fill(struct maker *m, const struct dr_store_document *row, const char *target, struct dr_err *err)
+fill(struct maker *m, const char *target, struct dr_err *err)
 {
-    Drover__V1__Document *parts =
-        drover__v1__document__unpack(dr_arena_protobuf(m->arena), row->parts.len, row->parts.data);
     size_t max = DR_BUNDLE_ENVELOPES_MAX + 1;
 
-    if (parts == NULL) {
-        return dr_err_set(err, DR_E_STORE, "the leaves of an approval cannot be read");
-    }
-    m->n_leaves = parts->n_parts;
-    m->leaves = dr_arena_array(m->arena, m->n_leaves + 1, sizeof *m->leaves);
     m->bundle->evidence = dr_arena_array(m->arena, max, sizeof *m->bundle->evidence);
     m->bundle->signoffs = dr_arena_array(m->arena, max, sizeof *m->bundle->signoffs);
     m->bundle->evidence_entries =
         dr_arena_array(m->arena, max, sizeof *m->bundle->evidence_entries);
-    if (m->leaves == NULL || m->bundle->evidence == NULL || m->bundle->signoffs == NULL ||
+    if (m->bundle->evidence == NULL || m->bundle->signoffs == NULL ||
         m->bundle->evidence_entries == NULL) {
         return no_room(err);
     }
-    for (size_t i = 0; i < m->n_leaves; i++) {
-        m->leaves[i] = (struct dr_bytes){parts->parts[i].data, parts->parts[i].len};
-    }
-    m->bundle->approval = dr_data(row->envelope.data, row->envelope.len);
+    m->bundle->approval = dr_data(m->of->envelope.data, m->of->envelope.len);
     DR_TRY(add_leaves(m, target, err));
-    DR_TRY(add_listed(m, err));
+    for (size_t i = 0; i < m->of->n_listed; i++) {
+        DR_TRY(add_document(m, &m->of->listed[i], err));
+    }
     DR_TRY(add_canaries(m, err));
-    return add_stops(m, row->environment, err);
+    return add_stops(m, m->of->environment, err);
 }
 
-static enum dr_rc
-make(struct maker *m, const struct dr_rollout *rollout, const struct dr_rollout_target *target,
-     struct dr_err *err)
+enum dr_rc
+dr_push_bundle_make(struct dr_core *core, const struct dr_rollout *rollout,
+                    const struct dr_rollout_target *target, struct dr_arena *arena,
+                    Drover__V1__Bundle **out, struct dr_err *err)
 {
-    struct dr_store_document row;
-    char key[DR_TARGET_NAME_MAX + 16];
-    uint8_t id[16];
-    uint64_t seq;
+    struct maker m = {
+        .core = core, .arena = arena, .bundle = dr_arena_alloc(arena, sizeof *m.bundle)};
 
-    DR_TRY(
-        m->core->store->ops->document_get(m->core->store, target->approval, m->arena, &row, err));
-    DR_TRY(dr_approval_decode(m->arena, row.envelope, &m->approval, err));
-    m->bundle = dr_arena_alloc(m->arena, sizeof *m->bundle);
-    if (m->bundle == NULL) {
+    if (m.bundle == NULL) {
         return no_room(err);
     }
-    drover__v1__bundle__init(m->bundle);
-    m->bundle->rollout = dr_arena_str(m->arena, rollout->id);
-    m->bundle->target = dr_arena_str(m->arena, target->name);
-    DR_TRY(dr_push_trust_update(m->core, target->agent, m->arena, &m->bundle->trust, err));
-    DR_TRY(fill(m, &row, target->name, err));
-    size_t len = drover__v1__bundle__get_packed_size(m->bundle);
-    uint8_t *bytes = dr_arena_alloc(m->arena, len);
-    if (bytes == NULL || len > PUSH_MAX) {
+    drover__v1__bundle__init(m.bundle);
+    m.bundle->rollout = dr_arena_str(arena, rollout->id);
+    m.bundle->target = dr_arena_str(arena, target->name);
+    DR_TRY(dr_push_trust_update(core, target->agent, false, arena, &m.bundle->trust, err));
+    DR_TRY(dr_push_approval(core, target->approval, &m.of, err));
+    DR_TRY(fill(&m, target->name, err));
+    size_t len = drover__v1__bundle__get_packed_size(m.bundle);
+    if (m.bundle->rollout == NULL || m.bundle->target == NULL || len > DR_DOCUMENT_MAX) {
         return no_room(err);
     }
-    drover__v1__bundle__pack(m->bundle, bytes);
-    dr_random(id, sizeof id);
-    (void)snprintf(key, sizeof key, "bundle %s", target->name);
-    DR_TRY(m->core->store->ops->push_add(m->core->store, target->agent,
-                                         DROVER__V1__PUSH_KIND__PUSH_BUNDLE, key, id,
-                                         (struct dr_bytes){bytes, len}, &seq, err));
-    struct dr_agent *agent = dr_core_agent(m->core, target->agent);
-    if (agent != NULL) {
-        agent->has_mail = true;
-    }
+    *out = m.bundle;
     return DR_OK;
 }
 
@@ -259,10 +216,34 @@ enum dr_rc
 dr_push_bundle(struct dr_core *core, const struct dr_rollout *rollout,
                const struct dr_rollout_target *target, struct dr_err *err)
 {
-    struct maker m = {.core = core, .arena = dr_arena_new(64u << 20)};
-    enum dr_rc rc = m.arena == NULL ? dr_err_set(err, DR_E_NOMEM, "out of memory")
-                                    : make(&m, rollout, target, err);
+    const struct dr_push_approval *of;
+    Drover__V1__Bundle stub;
+    char id[sizeof rollout->id], name[DR_TARGET_NAME_MAX], key[DR_TARGET_NAME_MAX + 16];
+    uint8_t bytes[DR_TARGET_NAME_MAX + 64], push_id[16];
+    uint64_t seq;
+    size_t own;
 
-    dr_arena_free(&m.arena);
-    return rc;
+    // all that it will be made of is here
+    DR_TRY(dr_push_approval(core, target->approval, &of, err));
+    DR_TRY(find_leaf(of, target->name, &own, err));
+    if (of->n_listed + (of->decoded[own]->wave > 1 ? of->approval.msg->wave_sizes[0] : 0) + 8 >
+        DR_BUNDLE_ENVELOPES_MAX) {
+        return no_room(err);
+    }
+    (void)snprintf(id, sizeof id, "%s", rollout->id);
+    (void)snprintf(name, sizeof name, "%s", target->name);
+    (void)snprintf(key, sizeof key, "bundle %s", target->name);
+    drover__v1__bundle__init(&stub);
+    stub.rollout = id;
+    stub.target = name;
+    size_t len = drover__v1__bundle__pack(&stub, bytes);
+    dr_random(push_id, sizeof push_id);
+    DR_TRY(core->store->ops->push_add(core->store, target->agent,
+                                      DROVER__V1__PUSH_KIND__PUSH_BUNDLE, key, push_id,
+                                      (struct dr_bytes){bytes, len}, &seq, err));
+    struct dr_agent *agent = dr_core_agent(core, target->agent);
+    if (agent != NULL) {
+        agent->has_mail = true;
+    }
+    return DR_OK;
 }

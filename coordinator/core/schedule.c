@@ -100,6 +100,23 @@ is_word_of_agent(enum dr_target_event event)
     return event >= DR_EVENT_BACKUP && event <= DR_EVENT_REFUSED;
 }
 
+// Notes why something is tried again later; once, however often.
+static enum dr_rc
+wait_for_retry(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_target *target,
+               int64_t wait_s, const struct dr_err *why, struct dr_err *err)
+{
+    char reason[DR_ROLLOUT_TEXT_MAX];
+
+    target->retry_at = dr_now_unix_s() + wait_s;
+    (void)snprintf(reason, sizeof reason, "what comes next cannot be sent, tried again: %s: %.160s",
+                   dr_rc_name(why->rc), why->message);
+    if (strcmp(reason, target->reason) == 0) {
+        return DR_OK;
+    }
+    dr_log_err(DR_LOG_WARN, "a step of a rollout is tried again later", why);
+    return tell(core, rollout, target, reason, err);
+}
+
 enum dr_rc
 dr_schedule_try(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
                 struct dr_rollout_target *target, enum dr_target_event event, bool is_partial,
@@ -107,7 +124,6 @@ dr_schedule_try(struct dr_core *core, struct dr_rollout *rollout, struct dr_roll
 {
     const struct dr_rollout_target before = *target;
     struct dr_err why = {0};
-    char reason[DR_ROLLOUT_TEXT_MAX];
     enum dr_rc rc =
         dr_schedule_event(core, rollout, stage, target, event, is_partial, detail, &why);
 
@@ -121,14 +137,28 @@ dr_schedule_try(struct dr_core *core, struct dr_rollout *rollout, struct dr_roll
     if (!is_word_of_agent(event)) {
         *target = before;
     }
-    target->retry_at = dr_now_unix_s() + DR_SCHEDULE_RETRY_S;
-    (void)snprintf(reason, sizeof reason, "what comes next cannot be sent, tried again: %s: %.160s",
-                   dr_rc_name(rc), why.message);
-    if (target->state == before.state && strcmp(reason, before.reason) == 0) {
+    return wait_for_retry(core, rollout, target, DR_SCHEDULE_RETRY_S, &why, err);
+}
+
+enum dr_rc
+dr_schedule_unsent(struct dr_core *core, const char *agent, struct dr_rollout *rollout,
+                   struct dr_rollout_target *target, const struct dr_err *why, struct dr_err *err)
+{
+    char key[DR_TARGET_NAME_MAX + 16];
+
+    if (target == NULL || target->state != DR_TARGET_SENT) {
+        dr_log_err(DR_LOG_WARN, "a bundle is not sent", why);
         return DR_OK;
     }
-    dr_log_err(DR_LOG_WARN, "a step of a rollout is tried again later", &why);
-    return tell(core, rollout, target, reason, err);
+    DR_TRY(dr_core_begin(core, err));
+    (void)snprintf(key, sizeof key, "bundle %s", target->name);
+    enum dr_rc rc = core->store->ops->push_drop(core->store, agent, key, err);
+    if (rc == DR_OK) {
+        rollout->is_dirty = true;
+        target->state = DR_TARGET_APPROVED;
+        rc = wait_for_retry(core, rollout, target, DR_SCHEDULE_UNSENT_S, why, err);
+    }
+    return dr_core_end(core, rc, err);
 }
 
 // ---- moving on

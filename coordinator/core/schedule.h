@@ -7,7 +7,8 @@
 #include "trust/approval.h"
 #include "trust/attest.h"
 
-#define DR_SCHEDULE_RETRY_S 5 // between two tries of what could not be sent
+#define DR_SCHEDULE_RETRY_S  5  // between two tries of what could not be queued
+#define DR_SCHEDULE_UNSENT_S 60 // and of what was queued and then could not be made
 
 // One event for one target: steps, acts, notes it in the log. DR_E_ROLLOUT_EVENT when the table has
 // no row. `detail` (may be NULL) is put behind the reason. Within the caller's transaction, as all
@@ -41,6 +42,11 @@ dr_schedule_approval(struct dr_core *core, struct dr_rollout *rollout,
 DR_MUST_CHECK enum dr_rc
 dr_schedule_order(struct dr_core *core, struct dr_rollout *rollout, const char *order,
                   const char *target, const char *actor, const char *note, struct dr_err *err);
+// A bundle for `agent` could not be made when it was to be sent: takes it out of the queue and its
+// target (may be NULL, or have moved on) back to waiting, with the reason. Has its own transaction.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_unsent(struct dr_core *core, const char *agent, struct dr_rollout *rollout,
+                   struct dr_rollout_target *target, const struct dr_err *why, struct dr_err *err);
 // Once a second: agents that went away, STATEs that are due, what could not be sent. Has its own
 // transactions.
 void dr_schedule_tick(struct dr_core *core);

@@ -46,6 +46,7 @@ struct dr_store_filter {
     const uint8_t *plan_sha256;
     uint32_t subkinds; // bit n: subkind n
     uint64_t after_log_index;
+    uint64_t before_log_index; // newest_first: those before it; 0: from the end
     bool only_pending, only_complete, newest_first;
     uint32_t limit; // 0: DR_LIST_MAX
 };
@@ -133,6 +134,9 @@ struct dr_store_ops {
     // All of it. DR_E_NOT_FOUND, DR_E_LIMIT at the arena's cap.
     enum dr_rc (*blob_read)(struct dr_store *store, const uint8_t sha256[32],
                             struct dr_arena *arena, struct dr_bytes *out, struct dr_err *err);
+
+    // Throws a blob away, if it is there.
+    void (*blob_drop)(struct dr_store *store, const uint8_t sha256[32]);
 
     // Submitted revisions, in the order of their arrival; `body` is a packed SubmittedRevision. A
     // put takes the place of the one with the same id.

@@ -195,6 +195,7 @@ static const struct dr_store_ops OPS = {
     .blob_put = dr_store_sqlite_blob_put,
     .blob_get = dr_store_sqlite_blob_get,
     .blob_read = dr_store_sqlite_blob_read,
+    .blob_drop = dr_store_sqlite_blob_drop,
     .revision_put = dr_store_sqlite_revision_put,
     .revision_list = dr_store_sqlite_revision_list,
     .rollout_put = dr_store_sqlite_rollout_put,

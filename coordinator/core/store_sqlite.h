@@ -58,6 +58,7 @@ enum dr_rc dr_store_sqlite_blob_get(struct dr_store *, const uint8_t *, uint64_t
                                     struct dr_bytes *, uint64_t *, struct dr_err *);
 enum dr_rc dr_store_sqlite_blob_read(struct dr_store *, const uint8_t *, struct dr_arena *,
                                      struct dr_bytes *, struct dr_err *);
+void dr_store_sqlite_blob_drop(struct dr_store *store, const uint8_t *sha256);
 enum dr_rc dr_store_sqlite_blob_sweep(struct dr_store *, int64_t, struct dr_err *);
 enum dr_rc dr_store_sqlite_revision_put(struct dr_store *, const uint8_t *, const char *,
                                         struct dr_bytes, struct dr_err *);

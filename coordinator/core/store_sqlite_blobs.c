@@ -212,6 +212,15 @@ dr_store_sqlite_blob_read(struct dr_store *store, const uint8_t *sha256, struct 
     return read_range(store, sha256, 0, DR_BLOB_MAX, arena, out, &total, err);
 }
 
+void
+dr_store_sqlite_blob_drop(struct dr_store *store, const uint8_t *sha256)
+{
+    char path[DR_STORE_PATH_MAX];
+
+    blob_path(store, sha256, "", path);
+    (void)unlink(path);
+}
+
 enum dr_rc
 dr_store_sqlite_blob_sweep(struct dr_store *store, int64_t now, struct dr_err *err)
 {

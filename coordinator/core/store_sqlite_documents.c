@@ -170,6 +170,12 @@ dr_store_sqlite_document_list(struct dr_store *store, const struct dr_store_filt
     dr_sqlite_bind_int(stmt, 6, filter->subkinds);
     dr_sqlite_bind_int(stmt, 7, filter->only_pending ? 1 : filter->only_complete ? 0 : -1);
     dr_sqlite_bind_int(stmt, 8, limit);
+    if (filter->newest_first) {
+        dr_sqlite_bind_int(stmt, 9,
+                           filter->before_log_index == 0 || filter->before_log_index > INT64_MAX
+                               ? INT64_MAX
+                               : (int64_t)filter->before_log_index);
+    }
 
     enum dr_rc rc;
     bool has_row = false;

@@ -33,6 +33,8 @@ struct site {
     struct dr_trust_store *agent_trust[TARGETS];
     uint8_t ready_sha[TARGETS][32], applied_sha[TARGETS][32], state_sha[TARGETS][32];
     struct dr_bytes ready_wire[TARGETS], backup_wire[TARGETS];
+    Drover__V1__UnitProof **units; // of each APPLIED; NULL: the world's
+    size_t n_units;
 };
 
 static void *

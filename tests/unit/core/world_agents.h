@@ -14,6 +14,11 @@ agent_watch(struct site *site, int agent, uint64_t after_seq)
     drover__v1__agent_hello__init(&hello);
     hello.version = word(&site->w, "test");
     hello.after_seq = after_seq;
+    const struct dr_trust *trust = dr_trust_store_get(site->agent_trust[agent]);
+    if (trust->chain.msg != NULL) {
+        hello.chain_sha256 = DATA32(trust->chain.sha256);
+    }
+    hello.root_version = trust->root.msg->version;
     OK(&site->w, dr_rpc_stream_open(site->agent[agent], DR_METHOD_AGENT_WATCH, &hello.base,
                                     &site->watch[agent], &site->w.err));
 }
@@ -26,12 +31,25 @@ agent_ack(struct site *site, int agent, uint64_t seq)
 
     drover__v1__ack_request__init(&request);
     request.seq = seq;
+    const struct dr_trust *trust = dr_trust_store_get(site->agent_trust[agent]);
+    if (trust->chain.msg != NULL) {
+        request.chain_sha256 = DATA32(trust->chain.sha256);
+    }
     OK(&site->w, call(site, site->agent[agent], DR_METHOD_AGENT_ACK, &request.base, &reply));
 }
 
-// The next push of a kind; others before it are taken and acknowledged too.
+static void
+agent_trust_update(struct site *site, int agent, const Drover__V1__TrustUpdate *update)
+{
+    bool changed;
+
+    OK(&site->w,
+       dr_trust_store_update(site->agent_trust[agent], update, NOW, &changed, &site->w.err));
+}
+
+// The next push of a kind, not acknowledged yet; others before it are taken as the agent does.
 DR_UNUSED static Drover__V1__Push *
-agent_next(struct site *site, int agent, Drover__V1__PushKind kind)
+agent_take(struct site *site, int agent, Drover__V1__PushKind kind)
 {
     for (;;) {
         ProtobufCMessage *item = NULL;
@@ -40,11 +58,28 @@ agent_next(struct site *site, int agent, Drover__V1__PushKind kind)
                                         &site->w.err));
         assert_non_null(item);
         Drover__V1__Push *push = (Drover__V1__Push *)(void *)item;
-        agent_ack(site, agent, push->seq);
+        if (push->kind == DROVER__V1__PUSH_KIND__PUSH_TRUST) {
+            Drover__V1__TrustUpdate *update = drover__v1__trust_update__unpack(
+                dr_arena_protobuf(site->w.arena), push->body.len, push->body.data);
+
+            assert_non_null(update);
+            agent_trust_update(site, agent, update);
+        }
         if (push->kind == kind) {
             return push;
         }
+        agent_ack(site, agent, push->seq);
     }
+}
+
+// The same, acknowledged.
+DR_UNUSED static Drover__V1__Push *
+agent_next(struct site *site, int agent, Drover__V1__PushKind kind)
+{
+    Drover__V1__Push *push = agent_take(site, agent, kind);
+
+    agent_ack(site, agent, push->seq);
+    return push;
 }
 
 DR_UNUSED static enum dr_rc
@@ -90,6 +125,10 @@ agent_applied(struct site *site, int agent, int64_t time, const uint8_t approval
 
     begin_attestation(w, &msg, agent, ATT(APPLIED), time);
     applied(w, &msg);
+    if (site->units != NULL) {
+        msg.units = site->units;
+        msg.n_units = site->n_units;
+    }
     msg.mode = MODE(UP);
     msg.plan_sha256 = DATA32(w->plan_sha);
     msg.approval_sha256 = DATA32(approval);
@@ -116,13 +155,12 @@ agent_verify(struct site *site, int agent, Drover__V1__Push *push, struct dr_byt
              struct dr_bytes backup)
 {
     struct world *w = &site->w;
-    bool changed;
     struct dr_verdict verdict;
     Drover__V1__Bundle *bundle =
         drover__v1__bundle__unpack(dr_arena_protobuf(w->arena), push->body.len, push->body.data);
 
     assert_non_null(bundle);
-    OK(w, dr_trust_store_update(site->agent_trust[agent], bundle->trust, NOW, &changed, &w->err));
+    agent_trust_update(site, agent, bundle->trust);
     struct dr_verify_me me = {.target = w->target[agent].name,
                               .environment = w->target[agent].environment,
                               .agent = w->target[agent].agent,
