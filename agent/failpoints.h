@@ -6,6 +6,7 @@ DR_AGENT_FAILPOINT("agent-state-commit", 'e', "before each commit of the agent's
 DR_AGENT_FAILPOINT("agent-state-committed", 'e', "after each commit of the agent's state")
 DR_AGENT_FAILPOINT("agent-trust-write", 'e', "trust came and is not on disk")
 DR_AGENT_FAILPOINT("agent-trust-kept", 'e', "verified trust is on disk, its push is not noted")
+DR_AGENT_FAILPOINT("agent-stop-write", 'e', "a person's stop came and is not on disk")
 DR_AGENT_FAILPOINT("agent-push-write", 'e', "a push came and is not on disk")
 DR_AGENT_FAILPOINT("agent-push-taken", 'e', "a push is durable, not acknowledged")
 DR_AGENT_FAILPOINT("agent-blob-before", 'e', "a fetched file is whole, without its name")
