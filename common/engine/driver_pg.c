@@ -328,6 +328,9 @@ pg_lock(struct dr_driver *driver, uint64_t wait_ms, struct dr_err *err)
     if (rc == DR_OK) {
         rc = wait_for_old(d, err);
     }
+    if (rc == DR_OK) {
+        rc = dr_pgd_check_traps(d, err);
+    }
     if (rc != DR_OK) {
         d->has_key_a = false;
         dr_pg_close(&d->idle);

@@ -127,6 +127,10 @@ dr_pgd_probe(struct dr_driver *driver, Drover__V1__Probe probe, const char *obje
 enum dr_rc dr_pgd_clean(struct dr_driver *driver, Drover__V1__Probe probe, const char *object,
                         const struct dr_statement *statement, struct dr_err *err);
 
+// driver_pg_trap.c: rules, triggers and row security on the ledger's tables are refused:
+// DR_E_LEDGER_TAMPERED names one.
+DR_MUST_CHECK enum dr_rc dr_pgd_check_traps(struct dr_pgd *d, struct dr_err *err);
+
 // driver_pg_recover.c
 enum dr_rc dr_pgd_recover(struct dr_driver *driver, const struct dr_ledger_row *row,
                           uint64_t transaction, bool *out_committed, struct dr_err *err);

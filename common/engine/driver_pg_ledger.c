@@ -418,6 +418,9 @@ dr_pgd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, bool whole,
     }
     enum dr_rc rc = read_head(d, arena, whole, &view, err);
     if (rc == DR_OK && whole) {
+        rc = dr_pgd_check_traps(d, err);
+    }
+    if (rc == DR_OK && whole) {
         rc = read_pages(d, arena, &view, err);
     }
     const char *state = dr_pg_last_error(d->work)->sqlstate;
