@@ -101,6 +101,7 @@ struct dr_check {
     uint32_t sample; // rows kept when it fails
     uint32_t statement_timeout_ms;
     int64_t deadline_ms; // on dr_monotonic_ms(), for all of it; 0: none
+    bool is_unapproved;  // nobody approved it: what it names must be the server's own or plain data
 };
 
 enum dr_check_verdict {

@@ -112,6 +112,13 @@ enum dr_rc dr_pgd_unit(struct dr_driver *driver, const struct dr_exec *exec,
 enum dr_rc
 dr_pgd_note(struct dr_driver *driver, const struct dr_ledger_change *change, struct dr_err *err);
 
+// driver_pg_names.c
+// May the statements of an unapproved check mean anything that a user of the database made?
+// DR_E_PREFLIGHT_FORBIDDEN names it. In the check's own transaction, where it leaves pg_catalog as
+// the search path and row security off.
+DR_MUST_CHECK enum dr_rc
+dr_pgd_check_names(struct dr_pgd *d, const struct dr_check *check, struct dr_err *err);
+
 // driver_pg_check.c
 enum dr_rc dr_pgd_check(struct dr_driver *driver, const struct dr_check *check, bool read_only,
                         struct dr_arena *arena, struct dr_check_result *out, struct dr_err *err);

@@ -193,11 +193,17 @@ dr_pgd_check(struct dr_driver *driver, const struct dr_check *check, bool read_o
     if (rc == DR_OK) {
         rc = dr_pg_run(d->work, read_only ? "BEGIN READ ONLY" : "BEGIN READ WRITE", &wait, err);
     }
+    if (rc == DR_OK && check->is_unapproved) {
+        rc = dr_pgd_check_names(d, check, err);
+    }
     if (rc == DR_OK) {
         rc = set_timeouts(d, check, err);
     }
     if (rc == DR_OK) {
         rc = run_all(d, check, arena, out, err);
+    }
+    if (rc == DR_OK && check->is_unapproved && out->verdict == DR_CHECK_PASSED) {
+        rc = dr_pgd_check_names(d, check, err);
     }
     dr_pgd_rollback(d);
     return rc;

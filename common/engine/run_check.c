@@ -127,6 +127,7 @@ limit_time(const struct dr_engine_run *run, struct dr_check *check, struct dr_er
     check->statement_timeout_ms =
         timeout < DR_UNAPPROVED_STATEMENT_MAX_MS ? timeout : DR_UNAPPROVED_STATEMENT_MAX_MS;
     check->deadline_ms = run->preflight_deadline_ms;
+    check->is_unapproved = true;
     if (dr_monotonic_ms() >= run->preflight_deadline_ms) {
         return dr_err_set(err, DR_E_PREFLIGHT_FAILED,
                           "the preflights took longer than %d s, so '%s' was not asked",

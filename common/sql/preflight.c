@@ -241,6 +241,13 @@ is_alias(const struct scan *s)
     return s->before.kind == WORD && s->dots == 0 && is_one_of(s->before.name, words);
 }
 
+static bool
+is_of_server(const struct scan *s)
+{
+    return s->dialect == DR_SQL_POSTGRESQL && s->dots == 1 &&
+           (strcmp(s->schema, "pg_catalog") == 0 || strcmp(s->schema, "information_schema") == 0);
+}
+
 // At a '(' : what stands in front of it?
 static bool
 check_call(struct scan *s)
@@ -250,13 +257,10 @@ check_call(struct scan *s)
         return true;
     }
     enum dr_sql_callable found = dr_sql_preflight_word(s->dialect, t->name);
-    bool is_system =
-        s->dialect == DR_SQL_POSTGRESQL && s->dots == 1 &&
-        (strcmp(s->schema, "pg_catalog") == 0 || strcmp(s->schema, "information_schema") == 0);
     if (s->dots == 0 && t->kind == WORD && (found == DR_SQL_CALL_SYNTAX || is_syntax_here(s))) {
         return true;
     }
-    if (found == DR_SQL_CALL_FUNCTION && (s->dots == 0 || is_system)) {
+    if (found == DR_SQL_CALL_FUNCTION && (s->dots == 0 || is_of_server(s))) {
         return true;
     }
     return refuse(s, t, "function '", "' is not one that a preflight may call",
@@ -346,4 +350,33 @@ dr_sql_preflight_allowed(enum dr_sql_dialect dialect, const char *text, size_t l
         shift(&s, &t);
     }
     return s.first[0] != '\0' || refuse(&s, &s.last, "the statement is empty", NULL, ONLY_ASKS);
+}
+
+size_t
+dr_sql_preflight_names(enum dr_sql_dialect dialect, const char *text, size_t len,
+                       struct dr_sql_preflight_name *out, size_t max)
+{
+    struct scan s = {.dialect = dialect, .text = text, .len = len};
+    size_t n = 0;
+    s.before.kind = s.last.kind = OTHER;
+    for (;;) {
+        struct token t;
+        next_token(&s, &t);
+        bool was_name = s.last.kind == WORD || s.last.kind == QUOTED;
+        if (was_name && n <= max && n > 0) {
+            out[n - 1].is_call = t.kind == OPEN && !is_of_server(&s);
+        }
+        if (t.kind == END || t.kind == BROKEN) {
+            return n;
+        }
+        if (t.kind == WORD || t.kind == QUOTED) {
+            if (n < max) {
+                out[n].is_call = false;
+                out[n].is_part = s.last.kind == DOT;
+                memcpy(out[n].name, t.name, sizeof out[n].name);
+            }
+            n++;
+        }
+        shift(&s, &t);
+    }
 }

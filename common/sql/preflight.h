@@ -25,6 +25,19 @@ struct dr_sql_preflight_fault {
 DR_MUST_CHECK bool dr_sql_preflight_allowed(enum dr_sql_dialect dialect, const char *text,
                                             size_t len, struct dr_sql_preflight_fault *out);
 
+// A name that stands in a statement, as the server folds it.
+struct dr_sql_preflight_name {
+    char name[64];
+    bool is_call; // in front of '(', and not said to be of pg_catalog
+    bool is_part; // behind a dot: a column, or in the server's other spelling a call
+};
+
+// The names of a statement that dr_sql_preflight_allowed let pass, in order, as far as `max` of
+// them have room; gives how many there are. What a name means is up to the database: see
+// engine/driver_pg_names.c.
+size_t dr_sql_preflight_names(enum dr_sql_dialect dialect, const char *text, size_t len,
+                              struct dr_sql_preflight_name *out, size_t max);
+
 // What a word in front of '(' may be.
 enum dr_sql_callable {
     DR_SQL_CALL_NONE = 0, // not on the list
