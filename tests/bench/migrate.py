@@ -237,6 +237,8 @@ class Bench:
                 began = time.monotonic()
                 try:
                     place = self.place(job["engine"], tool)
+                    if round_number == -1 and "1000" in job["kind"] and tool.name in SLOW:
+                        continue  # half a minute for a warm-up is too dear
                     if round_number == -1:
                         entry["trips"] = self.warm_up(job, tool, place)
                         made = self.check(job, tool, place, made)
@@ -291,7 +293,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--tiny", action="store_true")
     options = parser.parse_args()
-    pairs, budget = (1, 1) if options.tiny else (5, 4) if options.quick else (15, 6)
+    pairs, budget = (1, 1) if options.tiny else (5, 4) if options.quick else (15, 5)
     options.pairs, options.budget = options.pairs or pairs, options.budget or budget
     # The port names the socket, too; every client looks here for what its address leaves out.
     os.environ["PGPORT"] = str(options.port)
