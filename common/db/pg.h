@@ -23,6 +23,7 @@
 #define DR_PG_RESULT_BYTES_MAX (64u * 1048576u) // bytes of values kept of one result
 #define DR_PG_STATEMENT_MAX    (33u * 1048576u) // bytes of one statement
 #define DR_PG_PARAMS_MAX       32u
+#define DR_PG_PREPARED_MAX     8u     // statements that one connection keeps prepared
 #define DR_PG_VERSION_MIN      120000 // as PQserverVersion
 
 struct dr_pg;        // one connection
@@ -107,7 +108,9 @@ struct dr_pg_stmt {
     const char *sql;           // one statement, NUL-terminated
     const char *const *params; // texts for $1..; NULL is SQL NULL
     size_t params_count;
-    size_t max_rows; // rows to keep; 0: rows are counted and thrown away
+    size_t max_rows;  // rows to keep; 0: rows are counted and thrown away
+    const char *name; // of dr_pg_pipeline_prepare; used where this connection knows it, otherwise
+                      // `sql` is sent. NULL: none
 };
 
 enum dr_pg_tx { DR_PG_TX_IDLE, DR_PG_TX_OPEN, DR_PG_TX_FAILED, DR_PG_TX_UNKNOWN };
@@ -189,6 +192,13 @@ dr_pg_pipeline_begin(struct dr_pg *pg, const struct dr_db_wait *wait, dr_pg_on_r
 // Queues one statement (copied). The failure of an earlier one may show here: then call end.
 DR_MUST_CHECK enum dr_rc
 dr_pg_pipeline_add(struct dr_pg *pg, const struct dr_pg_stmt *stmt, struct dr_err *err);
+// Queues the preparation of `stmt` under its name (static storage; the parameters are not looked
+// at); nothing is sent for a name that this connection knows. Otherwise it has a place in the
+// pipeline like any statement. DR_E_LIMIT for more than DR_PG_PREPARED_MAX names.
+DR_MUST_CHECK enum dr_rc
+dr_pg_pipeline_prepare(struct dr_pg *pg, const struct dr_pg_stmt *stmt, struct dr_err *err);
+// Every prepared statement of this connection was removed (DEALLOCATE ALL): texts are sent again.
+void dr_pg_forget_prepared(struct dr_pg *pg);
 // Sync, reads all answers, leaves pipeline mode. The first failure of the pipeline (as
 // dr_pg_exec's), with the place of the statement in `*out_done`: that many statements ended well.
 // Always to be called after begin, also after a failed add.

@@ -16,6 +16,47 @@ struct gathering {
     struct dr_err err;
 };
 
+bool
+dr_pg_is_prepared(const struct dr_pg *pg, const char *name)
+{
+    for (size_t i = 0; name != NULL && i < pg->prepared_count; i++) {
+        if (strcmp(pg->prepared[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+dr_pg_forget_prepared(struct dr_pg *pg)
+{
+    pg->prepared_count = 0;
+}
+
+static enum dr_rc
+cannot_send(struct dr_pg *pg, struct dr_err *err)
+{
+    if (PQstatus(pg->conn) == CONNECTION_BAD) {
+        return dr_pg_set_lost(pg, err);
+    }
+    return dr_err_set(err, DR_E_INTERNAL, "cannot send a statement: %s", PQerrorMessage(pg->conn));
+}
+
+enum dr_rc
+dr_pg_stmt_prepare(struct dr_pg *pg, const struct dr_pg_stmt *stmt, struct dr_err *err)
+{
+    if (pg->prepared_count == DR_PG_PREPARED_MAX) {
+        return dr_err_set(err, DR_E_LIMIT, "more than %u statements are prepared",
+                          DR_PG_PREPARED_MAX);
+    }
+    dr_pg_error_clear(pg);
+    if (PQsendPrepare(pg->conn, stmt->name, stmt->sql, 0, NULL) != 1) {
+        return cannot_send(pg, err);
+    }
+    pg->prepared[pg->prepared_count++] = stmt->name;
+    return DR_OK;
+}
+
 enum dr_rc
 dr_pg_stmt_send(struct dr_pg *pg, const struct dr_pg_stmt *stmt, struct dr_err *err)
 {
@@ -28,14 +69,12 @@ dr_pg_stmt_send(struct dr_pg *pg, const struct dr_pg_stmt *stmt, struct dr_err *
                           DR_PG_STATEMENT_MAX);
     }
     dr_pg_error_clear(pg);
-    if (PQsendQueryParams(pg->conn, stmt->sql, (int)stmt->params_count, NULL, stmt->params, NULL,
-                          NULL, 0) == 1) {
-        return DR_OK;
-    }
-    if (PQstatus(pg->conn) == CONNECTION_BAD) {
-        return dr_pg_set_lost(pg, err);
-    }
-    return dr_err_set(err, DR_E_INTERNAL, "cannot send a statement: %s", PQerrorMessage(pg->conn));
+    int params = (int)stmt->params_count;
+    int is_sent =
+        dr_pg_is_prepared(pg, stmt->name)
+            ? PQsendQueryPrepared(pg->conn, stmt->name, params, stmt->params, NULL, NULL, 0)
+            : PQsendQueryParams(pg->conn, stmt->sql, params, NULL, stmt->params, NULL, NULL, 0);
+    return is_sent == 1 ? DR_OK : cannot_send(pg, err);
 }
 
 static void

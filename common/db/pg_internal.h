@@ -45,6 +45,8 @@ struct dr_pg {
     struct dr_pg_error error;
     char notices[DR_PG_NOTICES_MAX][DR_PG_MESSAGE_MAX + 1];
     uint64_t notices_seen;
+    const char *prepared[DR_PG_PREPARED_MAX]; // names that the server knows
+    size_t prepared_count;
     struct dr_pg_pipeline pipeline;
 };
 
@@ -103,5 +105,9 @@ DR_MUST_CHECK enum dr_rc dr_pg_result_add(struct dr_pg_result *result, const PGr
 // pg_exec.c
 DR_MUST_CHECK enum dr_rc
 dr_pg_stmt_send(struct dr_pg *pg, const struct dr_pg_stmt *stmt, struct dr_err *err);
+bool dr_pg_is_prepared(const struct dr_pg *pg, const char *name);
+// The same for its preparation under its name.
+DR_MUST_CHECK enum dr_rc
+dr_pg_stmt_prepare(struct dr_pg *pg, const struct dr_pg_stmt *stmt, struct dr_err *err);
 
 #endif

@@ -168,8 +168,8 @@ dr_pg_pipeline_begin(struct dr_pg *pg, const struct dr_db_wait *wait, dr_pg_on_r
     return DR_OK;
 }
 
-enum dr_rc
-dr_pg_pipeline_add(struct dr_pg *pg, const struct dr_pg_stmt *stmt, struct dr_err *err)
+static enum dr_rc
+queue(struct dr_pg *pg, const struct dr_pg_stmt *stmt, bool is_preparation, struct dr_err *err)
 {
     struct dr_pg_pipeline *pipeline = &pg->pipeline;
     if (pipeline->rc != DR_OK) {
@@ -184,7 +184,8 @@ dr_pg_pipeline_add(struct dr_pg *pg, const struct dr_pg_stmt *stmt, struct dr_er
         return give_failure(pipeline, err);
     }
     struct dr_err failure = {0};
-    enum dr_rc rc = dr_pg_stmt_send(pg, stmt, &failure);
+    enum dr_rc rc = is_preparation ? dr_pg_stmt_prepare(pg, stmt, &failure)
+                                   : dr_pg_stmt_send(pg, stmt, &failure);
     if (rc != DR_OK) {
         keep_failure(pipeline, rc, &failure);
         pipeline->failed_at = pipeline->sent;
@@ -206,6 +207,18 @@ dr_pg_pipeline_add(struct dr_pg *pg, const struct dr_pg_stmt *stmt, struct dr_er
         (void)PQflush(pg->conn);
     }
     return DR_OK;
+}
+
+enum dr_rc
+dr_pg_pipeline_add(struct dr_pg *pg, const struct dr_pg_stmt *stmt, struct dr_err *err)
+{
+    return queue(pg, stmt, false, err);
+}
+
+enum dr_rc
+dr_pg_pipeline_prepare(struct dr_pg *pg, const struct dr_pg_stmt *stmt, struct dr_err *err)
+{
+    return dr_pg_is_prepared(pg, stmt->name) ? DR_OK : queue(pg, stmt, true, err);
 }
 
 // The answer to the sync: the server is ready again.

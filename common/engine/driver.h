@@ -34,7 +34,7 @@ struct dr_blocker {
     char application[64];
     char user[64];
     char state[32];
-    char query[328]; // its first 80 characters; never sent to the coordinator
+    char query[328]; // its first 80 characters; told only as dr_blocker_query shows it
     uint64_t age_ms; // of its transaction
 };
 
@@ -190,10 +190,10 @@ struct dr_driver_ops {
 
     // Makes the ledger's tables when they are missing; under the lock. DR_E_LEDGER_NEWER.
     enum dr_rc (*ledger_ensure)(struct dr_driver *driver, struct dr_err *err);
-    // Reads it; `whole` replays and checks every row (DR_E_LEDGER_TAMPERED), otherwise the last
-    // one. Never writes.
-    enum dr_rc (*ledger_read)(struct dr_driver *driver, struct dr_arena *arena, bool whole,
-                              struct dr_ledger_view *out, struct dr_err *err);
+    // Reads it as deep as is asked for; DR_E_LEDGER_TAMPERED. Never writes.
+    enum dr_rc (*ledger_read)(struct dr_driver *driver, struct dr_arena *arena,
+                              enum dr_ledger_depth depth, struct dr_ledger_view *out,
+                              struct dr_err *err);
     // Writes the owner ("" and zeros: none). Under the lock.
     enum dr_rc (*ledger_own)(struct dr_driver *driver, const char *owner, const uint8_t key[32],
                              struct dr_err *err);

@@ -195,14 +195,15 @@ pg_identity(const struct dr_driver *driver, struct dr_identity *out)
 
 // ------------------------------------------------------------------------------------------- keys
 
+#define TRY_FOR_SESSION     "SELECT pg_catalog.pg_try_advisory_lock($1::int4, $2::int4)"
+#define TRY_FOR_TRANSACTION "SELECT pg_catalog.pg_try_advisory_xact_lock($1::int4, $2::int4)"
+
 static enum dr_rc
-try_key(struct dr_pg *pg, const struct dr_pgd *d, const char *key, bool *out, struct dr_err *err)
+try_key(struct dr_pg *pg, const struct dr_pgd *d, const char *sql, const char *key, bool *out,
+        struct dr_err *err)
 {
     const char *params[] = {d->key_class, key};
-    struct dr_pg_stmt stmt = {.sql = "SELECT pg_catalog.pg_try_advisory_lock($1::int4, $2::int4)",
-                              .params = params,
-                              .params_count = 2,
-                              .max_rows = 1};
+    struct dr_pg_stmt stmt = {.sql = sql, .params = params, .params_count = 2, .max_rows = 1};
     struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
     char answer[8];
     enum dr_rc rc = dr_pg_value(pg, &stmt, &wait, answer, sizeof answer, err);
@@ -241,15 +242,15 @@ dr_pgd_locked_by(struct dr_pgd *d, char which, struct dr_err *err)
                                            "pg_terminate_backend(PID)");
 }
 
-enum dr_rc
-dr_pgd_take_key(struct dr_pgd *d, char which, uint64_t wait_ms, struct dr_err *err)
+static enum dr_rc
+poll_key(struct dr_pgd *d, char which, const char *sql, uint64_t wait_ms, struct dr_err *err)
 {
     struct dr_pg *pg = which == 'a' ? d->idle : d->work;
     const char *key = which == 'a' ? d->key_a : d->key_b;
     int64_t deadline = dr_monotonic_ms() + (int64_t)wait_ms;
     for (;;) {
         bool is_mine = false;
-        enum dr_rc rc = try_key(pg, d, key, &is_mine, err);
+        enum dr_rc rc = try_key(pg, d, sql, key, &is_mine, err);
         if (rc != DR_OK || is_mine) {
             return rc;
         }
@@ -261,6 +262,12 @@ dr_pgd_take_key(struct dr_pgd *d, char which, uint64_t wait_ms, struct dr_err *e
             return rc;
         }
     }
+}
+
+enum dr_rc
+dr_pgd_take_key(struct dr_pgd *d, char which, uint64_t wait_ms, struct dr_err *err)
+{
+    return poll_key(d, which, TRY_FOR_SESSION, wait_ms, err);
 }
 
 void
@@ -283,19 +290,13 @@ dr_pgd_drop_key(struct dr_pgd *d, char which)
 }
 
 // With A held nobody new begins; with B to be had, nobody old is still committing. Only then is
-// what the ledger says true. B is not kept: each unit takes it in its own transaction.
+// what the ledger says true. B is not kept: it goes with the statement that takes it, and each unit
+// takes it in its own transaction.
 static enum dr_rc
 wait_for_old(struct dr_pgd *d, struct dr_err *err)
 {
-    enum dr_rc rc = dr_pgd_take_key(d, 'b', d->options.recover_timeout_ms, err);
-    if (rc == DR_E_LOCKED) {
-        return dr_err_wrap(err, "an earlier run has not ended in the server");
-    }
-    if (rc == DR_OK) {
-        dr_pgd_drop_key(d, 'b');
-        rc = dr_pgd_reconnect(d, err);
-    }
-    return rc;
+    enum dr_rc rc = poll_key(d, 'b', TRY_FOR_TRANSACTION, d->options.recover_timeout_ms, err);
+    return rc == DR_E_LOCKED ? dr_err_wrap(err, "an earlier run has not ended in the server") : rc;
 }
 
 enum dr_rc

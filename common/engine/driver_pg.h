@@ -18,6 +18,7 @@ struct dr_pgd {
     struct dr_pg *work; // runs units, holds key B
     struct dr_pg *idle; // holds key A, asks about blockers
     bool has_key_a;
+    enum { LEDGER_NOT_SEEN, LEDGER_MISSING, LEDGER_THERE } ledger; // at the last look
     struct dr_pgd_running *running; // the unit on its way, for the waits of its checks
     struct dr_pg_info info;         // of `work`
     char key_class[16], key_a[16], key_b[16];
@@ -44,17 +45,26 @@ DR_MUST_CHECK enum dr_rc dr_pgd_take_a(struct dr_pgd *d, uint64_t wait_ms, struc
 // Ends whatever transaction is open on `work`.
 void dr_pgd_rollback(struct dr_pgd *d);
 
-// driver_pg_ledger.c
+// driver_pg_make.c
+enum dr_rc dr_pgd_ledger_newer(struct dr_err *err, uint64_t version);
+// The last statement failed since the ledger's tables are not there.
+bool dr_pgd_ledger_is_missing(const struct dr_pgd *d);
 enum dr_rc dr_pgd_ledger_ensure(struct dr_driver *driver, struct dr_err *err);
-enum dr_rc dr_pgd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, bool whole,
-                              struct dr_ledger_view *out, struct dr_err *err);
 enum dr_rc dr_pgd_ledger_own(struct dr_driver *driver, const char *owner, const uint8_t key[32],
                              struct dr_err *err);
 
+// driver_pg_ledger.c
+enum dr_rc
+dr_pgd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, enum dr_ledger_depth depth,
+                   struct dr_ledger_view *out, struct dr_err *err);
+
 // driver_pg_write.c
-// Adds the statements of a change to the open pipeline; `*out_count` is how many.
+// Adds the one statement of a change to the open pipeline. `may_be_prepared`: as it was prepared on
+// this connection, if it was; false after statements that may have touched prepared ones.
 DR_MUST_CHECK enum dr_rc dr_pgd_ledger_add(struct dr_pgd *d, const struct dr_ledger_change *change,
-                                           uint64_t *out_count, struct dr_err *err);
+                                           bool may_be_prepared, struct dr_err *err);
+// Adds the preparation of these statements to the open pipeline, two of them.
+DR_MUST_CHECK enum dr_rc dr_pgd_ledger_prepare(struct dr_pgd *d, struct dr_err *err);
 // Is the row with this head there? Another one in its place, or a missing predecessor:
 // DR_E_NEEDS_REPAIR.
 DR_MUST_CHECK enum dr_rc
@@ -75,6 +85,7 @@ struct dr_pgd_running { // all times on dr_monotonic_ms(); 0: never
     uint64_t finished;             // statements that ended well
     int64_t started_ms, last_ms;   // last_ms: of the last answer
     bool said_commit, said_rollback;
+    bool is_unprepared; // it failed since prepared statements of ours were gone
     // driver_pg_watch.c
     int64_t watched_ms, asked_ms; // last looks at locks and at progress
     int64_t stop_ms;              // when it was told to stop
@@ -107,6 +118,10 @@ enum dr_rc dr_pgd_outside(struct dr_driver *driver, const struct dr_exec *exec,
                           struct dr_exec_result *out, struct dr_err *err);
 
 // driver_pg_unit.c
+// Adds the preparation of what every unit sends to the open pipeline, outside of a transaction.
+DR_MUST_CHECK enum dr_rc dr_pgd_prepare(struct dr_pgd *d, struct dr_err *err);
+// Removes it again: texts are sent from now on. A connection on which that fails is closed.
+void dr_pgd_unprepare(struct dr_pgd *d);
 enum dr_rc dr_pgd_unit(struct dr_driver *driver, const struct dr_exec *exec,
                        struct dr_exec_result *out, struct dr_err *err);
 enum dr_rc

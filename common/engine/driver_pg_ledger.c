@@ -1,4 +1,4 @@
-// The ledger in PostgreSQL: its tables, and how it is read. See ledger.h.
+// How the ledger in PostgreSQL is read. See ledger.h.
 #include "engine/driver_pg.h"
 
 #include "base/str.h"
@@ -9,142 +9,11 @@
 
 #define PAGE_ROWS 10000u // rows of the ledger read at once
 
-static const char *const tables[] = {
-    "CREATE SCHEMA drover",
-    "CREATE TABLE drover.meta (key text PRIMARY KEY, value text NOT NULL)",
-    "CREATE TABLE drover.ledger (tenant text NOT NULL, position int8 NOT NULL, kind int2 NOT NULL,"
-    " direction int2 NOT NULL, completes bool NOT NULL, revision_id text NOT NULL, revision_digest "
-    "bytea NOT NULL,"
-    " parents bytea NOT NULL, unit_number int8 NOT NULL, unit_digest bytea NOT NULL, plan_sha256 "
-    "bytea NOT NULL,"
-    " approval_sha256 bytea NOT NULL, previous bytea NOT NULL, head bytea NOT NULL,"
-    " xid int8 NOT NULL DEFAULT pg_catalog.txid_current(),"
-    " at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), PRIMARY KEY (tenant, "
-    "position))",
-    "CREATE TABLE drover.revision (tenant text NOT NULL, id text NOT NULL, digest bytea NOT NULL,"
-    " parents bytea NOT NULL, state int2 NOT NULL, since int8 NOT NULL, is_head bool NOT NULL,"
-    " position int8 NOT NULL, PRIMARY KEY (tenant, id))",
-    "CREATE INDEX revision_heads ON drover.revision (tenant) WHERE is_head OR state <> 1",
-    "COMMENT ON SCHEMA drover IS 'history of this database, kept by drover: read it, do not change "
-    "it'",
-};
-
 #define ROW_COLUMNS                                                                                \
     "l.position, l.kind, l.direction, l.completes, l.revision_id, l.revision_digest, l.parents, "  \
     "l.unit_number,"                                                                               \
     " l.unit_digest, l.plan_sha256, l.approval_sha256, l.previous, l.head,"                        \
     " pg_catalog.floor(pg_catalog.date_part('epoch', l.at))::int8"
-
-static enum dr_rc
-newer(struct dr_err *err, uint64_t version)
-{
-    return dr_err_set(err, DR_E_LEDGER_NEWER,
-                      "the ledger of this database has version %" PRIu64 ", this drover knows %u",
-                      version, DR_LEDGER_VERSION);
-}
-
-// ----------------------------------------------------------------------------------------- ensure
-
-static enum dr_rc
-read_version(struct dr_pgd *d, uint64_t *out, struct dr_err *err)
-{
-    struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
-    char value[32];
-    struct dr_pg_stmt exists = {.sql = "SELECT pg_catalog.to_regclass('drover.meta') IS NOT NULL",
-                                .max_rows = 1};
-    enum dr_rc rc = dr_pg_value(d->work, &exists, &wait, value, sizeof value, err);
-    if (rc != DR_OK) {
-        return rc;
-    }
-    if (strcmp(value, "t") != 0) {
-        *out = 0;
-        return DR_OK;
-    }
-    struct dr_pg_stmt ask = {.sql = "SELECT value FROM drover.meta WHERE key = 'version'",
-                             .max_rows = 1};
-    rc = dr_pg_value(d->work, &ask, &wait, value, sizeof value, err);
-    if (rc != DR_OK && rc != DR_E_NOT_FOUND) {
-        return rc;
-    }
-    if (rc == DR_E_NOT_FOUND || !dr_parse_u64(value, 1, UINT32_MAX, out)) {
-        return dr_err_set(err, DR_E_LEDGER_TAMPERED,
-                          "schema 'drover' is there, but it is no ledger");
-    }
-    return DR_OK;
-}
-
-// Two tenants of one database may come at the same time: the tables are made under a key of their
-// own.
-static enum dr_rc
-make_tables(struct dr_pgd *d, struct dr_err *err)
-{
-    struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
-    char version[16];
-    (void)snprintf(version, sizeof version, "%u", DR_LEDGER_VERSION);
-    const char *params[] = {version};
-    struct dr_pg_stmt lock = {.sql = "SELECT pg_catalog.pg_advisory_xact_lock($1::int4, -1)",
-                              .params = (const char *const[]){d->key_class},
-                              .params_count = 1};
-    struct dr_pg_stmt insert = {.sql =
-                                    "INSERT INTO drover.meta (key, value) VALUES ('version', $1)",
-                                .params = params,
-                                .params_count = 1};
-    uint64_t there = 0;
-    enum dr_rc rc = dr_pg_run(d->work, "BEGIN", &wait, err);
-    if (rc == DR_OK) {
-        rc = dr_pg_exec(d->work, &lock, &wait, NULL, err);
-    }
-    if (rc == DR_OK) {
-        rc = read_version(d, &there, err);
-    }
-    for (size_t i = 0; rc == DR_OK && there == 0 && i < DR_COUNT_OF(tables); i++) {
-        rc = dr_pg_run(d->work, tables[i], &wait, err);
-    }
-    if (rc == DR_OK && there == 0) {
-        rc = dr_pg_exec(d->work, &insert, &wait, NULL, err);
-    }
-    if (rc == DR_OK) {
-        rc = dr_pg_run(d->work, "COMMIT", &wait, err);
-    }
-    if (rc != DR_OK) {
-        dr_pgd_rollback(d);
-        return dr_err_wrap(err, "cannot make the ledger");
-    }
-    return DR_OK;
-}
-
-enum dr_rc
-dr_pgd_ledger_ensure(struct dr_driver *driver, struct dr_err *err)
-{
-    struct dr_pgd *d = dr_pgd_of(driver);
-    uint64_t version = 0;
-    enum dr_rc connected = dr_pgd_reconnect(d, err);
-    if (connected != DR_OK) {
-        return connected;
-    }
-    enum dr_rc rc = read_version(d, &version, err);
-    if (rc != DR_OK || version == DR_LEDGER_VERSION) {
-        return rc;
-    }
-    return version > DR_LEDGER_VERSION ? newer(err, version) : make_tables(d, err);
-}
-
-enum dr_rc
-dr_pgd_ledger_own(struct dr_driver *driver, const char *owner, const uint8_t key[32],
-                  struct dr_err *err)
-{
-    struct dr_pgd *d = dr_pgd_of(driver);
-    char hex[65];
-    dr_hex(hex, key, 32);
-    const char *params[] = {owner, hex};
-    struct dr_pg_stmt stmt = {
-        .sql = "INSERT INTO drover.meta (key, value) VALUES ('owner', $1), ('owner_key', $2)"
-               " ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value",
-        .params = params,
-        .params_count = 2};
-    struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
-    return dr_pg_exec(d->work, &stmt, &wait, NULL, err);
-}
 
 // ------------------------------------------------------------------------------------------- read
 
@@ -239,7 +108,7 @@ take_meta(struct reading *r, const struct dr_pg_result *res, struct dr_err *err)
         }
     }
     if (r->view->version > DR_LEDGER_VERSION) {
-        return newer(err, r->view->version);
+        return dr_pgd_ledger_newer(err, r->view->version);
     }
     return r->view->owner != NULL ? DR_OK : dr_err_set(err, DR_E_NOMEM, "no memory left");
 }
@@ -328,17 +197,21 @@ take_result(void *ctx, uint64_t index, const struct dr_pg_result *res, struct dr
     }
 }
 
+#define REVISIONS_SQL                                                                              \
+    "SELECT id, digest, parents, state, since, is_head FROM drover.revision WHERE tenant = $1"
+
 static const char *const read_sql[] = {
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     "SELECT key, value FROM drover.meta",
-    "SELECT id, digest, parents, state, since, is_head FROM drover.revision WHERE tenant = $1 "
-    "ORDER BY position, id",
+    REVISIONS_SQL " ORDER BY position, id",
     "SELECT " ROW_COLUMNS
     " FROM drover.ledger l WHERE l.tenant = $1 ORDER BY l.position DESC LIMIT 1",
     "SELECT " ROW_COLUMNS " FROM drover.ledger l JOIN drover.revision r ON r.tenant = l.tenant AND"
     " r.id = l.revision_id WHERE r.tenant = $1 AND (r.is_head OR r.state <> 1) AND r.state <> 1 AND"
     " l.position >= r.since AND l.direction <> 3 ORDER BY l.position",
 };
+enum { READ_REVISIONS = 2, READ_UNITS = 4 };
+static const char heads_sql[] = REVISIONS_SQL " AND (is_head OR state <> 1) ORDER BY position, id";
 
 static enum dr_rc
 read_pages(struct dr_pgd *d, struct dr_arena *arena, const struct dr_ledger_view *view,
@@ -381,33 +254,47 @@ read_pages(struct dr_pgd *d, struct dr_arena *arena, const struct dr_ledger_view
 }
 
 static enum dr_rc
-read_head(struct dr_pgd *d, struct dr_arena *arena, bool whole, struct dr_ledger_view *view,
-          struct dr_err *err)
+read_head(struct dr_pgd *d, struct dr_arena *arena, enum dr_ledger_depth depth,
+          struct dr_ledger_view *view, struct dr_err *err)
 {
     struct reading r = {.d = d, .arena = arena, .view = view};
     const char *params[] = {d->tenant};
     struct dr_db_wait wait = dr_pgd_wait(d, 2 * DR_PGD_SHORT_MS);
-    uint64_t done = 0;
+    bool is_short = depth == DR_LEDGER_HEADS;
     enum dr_rc rc = dr_pg_pipeline_begin(d->work, &wait, take_result, &r, err);
     if (rc != DR_OK) {
         return rc;
     }
-    for (size_t i = 0; rc == DR_OK && i < DR_COUNT_OF(read_sql); i++) {
-        struct dr_pg_stmt stmt = {.sql = read_sql[i],
+    size_t count = is_short ? READ_UNITS : DR_COUNT_OF(read_sql);
+    for (size_t i = 0; rc == DR_OK && i < count; i++) {
+        struct dr_pg_stmt stmt = {.sql = is_short && i == READ_REVISIONS ? heads_sql : read_sql[i],
                                   .params = params,
-                                  .params_count = i >= 2 ? 1 : 0,
+                                  .params_count = i >= READ_REVISIONS ? 1 : 0,
                                   .max_rows = DR_PG_ROWS_MAX};
         rc = dr_pg_pipeline_add(d->work, &stmt, err);
     }
-    if (rc == DR_OK && !whole) {
+    if (rc == DR_OK && depth != DR_LEDGER_WHOLE) {
         rc = dr_pg_pipeline_add(d->work, &(struct dr_pg_stmt){.sql = "COMMIT"}, err);
     }
-    enum dr_rc ended = dr_pg_pipeline_end(d->work, &done, err);
+    enum dr_rc ended = dr_pg_pipeline_end(d->work, NULL, err);
     return rc != DR_OK ? rc : ended;
 }
 
+// A look that costs less than a failure: where the last one found no ledger, there may be none yet.
+static enum dr_rc
+is_there_now(struct dr_pgd *d, bool *out, struct dr_err *err)
+{
+    struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
+    char answer[8];
+    struct dr_pg_stmt ask = {.sql = "SELECT pg_catalog.to_regclass('drover.meta') IS NOT NULL",
+                             .max_rows = 1};
+    enum dr_rc rc = dr_pg_value(d->work, &ask, &wait, answer, sizeof answer, err);
+    *out = rc == DR_OK && strcmp(answer, "t") == 0;
+    return rc;
+}
+
 enum dr_rc
-dr_pgd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, bool whole,
+dr_pgd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, enum dr_ledger_depth depth,
                    struct dr_ledger_view *out, struct dr_err *err)
 {
     struct dr_pgd *d = dr_pgd_of(driver);
@@ -416,23 +303,27 @@ dr_pgd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, bool whole,
     if (connected != DR_OK) {
         return connected;
     }
-    enum dr_rc rc = read_head(d, arena, whole, &view, err);
-    if (rc == DR_OK && whole) {
+    bool is_there = true;
+    enum dr_rc rc = d->ledger == LEDGER_MISSING ? is_there_now(d, &is_there, err) : DR_OK;
+    if (rc == DR_OK && is_there) {
+        rc = read_head(d, arena, depth, &view, err);
+    }
+    if (rc == DR_OK && is_there && depth == DR_LEDGER_WHOLE) {
         rc = dr_pgd_check_traps(d, err);
     }
-    if (rc == DR_OK && whole) {
+    if (rc == DR_OK && is_there && depth == DR_LEDGER_WHOLE) {
         rc = read_pages(d, arena, &view, err);
     }
-    const char *state = dr_pg_last_error(d->work)->sqlstate;
-    bool is_missing = rc == DR_E_DB_STATEMENT && !view.exists &&
-                      (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0);
+    bool has_failed = rc == DR_E_DB_STATEMENT && !view.exists && dr_pgd_ledger_is_missing(d);
     dr_pgd_rollback(d);
-    if (is_missing) {
+    if (has_failed || (rc == DR_OK && !is_there)) {
+        d->ledger = LEDGER_MISSING;
         *out = (struct dr_ledger_view){.owner = ""};
         *err = (struct dr_err){0};
         return DR_OK;
     }
     if (rc == DR_OK) {
+        d->ledger = view.version == DR_LEDGER_VERSION ? LEDGER_THERE : LEDGER_NOT_SEEN;
         *out = view;
     }
     return rc;

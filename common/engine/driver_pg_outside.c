@@ -58,6 +58,10 @@ dr_pgd_tidy(struct dr_pgd *d, struct dr_exec_result *out)
             struct dr_pg_stmt stmt = {.sql = tidy_sql[i], .max_rows = i == 0 ? 1 : 0};
             rc = dr_pg_pipeline_add(d->work, &stmt, &ignored);
         }
+        dr_pg_forget_prepared(d->work); // DEALLOCATE ALL took ours too
+        if (rc == DR_OK) {
+            rc = dr_pgd_prepare(d, &ignored);
+        }
         rc = dr_pg_pipeline_end(d->work, &done, &ignored);
     }
     if (rc != DR_OK) {

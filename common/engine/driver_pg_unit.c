@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SETTINGS_NAME     "drover_settings"
+#define STATE_NO_PREPARED "26000" // there is no prepared statement of this name
+
 // The settings of a unit. $1, $2: key B; a server that will not give it fails the cast and with it
 // the pipeline.
 static const char settings_sql[] =
@@ -31,6 +34,30 @@ static const char settings_sql[] =
     // Since PostgreSQL 14: a backend whose client is gone does not go on waiting for a lock.
     " CASE WHEN pg_catalog.current_setting('server_version_num')::int4 >= 140000 THEN"
     " pg_catalog.set_config('client_connection_check_interval', '10000', true) END";
+
+// ---------------------------------------------------------------------------------------- prepare
+
+enum dr_rc
+dr_pgd_prepare(struct dr_pgd *d, struct dr_err *err)
+{
+    struct dr_pg_stmt settings = {.sql = settings_sql, .name = SETTINGS_NAME};
+    enum dr_rc rc = dr_pg_pipeline_prepare(d->work, &settings, err);
+    return rc == DR_OK ? dr_pgd_ledger_prepare(d, err) : rc;
+}
+
+void
+dr_pgd_unprepare(struct dr_pgd *d)
+{
+    struct dr_db_wait wait = dr_db_wait_ms(DR_PGD_SHORT_MS);
+    struct dr_err ignored = {0};
+    dr_pgd_rollback(d);
+    if (d->work != NULL && dr_pg_run(d->work, "DEALLOCATE ALL", &wait, &ignored) != DR_OK) {
+        dr_pg_close(&d->work);
+    }
+    if (d->work != NULL) {
+        dr_pg_forget_prepared(d->work);
+    }
+}
 
 // -------------------------------------------------------------------------------------------- add
 
@@ -55,8 +82,11 @@ add_settings(struct dr_pgd_running *r, struct dr_err *err)
                             statement_ms,
                             head,
                             x->synchronous ? "on" : "off"};
-    struct dr_pg_stmt settings = {
-        .sql = settings_sql, .params = params, .params_count = 7, .max_rows = 1};
+    struct dr_pg_stmt settings = {.sql = settings_sql,
+                                  .params = params,
+                                  .params_count = 7,
+                                  .max_rows = 1,
+                                  .name = SETTINGS_NAME};
     enum dr_rc rc = add(r->d, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", err);
     if (rc == DR_OK) {
         rc = add(r->d, "RESET ALL", err);
@@ -82,7 +112,6 @@ add_statements(struct dr_pgd_running *r, struct dr_err *err)
 static enum dr_rc
 add_all(struct dr_pgd_running *r, struct dr_err *err)
 {
-    uint64_t rows = 0;
     enum dr_rc rc = add_settings(r, err);
     if (rc == DR_OK) {
         rc = add_statements(r, err);
@@ -92,13 +121,13 @@ add_all(struct dr_pgd_running *r, struct dr_err *err)
     }
     if (rc == DR_OK) {
         r->at_ledger = DR_PGD_AT_STATEMENTS + r->exec->count;
-        rc = dr_pgd_ledger_add(r->d, r->exec->change, &rows, err);
+        rc = dr_pgd_ledger_add(r->d, r->exec->change, !r->exec->may_leak, err);
     }
     if (rc == DR_OK && r->exec->checks_count == 0) {
         if (DR_FAILPOINT("engine-commit-before")) {
             return dr_err_set(err, DR_E_IO, "failpoint");
         }
-        r->at_commit = r->at_ledger + rows;
+        r->at_commit = r->at_ledger + 1;
         rc = add(r->d, "COMMIT", err);
     }
     return rc;
@@ -134,6 +163,9 @@ failed(struct dr_pgd_running *r, uint64_t done, enum dr_rc rc, struct dr_err *er
                           r->exec->revision_id);
     }
     dr_pgd_rollback(r->d);
+    if (strcmp(r->out->sqlstate, STATE_NO_PREPARED) == 0 && r->d->work != NULL) {
+        r->is_unprepared = done == DR_PGD_AT_SETTINGS || done == r->at_ledger;
+    }
     if (done >= DR_PGD_AT_STATEMENTS && is_done_already(r)) {
         return dr_pgd_unknown(err);
     }
@@ -170,6 +202,25 @@ run_pipeline(struct dr_pgd_running *r, struct dr_err *err)
         return dr_pgd_unknown(err);
     }
     return rc == DR_OK ? DR_OK : failed(r, done, rc, err);
+}
+
+// Something in the database removed what this connection had prepared (a trigger may say
+// DEALLOCATE): the unit left nothing, and runs again with texts.
+static enum dr_rc
+run_pipeline_anyhow(struct dr_pgd_running *r, struct dr_err *err)
+{
+    enum dr_rc rc = run_pipeline(r, err);
+    if (rc == DR_OK || rc == DR_E_COMMIT_UNKNOWN || !r->is_unprepared || dr_pgd_is_lost(r->d)) {
+        return rc;
+    }
+    dr_pgd_unprepare(r->d);
+    if (r->d->work == NULL) {
+        return rc;
+    }
+    *err = (struct dr_err){0};
+    *r->out = (struct dr_exec_result){.failed_statement = SIZE_MAX};
+    r->at_ledger = r->at_commit = UINT64_MAX;
+    return run_pipeline(r, err);
 }
 
 static enum dr_rc
@@ -256,7 +307,7 @@ dr_pgd_unit(struct dr_driver *driver, const struct dr_exec *exec, struct dr_exec
         return dr_err_set(err, DR_E_DB_LOST, "the connection that holds drover's lock is gone");
     }
     if (rc == DR_OK) {
-        rc = run_pipeline(&r, err);
+        rc = run_pipeline_anyhow(&r, err);
     }
     if (rc == DR_OK && exec->checks_count > 0) {
         d->running = &r;

@@ -29,8 +29,9 @@ void dr_sqd_set_wait(struct dr_sqd *d, uint64_t timeout_ms);
 
 // driver_sqlite_ledger.c
 enum dr_rc dr_sqd_ledger_ensure(struct dr_driver *driver, struct dr_err *err);
-enum dr_rc dr_sqd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, bool whole,
-                              struct dr_ledger_view *out, struct dr_err *err);
+enum dr_rc
+dr_sqd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, enum dr_ledger_depth depth,
+                   struct dr_ledger_view *out, struct dr_err *err);
 enum dr_rc dr_sqd_ledger_own(struct dr_driver *driver, const char *owner, const uint8_t key[32],
                              struct dr_err *err);
 

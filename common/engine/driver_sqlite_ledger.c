@@ -51,6 +51,7 @@ struct reading {
     struct dr_ledger_view *view;
     struct dr_ledger_replay *replay; // NULL: not the whole ledger
     uint64_t revisions_cap;
+    enum dr_ledger_depth depth;
 };
 
 static bool
@@ -224,6 +225,9 @@ query(struct reading *r, const char *sql, dr_sqlite_on_row on_row, struct dr_err
     return rc;
 }
 
+#define REVISIONS_SQL                                                                              \
+    "SELECT id, digest, parents, state, since, is_head FROM drover_revision WHERE tenant = ?1"
+
 static enum dr_rc
 read_all(struct reading *r, struct dr_err *err)
 {
@@ -235,9 +239,8 @@ read_all(struct reading *r, struct dr_err *err)
     }
     if (rc == DR_OK) {
         rc = query(r,
-                   "SELECT id, digest, parents, state, since, is_head FROM drover_revision WHERE "
-                   "tenant = ?1"
-                   " ORDER BY position, id",
+                   r->depth == DR_LEDGER_HEADS ? REVISIONS_SQL " AND (is_head OR state <> 1)"
+                                               : REVISIONS_SQL " ORDER BY position, id",
                    take_revision, err);
     }
     if (rc == DR_OK) {
@@ -249,7 +252,7 @@ read_all(struct reading *r, struct dr_err *err)
                    " FROM drover_ledger l WHERE l.tenant = ?1 ORDER BY l.position DESC LIMIT 1",
                    take_last, err);
     }
-    if (rc == DR_OK) {
+    if (rc == DR_OK && r->depth != DR_LEDGER_HEADS) {
         rc = query(r,
                    "SELECT " ROW_COLUMNS
                    " FROM drover_revision r JOIN drover_ledger l ON r.tenant = l.tenant AND"
@@ -282,9 +285,10 @@ has_tables(struct dr_sqd *d, bool *out, struct dr_err *err)
 }
 
 enum dr_rc
-dr_sqd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, bool whole,
+dr_sqd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, enum dr_ledger_depth depth,
                    struct dr_ledger_view *out, struct dr_err *err)
 {
+    bool whole = depth == DR_LEDGER_WHOLE;
     struct dr_sqd *d = dr_sqd_of(driver);
     struct dr_ledger_view view = {.owner = ""};
     enum dr_rc rc = dr_sqd_reopen(d, false, err);
@@ -303,7 +307,7 @@ dr_sqd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, bool whole,
         rc = has_tables(d, &view.exists, err);
     }
     if (rc == DR_OK && view.exists) {
-        struct reading r = {.d = d, .arena = arena, .view = &view};
+        struct reading r = {.d = d, .arena = arena, .view = &view, .depth = depth};
         r.replay = whole ? dr_ledger_replay_new(arena, d->tenant) : NULL;
         rc = whole && r.replay == NULL ? no_memory(err) : read_all(&r, err);
     }

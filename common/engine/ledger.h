@@ -86,6 +86,14 @@ struct dr_ledger_unit {
 };
 
 // What the ledger says about one tenant. All in the arena that was given.
+// How deep a ledger is read.
+enum dr_ledger_depth {
+    DR_LEDGER_LIST = 0,  // every revision, and the last row against its own hash
+    DR_LEDGER_WHOLE = 1, // every row replayed, and compared with the list
+    DR_LEDGER_HEADS = 2, // of the revisions only heads and half-done ones, without their units:
+                         // what it costs does not grow with the chain
+};
+
 struct dr_ledger_view {
     bool exists; // false: no ledger in this database; the rest is zero
     uint32_t version;

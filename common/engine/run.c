@@ -167,13 +167,13 @@ dr_run_state(struct dr_engine *engine, struct dr_arena *arena, const struct dr_l
     return rc;
 }
 
-enum dr_rc
-dr_engine_read_state(struct dr_engine *engine, struct dr_arena *arena, bool with_fingerprint,
-                     bool whole, struct dr_engine_state *out, struct dr_err *err)
+static enum dr_rc
+read_state(struct dr_engine *engine, struct dr_arena *arena, bool with_fingerprint,
+           enum dr_ledger_depth depth, struct dr_engine_state *out, struct dr_err *err)
 {
     struct dr_ledger_view view;
     struct dr_engine_state s = {0};
-    enum dr_rc rc = engine->ops->ledger_read(engine->driver, arena, whole, &view, err);
+    enum dr_rc rc = engine->ops->ledger_read(engine->driver, arena, depth, &view, err);
     if (rc == DR_OK) {
         rc = dr_run_state(engine, arena, &view, &s, err);
     }
@@ -185,6 +185,21 @@ dr_engine_read_state(struct dr_engine *engine, struct dr_arena *arena, bool with
         *out = s;
     }
     return rc;
+}
+
+enum dr_rc
+dr_engine_read_state(struct dr_engine *engine, struct dr_arena *arena, bool with_fingerprint,
+                     bool whole, struct dr_engine_state *out, struct dr_err *err)
+{
+    return read_state(engine, arena, with_fingerprint, whole ? DR_LEDGER_WHOLE : DR_LEDGER_LIST,
+                      out, err);
+}
+
+enum dr_rc
+dr_engine_read_heads(struct dr_engine *engine, struct dr_arena *arena, struct dr_engine_state *out,
+                     struct dr_err *err)
+{
+    return read_state(engine, arena, false, DR_LEDGER_HEADS, out, err);
 }
 
 enum dr_rc

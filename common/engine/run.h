@@ -104,7 +104,7 @@ struct dr_engine_state {
     uint8_t fingerprint[32];
     const char *fingerprint_text; // what it was made from
     bool is_partial;              // some revision is half done: its units are in `ledger.units`
-    bool has_key_a; // for `begin`: key A is held
+    bool has_key_a;               // for `begin`: key A is held
     bool saw_key_b; // for `begin`: key B could be had while A was: no old backend is committing.
                     // It is given back; each unit takes it in its own transaction
     struct dr_ledger_view ledger; // every revision that is there
@@ -168,6 +168,10 @@ void dr_engine_identity(const struct dr_engine *engine, struct dr_identity *out)
 DR_MUST_CHECK enum dr_rc
 dr_engine_read_state(struct dr_engine *engine, struct dr_arena *arena, bool with_fingerprint,
                      bool whole, struct dr_engine_state *out, struct dr_err *err);
+// The same, but of the ledger only what it costs little to know however long the chain is: owner,
+// heads, position, and whether something is half done (its `ledger` has just these revisions).
+DR_MUST_CHECK enum dr_rc dr_engine_read_heads(struct dr_engine *engine, struct dr_arena *arena,
+                                              struct dr_engine_state *out, struct dr_err *err);
 
 // Runs the preflight sections of what is pending in the job's direction, in READ ONLY transactions,
 // before anybody has approved: each statement at most 5 s (its own time-out, up to 60 s), all of

@@ -193,7 +193,7 @@ work(struct dr_engine_run *run, enum dr_ledger_direction direction, const bool *
             return rc;
         }
         struct dr_ledger_view view;
-        rc = e->ops->ledger_read(e->driver, run->arena, false, &view, err);
+        rc = e->ops->ledger_read(e->driver, run->arena, DR_LEDGER_LIST, &view, err);
         if (rc == DR_OK) {
             rc = note_position(run, &view, err);
         }
@@ -216,7 +216,7 @@ next_phase(struct dr_engine_run *run, enum dr_ledger_direction direction, const 
     struct dr_engine *e = run->engine;
     struct dr_ledger_view view;
     struct dr_schedule schedule;
-    enum dr_rc rc = e->ops->ledger_read(e->driver, run->arena, false, &view, err);
+    enum dr_rc rc = e->ops->ledger_read(e->driver, run->arena, DR_LEDGER_LIST, &view, err);
     if (rc == DR_OK) {
         rc = make_schedule(run, direction, mask, &view, &schedule, err);
     }
@@ -302,7 +302,7 @@ look(struct dr_engine_run *run, struct dr_schedule *schedule, bool *out_todo, st
     struct dr_engine *e = run->engine;
     struct dr_ledger_view view;
     enum dr_ledger_direction direction = direction_of(run->job->mode);
-    enum dr_rc rc = e->ops->ledger_read(e->driver, run->arena, false, &view, err);
+    enum dr_rc rc = e->ops->ledger_read(e->driver, run->arena, DR_LEDGER_LIST, &view, err);
     if (rc == DR_OK) {
         rc = check_owner(run, &view, err);
     }
@@ -322,8 +322,9 @@ look(struct dr_engine_run *run, struct dr_schedule *schedule, bool *out_todo, st
         rc = dr_err_set(err, DR_E_IO, "failpoint");
     }
     if (rc == DR_OK) {
-        rc = e->ops->ledger_read(e->driver, run->arena, view.position <= WHOLE_CHECK_ROWS, &view,
-                                 err);
+        rc = e->ops->ledger_read(
+            e->driver, run->arena,
+            view.position <= WHOLE_CHECK_ROWS ? DR_LEDGER_WHOLE : DR_LEDGER_LIST, &view, err);
     }
     if (rc == DR_OK) {
         rc = check_owner(run, &view, err);
@@ -406,7 +407,7 @@ finish(struct dr_engine_run *run, enum dr_rc rc, struct dr_err *err)
         last = e->ops->flush(e->driver, &later);
     }
     if (last == DR_OK) {
-        last = e->ops->ledger_read(e->driver, run->arena, false, &view, &later);
+        last = e->ops->ledger_read(e->driver, run->arena, DR_LEDGER_HEADS, &view, &later);
     }
     if (last == DR_OK) {
         res->position = view.position;
@@ -483,7 +484,7 @@ dr_engine_preflight(struct dr_engine *engine, const struct dr_engine_job *job,
         rc = dr_err_set(err, DR_E_NOMEM, "no memory left");
     }
     if (rc == DR_OK) {
-        rc = engine->ops->ledger_read(engine->driver, arena, false, &view, err);
+        rc = engine->ops->ledger_read(engine->driver, arena, DR_LEDGER_LIST, &view, err);
     }
     if (rc == DR_OK) {
         rc = job->mode == DROVER__V1__MODE__DOWN
