@@ -4,6 +4,7 @@
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/print.h"
+#include "coordinator/cli/progress_view.h"
 #include "coordinator/cli/project.h"
 #include "coordinator/cli/remote.h"
 #include "coordinator/cli/rollout_view.h"
@@ -149,6 +150,19 @@ print_text(const struct looking *l)
     dr_table_free(&table);
 }
 
+// What runs now, and what is in its way, below the table.
+static void
+print_moving(const struct looking *l)
+{
+    for (size_t i = 0; i < l->reply->n_targets; i++) {
+        const Drover__V1__TargetView *view = l->reply->targets[i];
+        const char *text = dr_progress_text(l->cli, view->progress);
+        if (is_wanted(l->cli, view) && dr_rollout_moves(view->state) && text[0] != '\0') {
+            dr_say(l->cli, "%s: %s\n", view->target, text);
+        }
+    }
+}
+
 static void
 print_json(const struct looking *l)
 {
@@ -164,11 +178,13 @@ print_json(const struct looking *l)
             json_array_append_new(heads, json_string(word->msg->heads[h]->id));
         }
         json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:o, s:i, s:s, s:s, s:b, s:I}", "target", view->target,
-                            "environment", view->environment, "agent", view->agent, "heads", heads,
-                            "pending", count_pending(l, word), "state", state_text(view, word),
-                            "reason", view->reason, "connected", view->connected, "signedAt",
-                            (json_int_t)(word ? word->msg->time : 0)));
+            list,
+            json_pack("{s:s, s:s, s:s, s:o, s:i, s:s, s:s, s:b, s:I, s:o}", "target", view->target,
+                      "environment", view->environment, "agent", view->agent, "heads", heads,
+                      "pending", count_pending(l, word), "state", state_text(view, word), "reason",
+                      view->reason, "connected", view->connected, "signedAt",
+                      (json_int_t)(word ? word->msg->time : 0), "progress",
+                      dr_progress_json(dr_rollout_moves(view->state) ? view->progress : NULL)));
     }
     dr_print_json(l->cli, json_pack("{s:s, s:o}", "schema", "drover.v1.Status", "targets", list));
 }
@@ -199,6 +215,7 @@ dr_cmd_status(struct dr_cli *cli, struct dr_err *err)
         print_json(&l);
     } else if (rc == DR_OK) {
         print_text(&l);
+        print_moving(&l);
     }
     dr_graph_free(&l.graph);
     dr_remote_close(&l.remote);

@@ -5,6 +5,7 @@
 
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/print.h"
+#include "coordinator/cli/progress_view.h"
 #include "coordinator/cli/project.h"
 #include "coordinator/cli/remote.h"
 #include "coordinator/cli/rollout_view.h"
@@ -39,6 +40,7 @@ struct watching {
     int64_t deadline; // 0: none
     int64_t beat;     // when the next sign of life is due
     int cancel_fd;
+    struct dr_progress_line progress;
 };
 
 static enum dr_rc
@@ -82,6 +84,7 @@ print_changes(struct watching *w, const Drover__V1__Rollout *r)
             w->shown[k] = line;
             enum dr_tone tone = dr_rollout_tone(row->state);
             if (is_new && !dr_str_eq(row->state, "pending")) {
+                dr_progress_end(&w->progress);
                 dr_say(w->cli, "%-28s %s%-11s%s %s\n", row->target, dr_tone_begin(w->cli, tone),
                        row->state, dr_tone_end(w->cli, tone), dr_rollout_reason(row));
                 w->beat = dr_monotonic_ms() + HEARTBEAT_MS;
@@ -89,6 +92,35 @@ print_changes(struct watching *w, const Drover__V1__Rollout *r)
         }
     }
     fflush(stdout);
+}
+
+// The target that has run longest stands for all of them: there is one line for it.
+static void
+show_progress(struct watching *w, const Drover__V1__Rollout *r)
+{
+    const Drover__V1__TargetStatus *longest = NULL;
+    for (size_t i = 0; i < r->n_stages; i++) {
+        for (size_t t = 0; t < r->stages[i]->n_targets; t++) {
+            const Drover__V1__TargetStatus *row = r->stages[i]->targets[t];
+            bool has = row->progress != NULL && dr_rollout_moves(row->state);
+            if (has &&
+                (longest == NULL || row->progress->elapsed_ms > longest->progress->elapsed_ms)) {
+                longest = row;
+            }
+        }
+    }
+    if (longest == NULL) {
+        dr_progress_end(&w->progress);
+        return;
+    }
+    const Drover__V1__Progress *p = longest->progress;
+    const struct dr_progress_at at = {.name = longest->target,
+                                      .phase = p->phase,
+                                      .blockers = p->blockers,
+                                      .elapsed_ms = p->elapsed_ms,
+                                      .done = p->server_done,
+                                      .total = p->server_total};
+    dr_progress_show(w->cli, &w->progress, &at);
 }
 
 static enum dr_rc
@@ -135,6 +167,7 @@ take_event(struct watching *w, const Drover__V1__RolloutEvent *event, struct dr_
         w->last = r;
         *take = NULL;
         print_changes(w, r);
+        show_progress(w, r);
     }
     return rc;
 }
@@ -302,6 +335,7 @@ dr_cmd_rollout_watch(struct dr_cli *cli, struct dr_err *err)
     w.cancel_fd = rc == DR_OK ? dr_cli_cancel_fd() : -1;
     rc = rc == DR_OK ? dr_remote_open(cli, &w.remote, err) : rc;
     rc = rc == DR_OK ? follow(&w, err) : rc;
+    dr_progress_end(&w.progress);
     if (rc == DR_OK) {
         say_end(&w);
         if (cli->format == DR_CLI_JSON) {

@@ -287,6 +287,8 @@ const struct dr_cli_command dr_cli_commands[] = {
      current_options, 0, -1, dr_cmd_current},
     {"status", LOOK, "", "every target: version, state, age, backup", NULL,
      "drover status\ndrover status -e production", status_options, 0, 0, dr_cmd_status},
+    {"why", LOOK, "TARGET", "one target: its state, what is in its way, what to type next", NULL,
+     "drover why production/orders", none, 1, 1, dr_cmd_why},
     {"agents", LOOK, "", "agents that the coordinator knows", NULL, "drover agents", none, 0, 0,
      dr_cmd_agents},
     {"log", LOOK, "", "what happened, from the coordinator's chained log", NULL,

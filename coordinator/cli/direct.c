@@ -6,6 +6,9 @@
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 
+#include "db/db.h"
+#include "engine/progress.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +20,9 @@ show_progress(void *arg, const struct dr_engine_progress *p)
         return;
     }
     bool is_new = d->shown == NULL || !dr_str_eq(d->shown, p->revision_id);
+    if (is_new || p->done) {
+        dr_progress_end(&d->progress);
+    }
     if (is_new) {
         const struct dr_node *node = dr_graph_find(d->graph, p->revision_id);
         struct dr_buf parents = {0};
@@ -36,10 +42,20 @@ show_progress(void *arg, const struct dr_engine_progress *p)
         fflush(stdout);
         d->shown = dr_arena_str(d->cli->arena, p->revision_id);
     }
-    for (size_t i = 0; i < p->blockers_count && !p->done; i++) {
-        dr_print_note(d->cli, "  waiting for a lock held by pid %d (%s, %s)", p->blockers[i].pid,
-                      p->blockers[i].application, p->blockers[i].user);
+    if (p->done || p->elapsed_ms == 0) {
+        return;
     }
+    char phase[192], blockers[1024];
+    dr_progress_phase(p, phase, sizeof(phase));
+    dr_progress_blockers(p, blockers, sizeof(blockers));
+    bool has_count = p->server != NULL && p->blockers_count == 0;
+    const struct dr_progress_at at = {.name = "",
+                                      .phase = phase,
+                                      .blockers = blockers,
+                                      .elapsed_ms = p->elapsed_ms,
+                                      .done = has_count ? p->server->done : 0,
+                                      .total = has_count ? p->server->total : 0};
+    dr_progress_show(d->cli, &d->progress, &at);
 }
 
 enum dr_rc
@@ -232,6 +248,7 @@ dr_direct_run(struct dr_direct *d, struct dr_err *err)
     struct dr_engine_result result = {0};
     struct dr_engine_job job = dr_direct_job(d);
     enum dr_rc rc = dr_engine_run(d->engine, &job, d->cli->arena, &result, err);
+    dr_progress_end(&d->progress);
     if (rc == DR_OK) {
         print_result(d, &result);
         return DR_OK;

@@ -4,6 +4,7 @@
 #define DR_CLI_DIRECT_H
 
 #include "coordinator/cli/cli.h"
+#include "coordinator/cli/progress_view.h"
 
 #include "engine/run.h"
 #include "revision/graph.h"
@@ -22,9 +23,12 @@ struct dr_direct {
     struct dr_engine_state state;
     struct dr_nodes nodes; // parents first
     struct dr_plan plan;
-    const char *shown;      // id of the revision whose line was printed last
-    struct dr_loss *losses; // what a way down takes; see dr_direct_count
+    const char *remedy;                // REMEDY: the section's name
+    const uint8_t *expect_fingerprint; // 32 bytes; NULL: any schema
+    const char *shown;                 // id of the revision whose line was printed last
+    struct dr_loss *losses;            // what a way down takes; see dr_direct_count
     size_t losses_count;
+    struct dr_progress_line progress;
 };
 
 // Opens the engine as the command's options say; `cancel_fd` ends a run in a true state (-1: none).

@@ -1,6 +1,9 @@
 // Shows a rollout and judges where it stands.
 
+#include "coordinator/cli/progress_view.h"
 #include "coordinator/cli/rollout_view.h"
+
+#include "trust/approval.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +52,12 @@ enum dr_tone
 dr_rollout_tone(const char *state)
 {
     return dr_rollout_is_state(state) ? STATES[row_of(state)].tone : DR_TONE_PLAIN;
+}
+
+bool
+dr_rollout_moves(const char *state)
+{
+    return dr_str_eq(state, "running") || dr_str_eq(state, "proving") || dr_str_eq(state, "sent");
 }
 
 static bool
@@ -127,13 +136,8 @@ dr_rollout_reason(const Drover__V1__TargetStatus *target)
 static const char *
 info_of(const struct dr_cli *cli, const Drover__V1__TargetStatus *t)
 {
-    const Drover__V1__Progress *p = t->progress;
-    const char *text = dr_rollout_reason(t);
-    if (p != NULL && p->unit_total > 0 && dr_str_eq(t->state, "running")) {
-        text = dr_arena_printf(cli->arena, "%s, unit %u of %u%s%s", p->revision, p->unit_number,
-                               p->unit_total, p->blockers[0] ? ", waits for " : "", p->blockers);
-    }
-    return text ? text : "";
+    const char *text = dr_rollout_moves(t->state) ? dr_progress_text(cli, t->progress) : "";
+    return text[0] != '\0' ? text : dr_rollout_reason(t);
 }
 
 static void
