@@ -266,7 +266,7 @@ may_resume(struct dr_agent_slot *slot, struct dr_err *err)
     bool is_repeatable =
         spec != NULL && spec->plan_sha256.len == 32 &&
         (spec->mode == DROVER__V1__MODE__UP || spec->mode == DROVER__V1__MODE__DOWN ||
-         spec->mode == DROVER__V1__MODE__STAMP);
+         spec->mode == DROVER__V1__MODE__STAMP || spec->mode == DROVER__V1__MODE__UNSTAMP);
     if (!is_repeatable || slot->run.attempts >= DR_SLOT_ATTEMPTS_MAX) {
         return dr_err_set(err, DR_E_AGENT_INTERRUPTED, "the run was cut off after %u starts",
                           slot->run.attempts);

@@ -139,7 +139,7 @@ check_revisions(const struct dr_agent_slot *slot, const struct dr_trust *trust, 
             return dr_err_set(err, DR_E_NOT_IN_CHAIN, "revision '%s' is not in the approved chain",
                               revision->id);
         }
-        if (found.withdraw != NULL && slot->mode != DROVER__V1__MODE__DOWN &&
+        if (found.withdraw != NULL && !dr_approval_is_down(slot->mode) &&
             slot->mode != DROVER__V1__MODE__REMEDY) {
             return dr_err_set(err, DR_E_WITHDRAWN, "revision '%s' was withdrawn: %s", revision->id,
                               found.withdraw->reason);

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "engine/repair.h"
+#include "trust/approval.h"
 #include "trust/envelope.h"
 #include "trust/strict.h"
 
@@ -224,6 +226,11 @@ dr_report_ready(struct dr_agent_slot *slot, struct dr_err *err)
     dr_random(nonce, sizeof nonce);
     dr_report_add_state(&msg, result);
     msg.nonce = dr_data(nonce, sizeof nonce);
+    uint8_t difference[32];
+    if (dr_approval_is_stamp(slot->mode) && result->fingerprint.len == 32) {
+        dr_repair_difference(record.fingerprint, result->fingerprint.data, difference);
+        msg.difference_sha256 = dr_data(difference, sizeof difference);
+    }
     msg.flags = flags_of(slot, result, &record) | (backup == NULL ? DR_REPORT_FLAG(NO_BACKUP) : 0);
     msg.backup = backup;
     msg.n_units = result->n_units; // the halves of a PARTIAL revision
@@ -266,6 +273,10 @@ dr_report_say_state(struct dr_report *report, const Drover__V1__WorkerResult *re
     dr_report_add_state(&msg, result);
     msg.mode = DROVER__V1__MODE__MODE_NONE;
     msg.flags = flags;
+    if (result->is_partial && result->n_units <= DR_REPORT_UNITS_MAX) {
+        msg.n_units = result->n_units; // the halves
+        msg.units = result->units;
+    }
     return dr_report_say(report, &msg, NULL, NULL, err);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "trust/approval.h"
 #include "trust/plandoc.h"
 #include "trust/strict.h"
 
@@ -254,7 +255,7 @@ dr_report_run(struct dr_agent_slot *slot, struct dr_err *err)
     } else if (rc == DR_OK) {
         const Drover__V1__Attestation *ready = ready_of(slot, err);
         Drover__V1__Attestation msg =
-            dr_report_word(&report, slot->mode == DROVER__V1__MODE__DOWN ? DR_REPORT_KIND(REVERTED)
+            dr_report_word(&report, dr_approval_is_down(slot->mode) ? DR_REPORT_KIND(REVERTED)
                                                                          : DR_REPORT_KIND(APPLIED));
         dr_report_add_state(&msg, result);
         msg.fingerprint_before = ready == NULL ? result->fingerprint_before : ready->fingerprint;

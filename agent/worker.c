@@ -192,9 +192,6 @@ fill_partial(struct dr_worker *worker, const struct dr_ledger_view *ledger,
     size_t n = 0;
     for (size_t i = 0; list != NULL && i < count; i++) {
         const struct dr_ledger_unit *unit = &ledger->units[i];
-        if (unit->kind != DR_LEDGER_DONE) {
-            continue;
-        }
         Drover__V1__UnitProof *proof = dr_arena_alloc(worker->arena, sizeof *proof);
         if (proof == NULL) {
             return no_memory(err);
@@ -204,7 +201,8 @@ fill_partial(struct dr_worker *worker, const struct dr_ledger_view *ledger,
         proof->unit_digest = dr_worker_data(worker->arena, unit->unit_digest, 32);
         proof->mode =
             unit->direction == DR_LEDGER_DOWN ? DROVER__V1__MODE__DOWN : DROVER__V1__MODE__UP;
-        proof->finished = unit->finished;
+        proof->begun = unit->kind != DR_LEDGER_DONE;
+        proof->finished = proof->begun ? 0 : unit->finished;
         list[n++] = proof;
     }
     out->units = list;

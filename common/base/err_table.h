@@ -107,8 +107,7 @@ DR_ERR(PLAN_MISMATCH, 318, 4, 9,
 DR_ERR(ENGINE_FAILED, 400, 6, 9,
        "nothing of the failed unit is there: mend the revision, then run it again")
 DR_ERR(NEEDS_REPAIR, 401, 7, 9,
-       "look at the target with: drover current --verify; nothing runs on it until its state is "
-       "clear")
+       "drover repair shows what is done and what is in doubt, and the ways out")
 DR_ERR(LEDGER_OWNED, 402, 4, 7,
        "an agent owns this database: use a rollout (drover upgrade head), not --url")
 DR_ERR(LEDGER_NEWER, 403, 1, 9, "a newer drover wrote this ledger: install that version")
@@ -233,6 +232,9 @@ DR_ERR(KEY_COST, 158, 4, 3, "make a new key: drover key new NAME")
 DR_ERR(KEY_MISMATCH, 159, 4, 3,
        "restore the key file from a copy, or make a new one: drover key new NAME")
 DR_ERR(PASSPHRASE, 160, 4, 16, "type the passphrase again, or give it with --passphrase-fd N")
+DR_ERR(STAMP_UNPROVED, 168, 4, 9,
+       "compare the schema; what is right as it is can be accepted: drover approve ROLLOUT -e "
+       "ENVIRONMENT --ack difference")
 DR_ERR(BUNDLE_SIZE, 161, 4, 8, "make rollouts of fewer revisions")
 
 // rpc

@@ -179,7 +179,7 @@ dr_scratch_build(const struct dr_scratch *s, const struct dr_engine_job *job,
     enum dr_rc rc = make_schema(s, schema, err);
     rc = rc == DR_OK ? dr_engine_open(&options, &engine, err) : rc;
     rc = rc == DR_OK ? check_empty(engine, arena, err) : rc;
-    rc = rc == DR_OK ? dr_engine_run(engine, job, arena, &result, err) : rc;
+    rc = rc == DR_OK && job->plan != NULL ? dr_engine_run(engine, job, arena, &result, err) : rc;
     rc = rc == DR_OK ? dr_engine_read_state(engine, arena, true, false, out, err) : rc;
     dr_engine_close(&engine);
     return rc == DR_OK ? DR_OK : dr_err_wrap(err, "in the scratch database");

@@ -30,6 +30,18 @@ wave_of(const Drover__V1__Approval *approval, uint64_t index)
     return wave;
 }
 
+bool
+dr_approval_is_down(Drover__V1__Mode mode)
+{
+    return mode == DROVER__V1__MODE__DOWN || mode == DROVER__V1__MODE__UNSTAMP;
+}
+
+bool
+dr_approval_is_stamp(Drover__V1__Mode mode)
+{
+    return mode == DROVER__V1__MODE__STAMP || mode == DROVER__V1__MODE__UNSTAMP;
+}
+
 static enum dr_rc
 check_approval(const Drover__V1__Approval *approval, struct dr_err *err)
 {
@@ -118,7 +130,7 @@ decode_leaf(struct dr_arena *arena, const struct dr_approval *approval, struct d
     size_t len = strlen(approval->msg->environment);
     if (!dr_target_name_is_valid(leaf->target) ||
         strncmp(leaf->target, approval->msg->environment, len) != 0 || leaf->target[len] != '/' ||
-        leaf->acknowledged_flags > DR_READY_FLAGS_ALL ||
+        leaf->acknowledged_flags > DR_ACK_FLAGS_ALL ||
         leaf->wave != wave_of(approval->msg, index)) {
         return dr_err_set(err, DR_E_BAD_APPROVAL, "the approval's leaf for '%s' is not sound",
                           leaf->target);

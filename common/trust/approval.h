@@ -33,6 +33,10 @@ struct dr_approval_request {
     size_t n_evidence;
 };
 
+// Does this mode take revisions away (DOWN, UNSTAMP)? Does it only record (STAMP, UNSTAMP)?
+bool dr_approval_is_down(Drover__V1__Mode mode);
+bool dr_approval_is_stamp(Drover__V1__Mode mode);
+
 // The payload to sign and the leaves that travel beside it. DR_E_BAD_APPROVAL, DR_E_BAD_DOCUMENT,
 // DR_E_LIMIT.
 DR_MUST_CHECK enum dr_rc

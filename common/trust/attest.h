@@ -4,7 +4,8 @@
 
 #include "trust/fleet.h"
 
-#define DR_READY_FLAGS_ALL 63u // those that a READY may carry
+#define DR_READY_FLAGS_ALL 63u  // what a READY may carry
+#define DR_ACK_FLAGS_ALL   127u // what an approval may acknowledge: these, and DIFFERENCE
 
 struct dr_attestation {
     const Drover__V1__Attestation *msg;

@@ -217,7 +217,7 @@ static bool
 asks_for_units(const struct dr_gate_eval *eval)
 {
     Drover__V1__Mode mode = eval->in->mode;
-    return mode != DROVER__V1__MODE__STAMP && mode != DROVER__V1__MODE__REMEDY && has_work(eval);
+    return !dr_approval_is_stamp(mode) && mode != DROVER__V1__MODE__REMEDY && has_work(eval);
 }
 
 static const struct {
@@ -259,12 +259,25 @@ dr_gate_name(const Drover__V1__Gate *gate)
     return gate->item;
 }
 
+// Is it half done, on its way up? It is in no head yet, but there is something to take away.
+static bool
+is_half_done(const Drover__V1__Attestation *ready, const Drover__V1__PlanRevision *revision)
+{
+    for (size_t i = 0;
+         (ready->flags & DROVER__V1__READY_FLAG__FLAG_PARTIAL) != 0 && i < ready->n_units; i++) {
+        if (dr_data_eq(ready->units[i]->revision_digest, revision->digest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum dr_rc
 dr_gate_to_run(struct dr_arena *arena, const struct dr_chain *chain, const Drover__V1__Plan *plan,
                Drover__V1__Mode mode, const Drover__V1__Attestation *ready, bool **out,
                struct dr_err *err)
 {
-    bool *applied = NULL, is_down = mode == DROVER__V1__MODE__DOWN;
+    bool *applied = NULL, is_down = dr_approval_is_down(mode);
     bool *to_run = dr_arena_array(arena, plan->n_revisions, sizeof(bool));
     if (!to_run) {
         return dr_err_set(err, DR_E_LIMIT, "no room for a plan of %zu revisions",
@@ -276,7 +289,7 @@ dr_gate_to_run(struct dr_arena *arena, const struct dr_chain *chain, const Drove
     for (size_t i = 0; i < plan->n_revisions; i++) {
         size_t at = dr_chain_position(chain, plan->revisions[i]->digest.data);
         bool has = ready && at < chain->msg->n_entries && applied[at];
-        to_run[i] = !ready || has == is_down;
+        to_run[i] = !ready || has == is_down || is_half_done(ready, plan->revisions[i]);
     }
     *out = to_run;
     return DR_OK;

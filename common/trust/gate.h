@@ -7,8 +7,8 @@
 //   ROLLBACK_PROVED  a target of from_environment reverted every one of those units
 //   VERIFIED         before: the schema before those units is the same here and there; after: the
 //   schema after them SIGNOFF          a person signed `item` for this plan and environment
-// DOWN asks STAGED and ROLLBACK_PROVED for the down units and no soak; STAMP and REMEDY ask only
-// BACKUP and SIGNOFF.
+// DOWN asks STAGED and ROLLBACK_PROVED for the down units and no soak; STAMP, UNSTAMP and REMEDY
+// ask only BACKUP and SIGNOFF (and a stamp what stamp.h says).
 #ifndef DR_TRUST_GATE_H
 #define DR_TRUST_GATE_H
 
@@ -53,8 +53,8 @@ struct dr_gate_result {
 DR_MUST_CHECK enum dr_rc
 dr_gate_evaluate(struct dr_arena *arena, const struct dr_gate_input *input,
                  struct dr_gate_result **out, size_t *out_n, struct dr_err *err);
-// Which of the plan's revisions are to run: those that the target lacks, in DOWN those that it has.
-// `ready` NULL: all.
+// Which of the plan's revisions are to run: those that the target lacks, in DOWN those that it has,
+// and in both those that are half done. `ready` NULL: all.
 DR_MUST_CHECK enum dr_rc
 dr_gate_to_run(struct dr_arena *arena, const struct dr_chain *chain, const Drover__V1__Plan *plan,
                Drover__V1__Mode mode, const Drover__V1__Attestation *ready, bool **out,

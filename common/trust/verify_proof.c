@@ -2,6 +2,7 @@
 #include "trust/verify_rows.h"
 
 #include "trust/gate_eval.h"
+#include "trust/stamp.h"
 #include "trust/strict.h"
 
 #include <string.h>
@@ -77,6 +78,8 @@ dr_row_gates(struct dr_check *check)
         .approval = check->out->approval.msg,
         .now = check->in->now,
     };
+    DR_ROW_TRY(
+        dr_stamp_check(check->arena, &input, check->out->leaf->acknowledged_flags, check->err));
     DR_ROW_TRY(dr_gate_evaluate(check->arena, &input, &results, &check->out->n_gates, check->err));
     check->out->gates = results;
     for (size_t i = 0; i < check->out->n_gates; i++) {
@@ -114,7 +117,7 @@ dr_row_canaries(struct dr_check *check)
 {
     const Drover__V1__Bundle *bundle = check->in->bundle;
     const Drover__V1__Approval *approval = check->out->approval.msg;
-    Drover__V1__AttestationKind wanted = approval->mode == DROVER__V1__MODE__DOWN
+    Drover__V1__AttestationKind wanted = dr_approval_is_down(approval->mode)
                                              ? DROVER__V1__ATTESTATION_KIND__REVERTED
                                              : DROVER__V1__ATTESTATION_KIND__APPLIED;
     if (approval->n_wave_sizes > 1 &&

@@ -281,7 +281,7 @@ dr_row_withdrawn(struct dr_check *check)
     const Drover__V1__Plan *plan = check->out->plan;
     Drover__V1__Mode mode = check->out->approval.msg->mode;
     struct dr_chain_revision found;
-    if (mode == DROVER__V1__MODE__DOWN || mode == DROVER__V1__MODE__REMEDY) {
+    if (dr_approval_is_down(mode) || mode == DROVER__V1__MODE__REMEDY) {
         return DR_ROW_PASSED;
     }
     for (size_t i = 0; i < plan->n_revisions; i++) {
@@ -339,7 +339,8 @@ find_gap_down(struct dr_check *check, const bool *applied, uint32_t *children)
         if (children[dr_chain_position(&check->chain, revision->digest.data)] > 0) {
             return revision;
         }
-        for (size_t k = 0; k < revision->n_parents; k++) {
+        bool was_whole = applied[dr_chain_position(&check->chain, revision->digest.data)];
+        for (size_t k = 0; was_whole && k < revision->n_parents; k++) {
             children[dr_chain_position(&check->chain, revision->parents[k].data)]--;
         }
     }
@@ -357,7 +358,7 @@ dr_row_contiguous(struct dr_check *check)
         DR_ROW_REFUSE(check, LIMIT, "no room to compare a plan with the chain");
     }
     const Drover__V1__PlanRevision *gap = mode == DROVER__V1__MODE__REMEDY ? NULL
-                                          : mode == DROVER__V1__MODE__DOWN
+                                          : dr_approval_is_down(mode)
                                               ? find_gap_down(check, applied, children)
                                               : find_gap_up(check, applied);
     if (gap) {

@@ -63,6 +63,11 @@ show_target(const struct dr_cli *cli, const Drover__V1__Attestation *ready)
            is_fresh ? "just now" : dr_print_age(cli, ready->time), is_fresh ? "" : " ago",
            ready->n_heads ? ready->heads[0]->id : "base", ready->flags ? ", flags: " : "",
            dr_ready_flags_names(cli->arena, ready->flags));
+    if (ready->difference_sha256.len == 32) {
+        char digest[20];
+        dr_print_digest(digest, ready->difference_sha256.data, ready->difference_sha256.len);
+        dr_say(cli, "    schema: difference %s from what its agent knew\n", digest);
+    }
     const struct dr_loss *losses = dr_loss_of_ready(cli, ready);
     if (losses != NULL && cli->format == DR_CLI_TEXT) {
         dr_loss_print(cli, losses, ready->n_losses, stdout);
@@ -81,6 +86,8 @@ mode_text(Drover__V1__Mode mode)
         return "PROVE (up, down, up)";
     case DROVER__V1__MODE__STAMP:
         return "STAMP (nothing runs, only the ledger says so)";
+    case DROVER__V1__MODE__UNSTAMP:
+        return "UNSTAMP (nothing runs, the ledger forgets it)";
     case DROVER__V1__MODE__REMEDY:
         return "REMEDY";
     default:
@@ -105,14 +112,15 @@ dr_approve_show(const struct dr_stage *stage, const struct dr_stage_plan *plan,
     const Drover__V1__Approval *p = (const Drover__V1__Approval *)message;
     dr_print_digest(digest, p->plan_sha256.data, p->plan_sha256.len);
     dr_format_time(expires, p->expires);
-    dr_say(cli, "You sign for %s%s%s: rollout %s, plan %s, %s%s, until %s\n",
+    dr_say(cli, "You sign for %s%s%s: rollout %s, plan %s, %s%s%s%s, until %s\n",
            dr_tone_begin(cli, DR_TONE_BAD), p->environment, dr_tone_end(cli, DR_TONE_BAD),
-           p->rollout, digest, mode_text(p->mode),
+           p->rollout, digest, mode_text(p->mode), p->remedy[0] ? " " : "",
+           dr_print_safe(cli, p->remedy),
            p->on_failure == DROVER__V1__ON_FAILURE__REVERSE ? ", reversed when it fails" : "",
            expires);
     for (size_t i = 0; i < plan->plan->n_revisions; i++) {
         const Drover__V1__PlanRevision *r = plan->plan->revisions[i];
-        show_revision(cli, r, dr_graph_find(graph, r->id), p->mode == DROVER__V1__MODE__DOWN);
+        show_revision(cli, r, dr_graph_find(graph, r->id), dr_approval_is_down(p->mode));
     }
     for (size_t i = 0; i < request->n_targets; i++) {
         for (size_t j = 0; j < stage->n_targets; j++) {

@@ -4,6 +4,7 @@
 //
 // A rollout with several engines has a plan for each, so the command signs one approval per engine.
 
+#include "coordinator/cli/approve_check.h"
 #include "coordinator/cli/approve_show.h"
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
@@ -86,6 +87,13 @@ is_waiting(const struct dr_stage_target *t)
            (dr_str_eq(t->said->state, "ready") || dr_str_eq(t->said->state, "approved"));
 }
 
+// A stamp without evidence is signed over exactly the difference that READY names.
+static bool
+wants_difference(const struct approving *a, const struct dr_stage_target *t)
+{
+    return dr_approval_is_stamp(dr_stage_mode(&a->stage)) && t->stamp_proof == NULL;
+}
+
 // At least one target is ready, and no READY carries a flag that was not accepted.
 static enum dr_rc
 check_ready(struct approving *a, struct dr_err *err)
@@ -95,6 +103,9 @@ check_ready(struct approving *a, struct dr_err *err)
         const struct dr_stage_target *t = &a->stage.targets[i];
         ready += is_waiting(t) ? 1 : 0;
         uint32_t missing = t->ready.msg != NULL ? t->ready.msg->flags & ~a->acknowledged : 0;
+        if (is_waiting(t) && wants_difference(a, t)) {
+            missing |= (uint32_t)DROVER__V1__READY_FLAG__FLAG_DIFFERENCE & ~a->acknowledged;
+        }
         if (is_waiting(t) && missing != 0) {
             dr_err_set(err, DR_E_WAITING,
                        "target '%s' is ready with flags that nobody accepted: %s", t->said->target,
@@ -146,6 +157,16 @@ longest_valid(const struct approving *a)
     return a->valid_s && a->valid_s < max ? a->valid_s : max;
 }
 
+static uint32_t
+acknowledged_of(const struct approving *a, const struct dr_stage_target *t)
+{
+    uint32_t flags = t->ready.msg->flags;
+    if (wants_difference(a, t)) {
+        flags |= (uint32_t)DROVER__V1__READY_FLAG__FLAG_DIFFERENCE;
+    }
+    return flags & a->acknowledged;
+}
+
 // What I would sign for one plan.
 static enum dr_rc
 draft(struct approving *a, const struct dr_stage_plan *plan, struct dr_approval_request *r,
@@ -162,8 +183,9 @@ draft(struct approving *a, const struct dr_stage_plan *plan, struct dr_approval_
     r->header.not_before = dr_now_unix_s();
     r->header.expires = r->header.not_before + (int64_t)longest_valid(a);
     r->header.rollout = s->rollout->id;
+    r->header.remedy = s->rollout->remedy;
     r->targets = dr_arena_array(a->cli->arena, s->n_targets + 1, sizeof(*r->targets));
-    r->evidence = dr_arena_array(a->cli->arena, s->n_targets * DR_GATE_EVIDENCE_MAX + 1,
+    r->evidence = dr_arena_array(a->cli->arena, s->n_targets * (DR_GATE_EVIDENCE_MAX + 1) + 1,
                                  sizeof(*r->evidence));
     if (r->targets == NULL || r->evidence == NULL) {
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
@@ -174,12 +196,14 @@ draft(struct approving *a, const struct dr_stage_plan *plan, struct dr_approval_
             continue;
         }
         struct dr_approval_target *row = &r->targets[r->n_targets++];
-        *row =
-            (struct dr_approval_target){.target = t->said->target,
-                                        .acknowledged_flags = t->ready.msg->flags & a->acknowledged,
-                                        .wave = t->said->wave ? t->said->wave : 1};
+        *row = (struct dr_approval_target){.target = t->said->target,
+                                           .acknowledged_flags = acknowledged_of(a, t),
+                                           .wave = t->said->wave ? t->said->wave : 1};
         memcpy(row->entry_sha256, t->entry->sha256, 32);
         memcpy(row->ready_sha256, t->ready.sha256, 32);
+        if (t->stamp_proof != NULL) {
+            memcpy(r->evidence[r->n_evidence++], t->stamp_proof->sha256, 32);
+        }
         for (size_t g = 0; g < t->n_gates; g++) {
             for (size_t e = 0; e < t->gates[g].n_evidence && !t->gates[g].is_after; e++) {
                 memcpy(r->evidence[r->n_evidence++], t->gates[g].evidence[e], 32);
@@ -354,11 +378,13 @@ dr_cmd_approve(struct dr_cli *cli, struct dr_err *err)
     for (size_t i = 0; rc == DR_OK && i < a->stage.n_plans; i++) {
         rc = compile_again(a, &a->stage.plans[i], err);
     }
+    rc = rc == DR_OK ? dr_approve_check_stops(&a->stage, err) : rc;
     rc = rc == DR_OK ? check_gates(a, err) : rc;
     rc = rc == DR_OK ? check_ready(a, err) : rc;
     rc = rc == DR_OK ? each_plan(a, true, err) : rc;
     rc = rc == DR_OK ? confirm(a, err) : rc;
     rc = rc == DR_OK ? dr_remote_signing_key(cli, &a->key, err) : rc;
+    rc = rc == DR_OK ? dr_approve_check_author(&a->stage, &a->key, err) : rc;
     rc = rc == DR_OK ? each_plan(a, false, err) : rc;
     dr_key_fini(&a->key);
     if (rc == DR_OK) {

@@ -159,7 +159,7 @@ print_current(struct dr_direct *d)
     }
     json_decref(list);
     if (d->state.is_partial) {
-        dr_print_note(d->cli, "note: a revision is half done; drover upgrade goes on with it");
+        dr_print_note(d->cli, "note: a revision is half done; drover repair shows the ways out");
     }
     bool at_base = d->state.heads_count == 0 && d->graph != NULL && dr_graph_count(d->graph) > 0;
     if (dr_cli_has(d->cli, "check-heads") && (behind || at_base)) {

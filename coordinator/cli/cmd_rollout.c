@@ -84,15 +84,6 @@ choose_nodes(struct dr_creating *c, struct dr_err *err)
     return rc;
 }
 
-static void
-say_nothing_to_do(const struct dr_creating *c)
-{
-    if (c->cli->format != DR_CLI_TEXT) {
-        dr_creating_say_json(c, "", "", "");
-    }
-    dr_say(c->cli, "Nothing to do: every target is there already\n");
-}
-
 // Everything but the upload: the plans are compiled, the targets named.
 static enum dr_rc
 dry_run(struct dr_creating *c, struct dr_err *err)
@@ -149,7 +140,7 @@ run_rollout(struct dr_cli *cli, bool is_down, struct dr_err *err)
     rc = rc == DR_OK ? find_current(&c, err) : rc;
     rc = rc == DR_OK ? choose_nodes(&c, err) : rc;
     if (rc == DR_OK && c.nodes.count == 0) {
-        say_nothing_to_do(&c);
+        dr_creating_say_nothing(&c);
     } else if (rc == DR_OK && dr_cli_has(cli, "dry-run")) {
         rc = dry_run(&c, err);
     } else if (rc == DR_OK) {

@@ -141,8 +141,8 @@ dr_creating_create(struct dr_creating *c, Drover__V1__Rollout **out, struct dr_e
     return rc;
 }
 
-void
-dr_creating_say_json(const struct dr_creating *c, const char *id, const char *from, const char *to)
+static void
+say_json(const struct dr_creating *c, const char *id, const char *from, const char *to)
 {
     if (c->cli->format == DR_CLI_JSON && id[0] != '\0' && dr_cli_has(c->cli, "wait")) {
         return; // the rollout itself is printed at the end
@@ -157,7 +157,7 @@ dr_creating_say(const struct dr_creating *c, const Drover__V1__Rollout *r)
 {
     const struct dr_cli *cli = c->cli;
     if (cli->format != DR_CLI_TEXT) {
-        dr_creating_say_json(c, r->id, r->from, r->to);
+        say_json(c, r->id, r->from, r->to);
         return;
     }
     dr_say(cli, "Rollout %s  %s -> %s   %zu revision%s, %zu target%s\n", r->id,
@@ -186,4 +186,13 @@ dr_creating_watch(struct dr_cli *cli, const char *rollout, struct dr_err *err)
     args[0] = rollout;
     cli->args = args;
     return dr_cmd_rollout_watch(cli, err);
+}
+
+void
+dr_creating_say_nothing(const struct dr_creating *c)
+{
+    if (c->cli->format != DR_CLI_TEXT) {
+        say_json(c, "", "", "");
+    }
+    dr_say(c->cli, "Nothing to do: every target is there already\n");
 }

@@ -33,8 +33,8 @@ DR_MUST_CHECK enum dr_rc
 dr_creating_create(struct dr_creating *c, Drover__V1__Rollout **out, struct dr_err *err);
 // Says what was made and what to type next.
 void dr_creating_say(const struct dr_creating *c, const Drover__V1__Rollout *rollout);
-void
-dr_creating_say_json(const struct dr_creating *c, const char *id, const char *from, const char *to);
+// Says that there is nothing to do.
+void dr_creating_say_nothing(const struct dr_creating *c);
 // The command goes on as `rollout watch`.
 DR_MUST_CHECK enum dr_rc
 dr_creating_watch(struct dr_cli *cli, const char *rollout, struct dr_err *err);

@@ -219,6 +219,8 @@ dr_direct_job(struct dr_direct *d)
         .mode = d->mode != DROVER__V1__MODE__MODE_NONE ? d->mode
                 : d->is_down                           ? DROVER__V1__MODE__DOWN
                                                        : DROVER__V1__MODE__UP,
+        .remedy = d->remedy,
+        .expect_fingerprint = d->expect_fingerprint,
         .file = dr_chain_file,
         .file_arg = d->graph,
     };
@@ -242,6 +244,21 @@ dr_direct_place(struct dr_direct *d, const struct dr_engine_result *result, stru
     }
 }
 
+// After a failure: a revision that stopped between two of its units is not mended by its file.
+static void
+say_half_done(struct dr_direct *d)
+{
+    struct dr_engine_state now = {0};
+    struct dr_err ignored = {0};
+    char shown[512];
+    if (dr_engine_read_state(d->engine, d->cli->arena, false, false, &now, &ignored) == DR_OK &&
+        now.is_partial) {
+        dr_db_url_show(d->url, shown, sizeof(shown));
+        dr_print_note(d->cli, "note: a revision is half done; the ways out: drover repair --url %s",
+                      shown);
+    }
+}
+
 enum dr_rc
 dr_direct_run(struct dr_direct *d, struct dr_err *err)
 {
@@ -255,6 +272,7 @@ dr_direct_run(struct dr_direct *d, struct dr_err *err)
     }
     dr_direct_failed_checks(d->cli, result.checks, result.checks_count);
     dr_direct_place(d, &result, err);
+    say_half_done(d);
     return rc;
 }
 

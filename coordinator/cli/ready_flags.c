@@ -16,6 +16,7 @@ static const struct {
     {"drift", DROVER__V1__READY_FLAG__FLAG_DRIFT},
     {"partial", DROVER__V1__READY_FLAG__FLAG_PARTIAL},
     {"no-backup", DROVER__V1__READY_FLAG__FLAG_NO_BACKUP},
+    {"difference", DROVER__V1__READY_FLAG__FLAG_DIFFERENCE},
     {"new-epoch", DROVER__V1__READY_FLAG__FLAG_NEW_EPOCH},
 };
 
@@ -34,7 +35,8 @@ dr_ready_flags_parse(const char *text, uint32_t *out, struct dr_err *err)
         if (flag == 0) {
             *out = 0;
             dr_err_set(err, DR_E_USAGE, "--ack does not know '%.*s'", (int)len, p);
-            return dr_err_hint(err, "no-backup, drift, partial, regressed, foreign, new-epoch");
+            return dr_err_hint(
+                err, "no-backup, drift, partial, regressed, foreign, difference, new-epoch");
         }
         *out |= flag;
         p += len + (p[len] == ',' ? 1 : 0);

@@ -6,10 +6,13 @@
 
 #include "base/clock.h"
 #include "trust/plandoc.h"
+#include "trust/stamp.h"
 #include "trust/strict.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define EVIDENCE_MAX 200u // newest of an environment, as many as the coordinator looks at
 
 static enum dr_rc
 find_stage(struct dr_stage *s, const char *environment, struct dr_err *err)
@@ -65,23 +68,92 @@ load_plans(struct dr_stage *s, struct dr_err *err)
     return DR_OK;
 }
 
-// Envelopes of a kind as protobuf data, for the loaders of common/trust.
+// Envelopes for the loaders of common/trust.
+struct wires {
+    ProtobufCBinaryData *list;
+    size_t n;
+};
+
+// Adds what the request names. `environment` is in the request already.
 static enum dr_rc
-fetch(struct dr_stage *s, const char *kind, ProtobufCBinaryData **out, size_t *out_n,
-      struct dr_err *err)
+fetch(struct dr_stage *s, const char *kind, Drover__V1__ListDocumentsRequest request,
+      struct wires *wires, struct dr_err *err)
 {
-    Drover__V1__ListDocumentsRequest request = DROVER__V1__LIST_DOCUMENTS_REQUEST__INIT;
     Drover__V1__Document **documents = NULL;
-    request.kind = dr_arena_str(s->remote->cli->arena, kind);
-    enum dr_rc rc = dr_remote_list(s->remote, request, &documents, out_n, err);
-    *out = dr_arena_array(s->remote->cli->arena, *out_n + 1, sizeof(**out));
-    if (rc == DR_OK && *out == NULL) {
+    size_t n = 0;
+    struct dr_arena *arena = s->remote->cli->arena;
+    request.kind = dr_arena_str(arena, kind);
+    enum dr_rc rc = dr_remote_list(s->remote, request, &documents, &n, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    ProtobufCBinaryData *list = dr_arena_array(arena, wires->n + n + 1, sizeof(*list));
+    if (list == NULL) {
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
-    for (size_t i = 0; rc == DR_OK && i < *out_n; i++) {
-        (*out)[i] = documents[i]->envelope;
+    memcpy(list, wires->n ? wires->list : list, wires->n * sizeof(*list));
+    for (size_t i = 0; i < n; i++) {
+        list[wires->n + i] = documents[i]->envelope;
+    }
+    wires->list = list;
+    wires->n += n;
+    return DR_OK;
+}
+
+#define KIND(k) (1u << DROVER__V1__ATTESTATION_KIND__##k)
+
+// Of one environment: of each target the newest of some kinds, and the newest runs.
+static enum dr_rc
+fetch_environment(struct dr_stage *s, const char *environment, uint32_t newest_kinds,
+                  struct wires *wires, struct dr_err *err)
+{
+    Drover__V1__ListDocumentsRequest request = DROVER__V1__LIST_DOCUMENTS_REQUEST__INIT;
+    enum dr_rc rc = DR_OK;
+    request.environment = dr_arena_str(s->remote->cli->arena, environment);
+    if (newest_kinds != 0) {
+        request.latest = true;
+        request.subkinds = newest_kinds;
+        rc = fetch(s, DR_TYPE_ATTESTATION, request, wires, err);
+    }
+    request.latest = false;
+    request.newest_first = true;
+    request.limit = EVIDENCE_MAX;
+    request.subkinds = KIND(APPLIED) | KIND(REVERTED) | KIND(REHEARSED);
+    return rc == DR_OK ? fetch(s, DR_TYPE_ATTESTATION, request, wires, err) : rc;
+}
+
+// READYs and backups of this environment, the state of those that its gates name, and the runs of
+// all: a stamp may be proved by any.
+static enum dr_rc
+fetch_attestations(struct dr_stage *s, struct wires *wires, struct dr_err *err)
+{
+    const Drover__V1__Environment *policy = s->policy->msg->environment;
+    const struct dr_trust *trust = s->remote->trust;
+    enum dr_rc rc = DR_OK;
+    for (size_t i = trust->n_entries; rc == DR_OK && i > 0; i--) {
+        const Drover__V1__Environment *environment = trust->entries[i - 1].msg->environment;
+        if (environment == NULL) {
+            break; // environments stand last
+        }
+        bool is_mine = dr_str_eq(environment->name, policy->name);
+        uint32_t kinds = is_mine ? KIND(READY) | KIND(BACKUP) : 0;
+        for (size_t g = 0; g < policy->n_gates; g++) {
+            bool is_named = dr_str_eq(policy->gates[g]->from_environment, environment->name);
+            kinds |= is_named ? KIND(STATE) : 0;
+        }
+        rc = fetch_environment(s, environment->name, kinds, wires, err);
     }
     return rc;
+}
+
+static enum dr_rc
+fetch_signoffs(struct dr_stage *s, struct wires *wires, struct dr_err *err)
+{
+    Drover__V1__ListDocumentsRequest request = DROVER__V1__LIST_DOCUMENTS_REQUEST__INIT;
+    request.environment = s->policy->msg->environment->name;
+    request.newest_first = true;
+    request.limit = EVIDENCE_MAX;
+    return fetch(s, DR_TYPE_SIGNOFF, request, wires, err);
 }
 
 static enum dr_rc
@@ -89,16 +161,18 @@ load_evidence(struct dr_stage *s, struct dr_err *err)
 {
     const struct dr_trust *trust = s->remote->trust;
     struct dr_arena *arena = s->remote->cli->arena;
-    ProtobufCBinaryData *wires = NULL;
-    size_t n = 0;
-    enum dr_rc rc = fetch(s, DR_TYPE_ATTESTATION, &wires, &n, err);
-    rc = rc == DR_OK ? dr_gate_load_evidence(arena, &trust->fleet, trust->entries, trust->n_entries,
-                                             wires, n, true, &s->evidence, &s->n_evidence, err)
-                     : rc;
-    rc = rc == DR_OK ? fetch(s, DR_TYPE_SIGNOFF, &wires, &n, err) : rc;
-    return rc == DR_OK ? dr_gate_load_signoffs(arena, &trust->root, s->said->environment, wires, n,
-                                               true, &s->signoffs, &s->n_signoffs, err)
-                       : rc;
+    struct wires words = {0};
+    struct wires signoffs = {0};
+    enum dr_rc rc = fetch_attestations(s, &words, err);
+    rc = rc == DR_OK
+             ? dr_gate_load_evidence(arena, &trust->fleet, trust->entries, trust->n_entries,
+                                     words.list, words.n, true, &s->evidence, &s->n_evidence, err)
+             : rc;
+    rc = rc == DR_OK ? fetch_signoffs(s, &signoffs, err) : rc;
+    return rc == DR_OK
+               ? dr_gate_load_signoffs(arena, &trust->root, s->said->environment, signoffs.list,
+                                       signoffs.n, true, &s->signoffs, &s->n_signoffs, err)
+               : rc;
 }
 
 // The READY that the coordinator names, among the verified attestations.
@@ -153,6 +227,9 @@ evaluate(struct dr_stage *s, struct dr_stage_target *target, struct dr_err *err)
     };
     enum dr_rc rc =
         dr_gate_evaluate(s->remote->cli->arena, &input, &target->gates, &target->n_gates, err);
+    if (rc == DR_OK && dr_approval_is_stamp(input.mode)) {
+        rc = dr_stamp_proof(s->remote->cli->arena, &input, &target->stamp_proof, err);
+    }
     target->is_open = rc == DR_OK;
     for (size_t i = 0; rc == DR_OK && i < target->n_gates; i++) {
         target->is_open =

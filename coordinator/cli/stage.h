@@ -16,6 +16,7 @@ struct dr_stage_target {
     const Drover__V1__EnginePlan *plan;   // of its engine
     struct dr_gate_result *gates;         // NULL before dr_stage_load has a plan
     size_t n_gates;
+    const struct dr_attestation *stamp_proof; // STAMP, UNSTAMP: evidence of the schema; NULL: none
     bool is_open; // every gate that holds the start is open
 };
 

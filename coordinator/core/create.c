@@ -1,6 +1,7 @@
 // Create: from a request to a rollout that can go its way, or the reason why it cannot.
 #include "base/clock.h"
 #include "coordinator/core/api.h"
+#include "trust/approval.h"
 #include "trust/chain.h"
 #include "trust/strict.h"
 #include "trust/try.h"
@@ -24,7 +25,8 @@ check_chain(struct dr_core *core, const Drover__V1__Plan *plan, Drover__V1__Mode
                        plan->revisions[i]->id);
             return dr_err_hint(err, "drover approve chain");
         }
-        if (found.withdraw != NULL && mode != DROVER__V1__MODE__DOWN) {
+        if (found.withdraw != NULL && !dr_approval_is_down(mode) &&
+            mode != DROVER__V1__MODE__REMEDY) {
             return dr_err_set(err, DR_E_WITHDRAWN, "revision '%s' was withdrawn: %s",
                               plan->revisions[i]->id, found.withdraw->reason);
         }
@@ -186,6 +188,7 @@ name_rollout(struct dr_core *core, const Drover__V1__CreateRolloutRequest *reque
     (void)snprintf(rollout->created_by, sizeof rollout->created_by, "%s", actor);
     rollout->mode = request->mode;
     rollout->on_failure = request->on_failure;
+    (void)snprintf(rollout->remedy, sizeof rollout->remedy, "%s", request->remedy);
     rollout->created = dr_now_unix_s();
 }
 
@@ -198,9 +201,17 @@ dr_api_new_rollout(struct dr_core *core, const Drover__V1__CreateRolloutRequest 
     if (n == 0) {
         return dr_err_set(err, DR_E_NO_FLEET, "there is no fleet yet, so there is no target");
     }
-    if (request->mode != DROVER__V1__MODE__UP && request->mode != DROVER__V1__MODE__DOWN &&
-        request->mode != DROVER__V1__MODE__PROVE && request->mode != DROVER__V1__MODE__STAMP) {
-        return dr_err_set(err, DR_E_INVALID, "a rollout goes up, down, proves or stamps");
+    if (protobuf_c_enum_descriptor_get_value(&drover__v1__mode__descriptor, (int)request->mode) ==
+            NULL ||
+        request->mode == DROVER__V1__MODE__MODE_NONE) {
+        return dr_err_set(err, DR_E_INVALID,
+                          "a rollout goes up, down, proves, stamps or runs a remedy");
+    }
+    if ((request->mode == DROVER__V1__MODE__REMEDY) != (request->remedy[0] != '\0') ||
+        strlen(request->remedy) >= DR_ROLLOUT_TEXT_MAX) {
+        return dr_err_set(err, DR_E_INVALID,
+                          "a rollout names a remedy when it runs one, and only "
+                          "then");
     }
     struct dr_rollout *rollout = dr_rollout_new(n);
     if (rollout == NULL) {

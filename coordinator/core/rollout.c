@@ -1,6 +1,7 @@
 // Rollout: states that follow from targets, and the stored form (the Rollout message).
 #include "coordinator/core/rollout.h"
 
+#include "trust/approval.h"
 #include "trust/try.h"
 
 #include <inttypes.h>
@@ -75,7 +76,7 @@ state_name(enum dr_rollout_state state, Drover__V1__Mode mode)
     static const char *const names[] = {"pending", "preparing", "waiting", "running",
                                         "failed",  "paused",    "applied", "aborted"};
 
-    if (state == DR_ROLLOUT_DONE && mode == DROVER__V1__MODE__DOWN) {
+    if (state == DR_ROLLOUT_DONE && dr_approval_is_down(mode)) {
         return "reverted";
     }
     return names[state];
@@ -278,6 +279,7 @@ dr_rollout_message(const struct dr_rollout *rollout, struct dr_arena *arena,
     message->state = dr_arena_str(arena, state_name(state, rollout->mode));
     message->mode = rollout->mode;
     message->on_failure = rollout->on_failure;
+    message->remedy = dr_arena_str(arena, rollout->remedy);
     message->from = dr_arena_str(arena, rollout->from);
     message->to = dr_arena_str(arena, rollout->to);
     message->created = rollout->created;
@@ -290,7 +292,8 @@ dr_rollout_message(const struct dr_rollout *rollout, struct dr_arena *arena,
     message->plans = dr_arena_array(arena, DR_ROLLOUT_PLANS_MAX, sizeof *message->plans);
     message->n_stages = rollout->n_stages;
     message->stages = dr_arena_array(arena, rollout->n_stages + 1, sizeof *message->stages);
-    if (message->plans == NULL || message->stages == NULL || message->message == NULL) {
+    if (message->plans == NULL || message->stages == NULL || message->message == NULL ||
+        message->remedy == NULL) {
         return dr_err_set(err, DR_E_LIMIT, "rollout '%s' is too large for this request",
                           rollout->id);
     }
@@ -363,6 +366,7 @@ read_rollout(const Drover__V1__Rollout *from, struct dr_rollout *to)
     (void)snprintf(to->message, sizeof to->message, "%s", from->message);
     to->mode = from->mode;
     to->on_failure = from->on_failure;
+    (void)snprintf(to->remedy, sizeof to->remedy, "%s", from->remedy);
     to->created = from->created;
     to->log_index = from->log_index;
     to->is_paused = from->is_paused;

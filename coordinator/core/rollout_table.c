@@ -4,6 +4,7 @@
 #include "coordinator/core/rollout_table.h"
 
 #include "base/str.h"
+#include "trust/approval.h"
 
 enum guard { ALWAYS, MODE_DOWN, MODE_PROVE, MODE_FORWARD, PARTIAL };
 
@@ -165,11 +166,11 @@ holds(enum guard guard, const struct dr_target_facts *facts)
     case ALWAYS:
         return true;
     case MODE_DOWN:
-        return facts->mode == DROVER__V1__MODE__DOWN;
+        return dr_approval_is_down(facts->mode);
     case MODE_PROVE:
         return facts->mode == DROVER__V1__MODE__PROVE;
     case MODE_FORWARD:
-        return facts->mode != DROVER__V1__MODE__DOWN && facts->mode != DROVER__V1__MODE__PROVE;
+        return !dr_approval_is_down(facts->mode) && facts->mode != DROVER__V1__MODE__PROVE;
     case PARTIAL:
         return facts->is_partial;
     }
@@ -219,7 +220,7 @@ dr_target_state_parse(const char *name, enum dr_target_state *out)
 bool
 dr_target_is_success(enum dr_target_state state, Drover__V1__Mode mode)
 {
-    return state == (mode == DROVER__V1__MODE__DOWN ? DR_TARGET_REVERTED : DR_TARGET_APPLIED);
+    return state == (dr_approval_is_down(mode) ? DR_TARGET_REVERTED : DR_TARGET_APPLIED);
 }
 
 bool

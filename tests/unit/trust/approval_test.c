@@ -111,7 +111,7 @@ d_name(struct world *w)
 static void
 d_flags(struct world *w)
 {
-    w->approval_target[0].acknowledged_flags = 64;
+    w->approval_target[0].acknowledged_flags = 128;
 }
 
 static void

@@ -552,13 +552,112 @@ down_of_what_is_there(struct world *w)
     down_of_the_last_two(w);
     w->ready_msg.heads = w->record.heads = &w->head_p[1];
 }
+// Recorded, not run: what staging has shown stands for it.
 static void
-stamp_needs_no_proof(struct world *w)
+stamp_of_what_staging_shows(struct world *w)
 {
     w->request.header.mode = MODE(STAMP);
+    w->ready_msg.fingerprint = w->record.fingerprint = DATA32(w->fp_after);
+}
+static void
+stamp_of_another_schema(struct world *w)
+{
+    w->request.header.mode = MODE(STAMP);
+}
+static void
+stamp_without_a_fingerprint(struct world *w)
+{
+    stamp_of_what_staging_shows(w);
+    w->ready_msg.fingerprint.len = 0;
+}
+static void
+stamp_by_evidence_that_is_not_listed(struct world *w)
+{
+    stamp_of_what_staging_shows(w);
     for (size_t i = 0; i < E_CANARY; i++) {
         w->evidence_left_out[i] = true;
     }
+    w->evidence_msg[E_CANARY].mode = MODE(STAMP);
+}
+static void
+stamp_of_a_stamp(struct world *w)
+{
+    stamp_of_what_staging_shows(w);
+    for (size_t i = 0; i < EVIDENCE; i++) {
+        w->evidence_msg[i].mode = MODE(STAMP);
+    }
+}
+static void
+stamp_of_a_rehearsal(struct world *w)
+{
+    stamp_of_a_stamp(w);
+    w->evidence_msg[E_APPLIED].kind = ATT(REHEARSED);
+}
+static void
+stamp_of_fewer_revisions(struct world *w)
+{
+    stamp_of_what_staging_shows(w);
+    w->plan_msg.n_revisions = 2;
+}
+static void
+stamp_by_evidence_of_another_chain(struct world *w)
+{
+    stamp_of_what_staging_shows(w);
+    for (size_t i = 0; i < EVIDENCE; i++) {
+        w->evidence_msg[i].heads = &w->head_p[5];
+    }
+}
+static void
+stamp_with_a_named_difference(struct world *w)
+{
+    stamp_of_another_schema(w);
+    w->ready_msg.difference_sha256 = DATA32(w->nonce);
+    w->approval_target[1].acknowledged_flags = DROVER__V1__READY_FLAG__FLAG_DIFFERENCE;
+}
+static void
+stamp_with_a_difference_that_nobody_accepted(struct world *w)
+{
+    stamp_with_a_named_difference(w);
+    w->approval_target[1].acknowledged_flags = 0;
+}
+static void
+stamp_with_a_difference_that_is_not_named(struct world *w)
+{
+    stamp_with_a_named_difference(w);
+    w->ready_msg.difference_sha256.len = 0;
+}
+static void
+unstamp_of_everything(struct world *w)
+{
+    w->request.header.mode = MODE(UNSTAMP);
+    w->ready_msg.heads = w->record.heads = &w->head_p[2];
+    w->evidence_msg[E_CANARY].kind = ATT(REVERTED);
+    withdraw(w, 2);
+}
+static void
+unstamp_with_a_canary_that_went_up(struct world *w)
+{
+    unstamp_of_everything(w);
+    w->evidence_msg[E_CANARY].kind = ATT(APPLIED);
+}
+// 001 is there, 002 is half done: both are taken away.
+static void
+down_of_a_half_done_revision(struct world *w)
+{
+    down_of_the_last_two(w);
+    w->plan_msg.revisions = w->rev_p;
+    w->ready_msg.heads = w->record.heads = &w->head_p[0];
+    w->ready_msg.flags = DROVER__V1__READY_FLAG__FLAG_PARTIAL;
+    w->ready_msg.units = &w->proof_up_p[1];
+    w->ready_msg.n_units = 1;
+    w->approval_target[1].acknowledged_flags = DROVER__V1__READY_FLAG__FLAG_PARTIAL;
+}
+// Nobody has shown how 002 is taken away.
+static void
+down_of_a_half_done_revision_without_proof(struct world *w)
+{
+    down_of_a_half_done_revision(w);
+    w->proof_down[1].unit_digest = DATA32(w->nonce);
 }
 static void
 author_may_not_approve(struct world *w)
@@ -936,7 +1035,28 @@ static const struct world_case cases[] = {
     {"down_without_proof_is_refused", DR_E_GATE_MISSING, down_without_proof, NULL},
     {"down_after_a_canary_that_went_up_is_refused", DR_E_CANARY_FIRST, down_with_canary_applied,
      NULL},
-    {"stamp_asks_for_no_units", DR_OK, stamp_needs_no_proof, NULL},
+    {"stamp_of_what_staging_shows_is_accepted", DR_OK, stamp_of_what_staging_shows, NULL},
+    {"stamp_of_another_schema_is_refused", DR_E_STAMP_UNPROVED, stamp_of_another_schema, NULL},
+    {"stamp_without_a_fingerprint_is_refused", DR_E_STAMP_UNPROVED, stamp_without_a_fingerprint,
+     NULL},
+    {"stamp_by_unlisted_evidence_is_refused", DR_E_STAMP_UNPROVED,
+     stamp_by_evidence_that_is_not_listed, NULL},
+    {"stamp_proves_no_other_stamp", DR_E_STAMP_UNPROVED, stamp_of_a_stamp, NULL},
+    {"stamp_of_what_a_rehearsal_shows_is_accepted", DR_OK, stamp_of_a_rehearsal, NULL},
+    {"stamp_of_fewer_revisions_is_refused", DR_E_STAMP_UNPROVED, stamp_of_fewer_revisions, NULL},
+    {"stamp_by_evidence_of_another_chain_is_refused", DR_E_STAMP_UNPROVED,
+     stamp_by_evidence_of_another_chain, NULL},
+    {"stamp_with_an_accepted_difference_is_accepted", DR_OK, stamp_with_a_named_difference, NULL},
+    {"stamp_with_a_difference_that_nobody_accepted_is_refused", DR_E_STAMP_UNPROVED,
+     stamp_with_a_difference_that_nobody_accepted, NULL},
+    {"stamp_with_a_difference_that_is_not_named_is_refused", DR_E_STAMP_UNPROVED,
+     stamp_with_a_difference_that_is_not_named, NULL},
+    {"unstamp_of_what_staging_shows_is_accepted", DR_OK, unstamp_of_everything, NULL},
+    {"unstamp_after_a_canary_that_went_up_is_refused", DR_E_CANARY_FIRST,
+     unstamp_with_a_canary_that_went_up, NULL},
+    {"down_of_a_half_done_revision_is_accepted", DR_OK, down_of_a_half_done_revision, NULL},
+    {"down_of_a_half_done_revision_without_proof_is_refused", DR_E_GATE_MISSING,
+     down_of_a_half_done_revision_without_proof, NULL},
     // authors
     {"authors_are_told_apart", DR_OK, author_may_not_approve, NULL},
     {"an_authors_own_signature_does_not_count", DR_E_AUTHOR_APPROVED, author_is_alice,
