@@ -11,6 +11,30 @@ bytes_of(ProtobufCBinaryData data)
     return (struct dr_bytes){data.data, data.len};
 }
 
+// Which attestations are in the list: a table of places + 1 by the digest's first bytes, less than
+// half full.
+struct seen {
+    uint32_t *places;
+    size_t mask;
+};
+
+// Is the last one, number `n`, not there before?
+static bool
+note_new(struct seen *seen, const struct dr_attestation *list, size_t n)
+{
+    uint32_t hash;
+    memcpy(&hash, list[n].sha256, sizeof(hash));
+    size_t at = hash & seen->mask;
+    while (seen->places[at] != 0) {
+        if (memcmp(list[seen->places[at] - 1].sha256, list[n].sha256, 32) == 0) {
+            return false;
+        }
+        at = (at + 1) & seen->mask;
+    }
+    seen->places[at] = (uint32_t)n + 1;
+    return true;
+}
+
 enum dr_rc
 dr_gate_load_evidence(struct dr_arena *arena, const struct dr_fleet *fleet,
                       const struct dr_fleet_entry *entries, size_t n_entries,
@@ -19,16 +43,18 @@ dr_gate_load_evidence(struct dr_arena *arena, const struct dr_fleet *fleet,
 {
     struct dr_attestation *list = dr_arena_array(arena, n_wires, sizeof(*list));
     size_t n = 0;
-    if (!list) {
+    struct seen seen = {.mask = 1};
+    while (seen.mask < 2 * n_wires) {
+        seen.mask = 2 * seen.mask + 1;
+    }
+    seen.places = dr_arena_array(arena, seen.mask + 1, sizeof(*seen.places));
+    if (!list || !seen.places) {
         return dr_err_set(err, DR_E_LIMIT, "no room for %zu attestations", n_wires);
     }
     for (size_t i = 0; i < n_wires; i++) {
         enum dr_rc rc =
             dr_attest_load(arena, fleet, entries, n_entries, bytes_of(wires[i]), &list[n], err);
-        bool is_new = rc == DR_OK;
-        for (size_t k = 0; is_new && k < n; k++) {
-            is_new = memcmp(list[k].sha256, list[n].sha256, 32) != 0;
-        }
+        bool is_new = rc == DR_OK && note_new(&seen, list, n);
         if (rc != DR_OK && !skip_bad) {
             return dr_err_set(err, DR_E_BAD_EVIDENCE, "attestation %zu does not verify", i + 1);
         }

@@ -355,6 +355,17 @@ dr_fleet_draft(struct dr_arena *arena, Drover__V1__Fleet header, Drover__V1__Fle
 const struct dr_fleet_entry *
 dr_fleet_target(const struct dr_fleet_entry *entries, size_t n, const char *name)
 {
+    // A whole fleet stands in order. Where that does not find it, every entry is looked at.
+    for (size_t low = 0, high = n; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        const Drover__V1__Target *target = entries[middle].msg->target;
+        int order = target ? strcmp(name, target->name) : -1;
+        if (order == 0) {
+            return &entries[middle];
+        }
+        low = order < 0 ? low : middle + 1;
+        high = order < 0 ? middle : high;
+    }
     for (size_t i = 0; i < n; i++) {
         if (entries[i].msg->target && strcmp(entries[i].msg->target->name, name) == 0) {
             return &entries[i];

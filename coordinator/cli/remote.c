@@ -184,6 +184,12 @@ dr_remote_call_in(struct dr_remote *remote, enum dr_method_id method,
     ProtobufCMessage *reply = NULL;
     enum dr_rc rc =
         dr_rpc_call(remote->client, method, request, arena, &reply, DR_REMOTE_DEADLINE_MS, err);
+    if (rc == DR_OK && method == DR_METHOD_OPERATOR_GET_ROLLOUT) {
+        rc = dr_remote_all_targets(remote, arena, (Drover__V1__Rollout *)(void *)reply, err);
+    } else if (rc == DR_OK && method == DR_METHOD_OPERATOR_STATUS) {
+        rc = dr_remote_all_status(remote, arena, request, (Drover__V1__StatusReply *)(void *)reply,
+                                  err);
+    }
     if (rc == DR_OK && out_reply != NULL) {
         memcpy(out_reply, &reply, sizeof(reply));
     } else if (rc != DR_OK && !dr_print_is_tame(err->hint, false)) {

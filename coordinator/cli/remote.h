@@ -51,6 +51,13 @@ dr_remote_call(struct dr_remote *remote, enum dr_method_id method, const Protobu
 DR_MUST_CHECK enum dr_rc dr_remote_call_in(struct dr_remote *remote, enum dr_method_id method,
                                            const ProtobufCMessage *request, struct dr_arena *arena,
                                            void *out_reply, struct dr_err *err);
+// Fetches the other pages of a large rollout or status and adds them to the first, in `arena`:
+// dr_remote_call does it by itself.
+DR_MUST_CHECK enum dr_rc dr_remote_all_targets(struct dr_remote *remote, struct dr_arena *arena,
+                                               Drover__V1__Rollout *first, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_remote_all_status(struct dr_remote *remote, struct dr_arena *arena,
+                                              const ProtobufCMessage *request,
+                                              Drover__V1__StatusReply *first, struct dr_err *err);
 // Uploads a blob in pieces unless the coordinator has it. DR_OK also when it was there.
 DR_MUST_CHECK enum dr_rc dr_remote_put_blob(struct dr_remote *remote, const uint8_t sha256[32],
                                             struct dr_bytes bytes, struct dr_err *err);
@@ -68,7 +75,8 @@ DR_MUST_CHECK enum dr_rc
 dr_remote_put(struct dr_remote *remote, const char *kind, struct dr_bytes envelope,
               const struct dr_bytes *parts, size_t n_parts, Drover__V1__PutDocumentReply **out,
               struct dr_err *err);
-// All documents that the request names, page after page, as envelopes in the arena.
+// All documents that the request names (at most `limit` of them, if it is set), page after page, as
+// envelopes in the arena.
 DR_MUST_CHECK enum dr_rc
 dr_remote_list(struct dr_remote *remote, Drover__V1__ListDocumentsRequest request,
                Drover__V1__Document ***out, size_t *out_n, struct dr_err *err);

@@ -154,6 +154,7 @@ dr_remote_list(struct dr_remote *remote, Drover__V1__ListDocumentsRequest reques
                Drover__V1__Document ***out, size_t *out_n, struct dr_err *err)
 {
     size_t cap = 0;
+    const uint32_t limit = request.limit;
     *out = NULL;
     *out_n = 0;
     for (;;) {
@@ -181,8 +182,10 @@ dr_remote_list(struct dr_remote *remote, Drover__V1__ListDocumentsRequest reques
             *(request.newest_first ? &request.before_log_index : &request.after_log_index) =
                 log_index;
         }
-        if (!page->more || page->n_documents == 0) {
+        if (!page->more || page->n_documents == 0 || (limit != 0 && *out_n >= limit)) {
             return DR_OK;
         }
+        request.after_target = page->next_after_target;
+        request.limit = limit == 0 ? 0 : limit - (uint32_t)*out_n;
     }
 }

@@ -114,6 +114,49 @@ take_row(void *user, const struct dr_store_document *row, struct dr_err *err)
     return dr_large_fit(list->core, *slot, list->arena, err);
 }
 
+// Of each target of the environment, after `after_target`, the newest of each kind asked for.
+static enum dr_rc
+list_latest(struct list *list, const Drover__V1__ListDocumentsRequest *request, struct dr_err *err)
+{
+    const struct dr_trust *trust = list->core->trust;
+    size_t before = 0;
+
+    for (size_t i = 0; i < trust->n_entries; i++) {
+        const Drover__V1__Target *target = trust->entries[i].msg->target;
+
+        if (target == NULL || strcmp(target->environment, request->environment) != 0 ||
+            strcmp(target->name, request->after_target) <= 0) {
+            continue;
+        }
+        for (uint32_t kind = 1; kind < 32; kind++) {
+            struct dr_store_document row;
+            struct dr_err none = {0};
+            enum dr_rc rc =
+                (request->subkinds >> kind & 1) == 0
+                    ? DR_E_NOT_FOUND
+                    : list->core->store->ops->document_latest(list->core->store, target->name, kind,
+                                                              list->arena, &row, &none);
+
+            if (rc == DR_OK) {
+                rc = take_row(list, &row, &none);
+            }
+            if (rc != DR_OK && rc != DR_E_NOT_FOUND) {
+                *err = none;
+                return rc;
+            }
+        }
+        if (list->reply->more) {
+            list->reply->n_documents = before > 0 ? before : list->reply->n_documents;
+            list->reply->next_after_target =
+                before > 0 ? list->reply->next_after_target : target->name;
+            return DR_OK;
+        }
+        before = list->reply->n_documents;
+        list->reply->next_after_target = target->name;
+    }
+    return DR_OK;
+}
+
 void
 dr_api_documents_list(struct dr_call *call, const ProtobufCMessage *message, void *user)
 {
@@ -137,10 +180,11 @@ dr_api_documents_list(struct dr_call *call, const ProtobufCMessage *message, voi
 
     list.limit = list.limit == 0 || list.limit >= DR_LIST_MAX ? DR_LIST_MAX - 1 : list.limit;
     reply.documents = dr_arena_array(list.arena, list.limit + 1u, sizeof *reply.documents);
-    enum dr_rc rc =
-        reply.documents == NULL
-            ? dr_err_set(&err, DR_E_LIMIT, "the list is too long: ask for fewer")
-            : core->store->ops->document_list(core->store, &filter, take_row, &list, &err);
+    enum dr_rc rc = reply.documents == NULL
+                        ? dr_err_set(&err, DR_E_LIMIT, "the list is too long: ask for fewer")
+                    : request->latest ? list_latest(&list, request, &err)
+                                      : core->store->ops->document_list(core->store, &filter,
+                                                                        take_row, &list, &err);
     dr_api_answer(core, call, rc, &reply.base, &err);
 }
 

@@ -44,7 +44,7 @@ dr_api_operator_create_rollout(struct dr_call *call, const ProtobufCMessage *mes
         rc = dr_schedule_advance(core, rollout, &err);
     }
     if (rc == DR_OK) {
-        rc = dr_view_rollout(core, rollout, dr_call_arena(call), &reply, &err);
+        rc = dr_view_rollout(core, rollout, NULL, dr_call_arena(call), &reply, &err);
     }
     dr_rollout_free(&mine);
     dr_core_answer(core, call, rc, rc == DR_OK ? &reply->base : NULL, &err);
@@ -68,11 +68,12 @@ dr_api_operator_get_rollout(struct dr_call *call, const ProtobufCMessage *messag
     Drover__V1__Rollout *reply = NULL;
     struct dr_err err = {0};
     enum dr_rc rc = DR_OK;
-    const struct dr_rollout *rollout =
-        find_rollout(core, ((const Drover__V1__RolloutId *)(const void *)message)->id, &rc, &err);
+    const Drover__V1__RolloutId *request = (const Drover__V1__RolloutId *)(const void *)message;
+    const struct dr_view_page page = {request->first_target, request->max_targets};
+    const struct dr_rollout *rollout = find_rollout(core, request->id, &rc, &err);
 
     if (rc == DR_OK) {
-        rc = dr_view_rollout(core, rollout, dr_call_arena(call), &reply, &err);
+        rc = dr_view_rollout(core, rollout, &page, dr_call_arena(call), &reply, &err);
     }
     dr_api_answer(core, call, rc, rc == DR_OK ? &reply->base : NULL, &err);
 }
@@ -119,7 +120,7 @@ dr_api_operator_order_rollout(struct dr_call *call, const ProtobufCMessage *mess
                                dr_call_caller(call)->name, request->note, &err);
     }
     if (rc == DR_OK) {
-        rc = dr_view_rollout(core, rollout, dr_call_arena(call), &reply, &err);
+        rc = dr_view_rollout(core, rollout, NULL, dr_call_arena(call), &reply, &err);
     }
     dr_core_answer(core, call, rc, rc == DR_OK ? &reply->base : NULL, &err);
 }

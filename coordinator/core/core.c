@@ -85,6 +85,7 @@ take_back(struct dr_core *core)
     struct dr_err err = {0};
 
     core->store->ops->rollback(core->store);
+    core->evidence_version++;
     if (dr_events_reload(core->events, &err) != DR_OK) {
         dr_log_err(DR_LOG_ERROR, "the log's end cannot be read", &err);
     }
@@ -247,6 +248,7 @@ dr_core_index_trust(struct dr_core *core, struct dr_err *err)
 {
     dr_directory_free(&core->directory);
     dr_push_cache_free(&core->push_cache);
+    core->evidence_version++;
     core->trust = dr_trust_store_get(core->trust_store);
     return dr_directory_new(core->trust, &core->directory, err);
 }

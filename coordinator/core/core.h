@@ -16,14 +16,17 @@
 
 #include <uthash.h>
 
-#define DR_CORE_TICK_MS      1000
-#define DR_AGENT_AWAY_MS     10000 // away for so long during a run: unreachable
-#define DR_STATE_ASK_AGAIN_S 30
-#define DR_OFFERS_MAX        256u // enrolment offers noted per start
-#define DR_CORE_PLANS_CACHED 4u
-#define DR_REPLY_MEMORY_MAX  (160u << 20)
+#define DR_CORE_TICK_MS         1000
+#define DR_AGENT_AWAY_MS        10000 // away for so long during a run: unreachable
+#define DR_STATE_ASK_AGAIN_S    30
+#define DR_OFFERS_MAX           256u // enrolment offers noted per start
+#define DR_CORE_PLANS_CACHED    4u
+#define DR_CORE_EVIDENCE_CACHED 8u // environments
+#define DR_REPLY_MEMORY_MAX     (160u << 20)
 
+struct dr_attestation;
 struct dr_push_cache;
+struct dr_signoff;
 
 // The body of a push that lies as a blob until it is acknowledged.
 struct dr_agent_blob {
@@ -62,6 +65,21 @@ struct dr_watcher {
     bool has_progress; // a target's progress changed since
 };
 
+// Verified under the current root and fleet, for the gates of one environment.
+struct dr_evidence {
+    struct dr_attestation *attestations;
+    size_t n_attestations;
+    struct dr_signoff *signoffs;
+    size_t n_signoffs;
+};
+
+struct dr_evidence_cached {
+    struct dr_arena *arena;
+    char environment[DR_ENVIRONMENT_MAX];
+    uint64_t version; // of core->evidence_version
+    struct dr_evidence evidence;
+};
+
 struct dr_cached_plan {
     uint8_t sha256[32];
     struct dr_arena *arena;
@@ -81,6 +99,9 @@ struct dr_core {
     struct dr_watcher *watchers;
     struct dr_rpc_server *server;
     struct dr_push_cache *push_cache;
+    struct dr_evidence_cached evidence[DR_CORE_EVIDENCE_CACHED];
+    size_t next_evidence;
+    uint64_t evidence_version; // counts what changes evidence: attestations, sign-offs, trust
     struct dr_cached_plan plans[DR_CORE_PLANS_CACHED];
     size_t next_plan;
     bool must_recheck; // keys changed: look at every connection again

@@ -256,6 +256,9 @@ dr_core_close(struct dr_core **core_pointer)
     for (size_t i = 0; i < DR_CORE_PLANS_CACHED; i++) {
         dr_arena_free(&core->plans[i].arena);
     }
+    for (size_t i = 0; i < DR_CORE_EVIDENCE_CACHED; i++) {
+        dr_arena_free(&core->evidence[i].arena);
+    }
     dr_push_cache_free(&core->push_cache);
     dr_directory_free(&core->directory);
     dr_trust_store_close(&core->trust_store);

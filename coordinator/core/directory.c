@@ -214,24 +214,7 @@ dr_directory_environment(const struct dr_directory *directory, const char *name)
 const struct dr_fleet_entry *
 dr_directory_target(const struct dr_directory *directory, const char *name)
 {
-    const struct dr_fleet_entry *entries = directory->trust->entries;
-    size_t low = 0, high = directory->trust->n_entries;
-
-    if (!directory->trust->is_fleet_whole) {
-        return dr_fleet_target(entries, high, name);
-    }
-    while (low < high) { // targets by name, then environments
-        size_t middle = low + (high - low) / 2;
-        const Drover__V1__Target *target = entries[middle].msg->target;
-        int order = target != NULL ? strcmp(name, target->name) : -1;
-
-        if (order == 0) {
-            return &entries[middle];
-        }
-        low = order < 0 ? low : middle + 1;
-        high = order < 0 ? middle : high;
-    }
-    return NULL;
+    return dr_fleet_target(directory->trust->entries, directory->trust->n_entries, name);
 }
 
 enum dr_rc

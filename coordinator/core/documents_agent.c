@@ -65,5 +65,6 @@ dr_incoming_attestation(struct dr_incoming *in, struct dr_err *err)
     }
     in->row.log_index = dr_events_next(in->core->events);
     DR_TRY(in->core->store->ops->document_put(in->core->store, &in->row, err));
+    in->core->evidence_version++;
     return dr_schedule_attestation(in->core, &attestation, err);
 }

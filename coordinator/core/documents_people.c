@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define GATES_MEMORY_MAX (64u << 20)
+
 // The open rollout and stage that an approval speaks about.
 static enum dr_rc
 find_stage(struct dr_incoming *in, const Drover__V1__Approval *approval,
@@ -76,29 +78,46 @@ check_leaf(struct dr_incoming *in, struct dr_rollout *rollout, const Drover__V1_
 }
 
 static enum dr_rc
+check_target_gates(struct dr_core *core, struct dr_arena *arena, const struct dr_evidence *evidence,
+                   const struct dr_rollout *rollout, const struct dr_rollout_stage *stage,
+                   const struct dr_rollout_target *target, const Drover__V1__Approval *approval,
+                   struct dr_err *err)
+{
+    struct dr_gate_result *gates;
+    size_t n_gates;
+
+    DR_TRY(dr_evidence_gates(core, arena, evidence, rollout, stage, target, approval, &gates,
+                             &n_gates, err));
+    for (size_t g = 0; g < n_gates; g++) {
+        if (!gates[g].is_open && !gates[g].is_after) {
+            dr_err_set(err, DR_E_GATE_MISSING, "gate '%s' of '%s' is closed for '%s': %s",
+                       dr_gate_name(gates[g].gate), stage->environment, target->name,
+                       gates[g].missing);
+            return dr_err_hint(err, "drover checklist %s", rollout->id);
+        }
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
 check_gates(struct dr_incoming *in, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
             const Drover__V1__Approval *approval, Drover__V1__ApprovalLeaf *const *leaves,
             size_t n_leaves, struct dr_err *err)
 {
-    struct dr_evidence evidence;
+    const struct dr_evidence *evidence;
 
-    DR_TRY(dr_evidence_load(in->core, in->arena, stage->environment, &evidence, err));
+    DR_TRY(dr_evidence_load(in->core, stage->environment, &evidence, err));
     for (size_t i = 0; i < n_leaves; i++) {
+        struct dr_arena *arena = dr_arena_new(GATES_MEMORY_MAX); // many targets, each its own
         struct dr_rollout_target *target;
-        struct dr_gate_result *gates;
-        size_t n_gates;
+        enum dr_rc rc = arena == NULL ? dr_err_set(err, DR_E_NOMEM, "out of memory")
+                                      : check_leaf(in, rollout, leaves[i], &target, err);
 
-        DR_TRY(check_leaf(in, rollout, leaves[i], &target, err));
-        DR_TRY(dr_evidence_gates(in->core, in->arena, &evidence, rollout, stage, target, approval,
-                                 &gates, &n_gates, err));
-        for (size_t g = 0; g < n_gates; g++) {
-            if (!gates[g].is_open && !gates[g].is_after) {
-                dr_err_set(err, DR_E_GATE_MISSING, "gate '%s' of '%s' is closed for '%s': %s",
-                           dr_gate_name(gates[g].gate), stage->environment, target->name,
-                           gates[g].missing);
-                return dr_err_hint(err, "drover checklist %s", rollout->id);
-            }
-        }
+        rc = rc == DR_OK ? check_target_gates(in->core, arena, evidence, rollout, stage, target,
+                                              approval, err)
+                         : rc;
+        dr_arena_free(&arena);
+        DR_TRY(rc);
     }
     return DR_OK;
 }
@@ -248,6 +267,7 @@ dr_incoming_signoff(struct dr_incoming *in, struct dr_err *err)
         return rc;
     }
     DR_TRY(dr_incoming_keep(in, err));
+    in->core->evidence_version++;
     if (in->row.is_pending || msg->kind == DROVER__V1__SIGNOFF_KIND__ITEM) {
         return DR_OK;
     }

@@ -104,7 +104,6 @@ load_attestations(struct dr_core *core, struct dr_arena *arena,
         return dr_err_set(err, DR_E_LIMIT, "there is too much evidence for this request");
     }
     wires->arena = arena;
-    DR_TRY(take_latest_all(core, wires, policy->name, DROVER__V1__ATTESTATION_KIND__BACKUP, err));
     for (size_t i = 0; i < policy->n_gates; i++) {
         if (policy->gates[i]->from_environment[0] != '\0' && !is_repeated(policy, i)) {
             DR_TRY(take_environment(core, wires, policy->gates[i]->from_environment, err));
@@ -135,19 +134,80 @@ load_signoffs(struct dr_core *core, struct dr_arena *arena, const char *environm
                                  true, &out->signoffs, &out->n_signoffs, err);
 }
 
-enum dr_rc
-dr_evidence_load(struct dr_core *core, struct dr_arena *arena, const char *environment,
-                 struct dr_evidence *out, struct dr_err *err)
+static enum dr_rc
+load_fresh(struct dr_core *core, const char *environment, struct dr_evidence_cached *slot,
+           struct dr_err *err)
 {
     const struct dr_fleet_entry *policy = dr_directory_environment(core->directory, environment);
-    struct dr_evidence evidence = {0};
 
     if (policy == NULL || core->trust->fleet.msg == NULL) {
         return dr_err_set(err, DR_E_NO_FLEET, "the fleet has no environment '%.64s'", environment);
     }
-    DR_TRY(load_attestations(core, arena, policy->msg->environment, &evidence, err));
-    DR_TRY(load_signoffs(core, arena, environment, &evidence, err));
-    *out = evidence;
+    slot->arena = dr_arena_new(DR_REPLY_MEMORY_MAX);
+    if (slot->arena == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    slot->version = core->evidence_version;
+    (void)snprintf(slot->environment, sizeof slot->environment, "%s", environment);
+    DR_TRY(load_attestations(core, slot->arena, policy->msg->environment, &slot->evidence, err));
+    return load_signoffs(core, slot->arena, environment, &slot->evidence, err);
+}
+
+// What was verified is kept until something that counts as evidence, or trust, changes.
+enum dr_rc
+dr_evidence_load(struct dr_core *core, const char *environment, const struct dr_evidence **out,
+                 struct dr_err *err)
+{
+    for (size_t i = 0; i < DR_CORE_EVIDENCE_CACHED; i++) {
+        const struct dr_evidence_cached *slot = &core->evidence[i];
+
+        if (slot->arena != NULL && slot->version == core->evidence_version &&
+            strcmp(slot->environment, environment) == 0) {
+            *out = &slot->evidence;
+            return DR_OK;
+        }
+    }
+    struct dr_evidence_cached fresh = {0};
+    enum dr_rc rc = load_fresh(core, environment, &fresh, err);
+    if (rc != DR_OK) {
+        dr_arena_free(&fresh.arena);
+        return rc;
+    }
+    struct dr_evidence_cached *slot =
+        &core->evidence[core->next_evidence++ % DR_CORE_EVIDENCE_CACHED];
+    dr_arena_free(&slot->arena);
+    *slot = fresh;
+    *out = &slot->evidence;
+    return DR_OK;
+}
+
+// The evidence with the target's own newest BACKUP behind it, in `arena`.
+static enum dr_rc
+with_backup(struct dr_core *core, struct dr_arena *arena, const struct dr_evidence *evidence,
+            const char *target, const struct dr_attestation **out, size_t *out_n,
+            struct dr_err *err)
+{
+    struct dr_store_document row;
+    struct dr_err ignored = {0};
+    size_t n = evidence->n_attestations;
+    struct dr_attestation *list = dr_arena_array(arena, n + 1, sizeof *list);
+
+    if (list == NULL) {
+        return dr_err_set(err, DR_E_LIMIT, "there is too much evidence for this request");
+    }
+    memcpy(list, evidence->attestations, n * sizeof *list);
+    enum dr_rc rc = core->store->ops->document_latest(
+        core->store, target, DROVER__V1__ATTESTATION_KIND__BACKUP, arena, &row, &ignored);
+    if (rc == DR_OK &&
+        dr_attest_load(arena, &core->trust->fleet, core->trust->entries, core->trust->n_entries,
+                       row.envelope, &list[n], &ignored) == DR_OK) {
+        n++;
+    } else if (rc != DR_OK && rc != DR_E_NOT_FOUND) {
+        *err = ignored;
+        return rc;
+    }
+    *out = list;
+    *out_n = n;
     return DR_OK;
 }
 
@@ -179,8 +239,6 @@ dr_evidence_gates(struct dr_core *core, struct dr_arena *arena, const struct dr_
                                   .mode = stage->mode,
                                   .target = target->name,
                                   .ready = open_ready(core, arena, target),
-                                  .evidence = evidence->attestations,
-                                  .n_evidence = evidence->n_attestations,
                                   .signoffs = evidence->signoffs,
                                   .n_signoffs = evidence->n_signoffs,
                                   .approval = approval,
@@ -193,6 +251,8 @@ dr_evidence_gates(struct dr_core *core, struct dr_arena *arena, const struct dr_
     input.plan_sha256 = plan->sha256;
     DR_TRY(dr_core_plan(core, plan->sha256, &input.plan, err));
     return dr_gate_evaluate(arena, &input, out, out_n, err);
+    DR_TRY(
+        with_backup(core, arena, evidence, target->name, &input.evidence, &input.n_evidence, err));
 }
 
 // ---- finished

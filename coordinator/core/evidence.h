@@ -8,18 +8,11 @@
 
 #define DR_EVIDENCE_PER_ENVIRONMENT 200u
 
-// Verified under the current root and fleet; in an arena.
-struct dr_evidence {
-    struct dr_attestation *attestations;
-    size_t n_attestations;
-    struct dr_signoff *signoffs;
-    size_t n_signoffs;
-};
 // For the gates of `environment`: applied, reverted and state of the environments that its gates
-// name, backups of its own targets, sign-offs. What does not verify any more is left out.
-DR_MUST_CHECK enum dr_rc
-dr_evidence_load(struct dr_core *core, struct dr_arena *arena, const char *environment,
-                 struct dr_evidence *out, struct dr_err *err);
+// name, sign-offs; backups come with each target. Verified once and kept until something changes:
+// valid within the handler. What does not verify any more is left out. DR_E_NO_FLEET, DR_E_LIMIT.
+DR_MUST_CHECK enum dr_rc dr_evidence_load(struct dr_core *core, const char *environment,
+                                          const struct dr_evidence **out, struct dr_err *err);
 // The gates for one target of a rollout. `approval` as in struct dr_gate_input.
 DR_MUST_CHECK enum dr_rc
 dr_evidence_gates(struct dr_core *core, struct dr_arena *arena, const struct dr_evidence *evidence,

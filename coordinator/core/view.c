@@ -91,6 +91,7 @@ struct status {
     struct dr_core *core;
     struct dr_arena *arena;
     Drover__V1__StatusReply *reply;
+    size_t bytes; // of the attestations so far
 };
 
 // Adds the newest attestation of a kind; its digest goes into `out`.
@@ -113,6 +114,7 @@ add_latest(struct status *s, const char *target, Drover__V1__AttestationKind kin
     Drover__V1__Document **slot = &s->reply->attestations[s->reply->n_attestations++];
     DR_TRY(dr_view_document(&row, false, s->arena, slot, err));
     *out = (*slot)->sha256;
+    s->bytes += row.envelope.len;
     return DR_OK;
 }
 
@@ -165,20 +167,32 @@ add_target(struct status *s, const Drover__V1__Target *target, struct dr_err *er
     return DR_OK;
 }
 
+static bool
+is_asked_for(const Drover__V1__StatusRequest *request, const Drover__V1__Target *target)
+{
+    return target != NULL && target->state == DROVER__V1__TARGET_STATE__ACTIVE &&
+           strcmp(target->name, request->after) > 0 &&
+           (request->environment[0] == '\0' ||
+            dr_str_glob(request->environment, target->environment)) &&
+           (request->target[0] == '\0' || dr_str_glob(request->target, target->name));
+}
+
 enum dr_rc
 dr_view_status(struct dr_core *core, const Drover__V1__StatusRequest *request,
                struct dr_arena *arena, Drover__V1__StatusReply **out, struct dr_err *err)
 {
-    struct status s = {core, arena, dr_arena_alloc(arena, sizeof *s.reply)};
+    struct status s = {core, arena, dr_arena_alloc(arena, sizeof *s.reply), 0};
     const struct dr_loghash *head = dr_events_head(core->events);
     size_t n = core->trust->n_entries;
+    size_t max = request->limit > 0 && request->limit < DR_VIEW_TARGETS_MAX ? request->limit
+                                                                            : DR_VIEW_TARGETS_MAX;
 
     if (s.reply == NULL) {
         return no_room(err);
     }
     drover__v1__status_reply__init(s.reply);
-    s.reply->targets = dr_arena_array(arena, n + 1, sizeof *s.reply->targets);
-    s.reply->attestations = dr_arena_array(arena, 5 * n + 1, sizeof *s.reply->attestations);
+    s.reply->targets = dr_arena_array(arena, max, sizeof *s.reply->targets);
+    s.reply->attestations = dr_arena_array(arena, 5 * max, sizeof *s.reply->attestations);
     if (s.reply->targets == NULL || s.reply->attestations == NULL) {
         return no_room(err);
     }
@@ -186,12 +200,14 @@ dr_view_status(struct dr_core *core, const Drover__V1__StatusRequest *request,
     s.reply->log_head = dr_data(head->hash, 32);
     for (size_t i = 0; i < n; i++) {
         const Drover__V1__Target *target = core->trust->entries[i].msg->target;
+        size_t shown = s.reply->n_targets;
 
-        if (target == NULL || target->state != DROVER__V1__TARGET_STATE__ACTIVE ||
-            (request->environment[0] != '\0' &&
-             !dr_str_glob(request->environment, target->environment)) ||
-            (request->target[0] != '\0' && !dr_str_glob(request->target, target->name))) {
+        if (!is_asked_for(request, target)) {
             continue;
+        }
+        if (shown == max || s.bytes >= DR_VIEW_BYTES_MAX / 2) {
+            s.reply->next_after = s.reply->targets[shown - 1]->target;
+            break;
         }
         DR_TRY(add_target(&s, target, err));
     }

@@ -5,10 +5,21 @@
 
 #include "coordinator/core/core.h"
 
-// Everything is in `arena`. DR_E_LIMIT.
-DR_MUST_CHECK enum dr_rc
-dr_view_rollout(struct dr_core *core, const struct dr_rollout *rollout, struct dr_arena *arena,
-                Drover__V1__Rollout **out, struct dr_err *err);
+#define DR_VIEW_TARGETS_MAX 500u          // of one answer
+#define DR_VIEW_BYTES_MAX   (900u * 1024) // of the documents in one answer
+
+// Which targets of a rollout are shown, counted over all stages. `max` 0: as many as fit.
+struct dr_view_page {
+    size_t first, max;
+};
+
+// Everything is in `arena`. `page` NULL: from the first on; next_target says where the next page
+// begins. DR_E_LIMIT.
+DR_MUST_CHECK enum dr_rc dr_view_rollout(struct dr_core *core, const struct dr_rollout *rollout,
+                                         const struct dr_view_page *page, struct dr_arena *arena,
+                                         Drover__V1__Rollout **out, struct dr_err *err);
+// Targets by name, after request->after, as many as fit; next_after says where the next page
+// begins.
 DR_MUST_CHECK enum dr_rc
 dr_view_status(struct dr_core *core, const Drover__V1__StatusRequest *request,
                struct dr_arena *arena, Drover__V1__StatusReply **out, struct dr_err *err);

@@ -13,6 +13,7 @@ struct maker {
     const struct dr_rollout *rollout;
     const struct dr_rollout_stage *stage;
     Drover__V1__StageStatus *out;
+    size_t first, last; // the stage's targets that are shown
 };
 
 static enum dr_rc
@@ -144,26 +145,26 @@ add_gates(struct maker *m, struct dr_err *err)
 {
     const struct dr_fleet_entry *policy =
         dr_directory_environment(m->core->directory, m->stage->environment);
-    struct dr_evidence evidence;
+    const struct dr_evidence *evidence;
     size_t max = policy != NULL ? policy->msg->environment->n_gates : 0;
 
     if (max == 0 || m->core->trust->chain.msg == NULL) {
         return DR_OK;
     }
     m->out->gates =
-        dr_arena_array(m->arena, max * (2 * m->stage->n_targets + 1) + 1, sizeof *m->out->gates);
+        dr_arena_array(m->arena, max * (2 * (m->last - m->first) + 1) + 1, sizeof *m->out->gates);
     if (m->out->gates == NULL) {
         return no_room(err);
     }
-    DR_TRY(dr_evidence_load(m->core, m->arena, m->stage->environment, &evidence, err));
-    for (size_t t = 0; t < m->stage->n_targets; t++) {
+    DR_TRY(dr_evidence_load(m->core, m->stage->environment, &evidence, err));
+    for (size_t t = m->first; t < m->last; t++) {
         struct dr_gate_result *results;
         size_t n;
 
         if (dr_target_is_success(m->stage->targets[t].state, m->stage->mode)) {
             continue;
         }
-        DR_TRY(dr_evidence_gates(m->core, m->arena, &evidence, m->rollout, m->stage,
+        DR_TRY(dr_evidence_gates(m->core, m->arena, evidence, m->rollout, m->stage,
                                  &m->stage->targets[t], NULL, &results, &n, err));
         for (size_t i = 0; i < n; i++) {
             DR_TRY(add_gate(m, &results[i], m->stage->targets[t].name, err));
@@ -333,26 +334,41 @@ fill_stage(struct maker *m, struct dr_err *err)
     }
     DR_TRY(add_approvals(m, err));
     m->out->next = keep(m, stage_next(m));
+    m->out->targets += m->first;
+    m->out->n_targets = m->last - m->first;
     return m->out->next != NULL ? DR_OK : no_room(err);
 }
 
 enum dr_rc
-dr_view_rollout(struct dr_core *core, const struct dr_rollout *rollout, struct dr_arena *arena,
-                Drover__V1__Rollout **out, struct dr_err *err)
+dr_view_rollout(struct dr_core *core, const struct dr_rollout *rollout,
+                const struct dr_view_page *page, struct dr_arena *arena, Drover__V1__Rollout **out,
+                struct dr_err *err)
 {
+    size_t skip = page != NULL ? page->first : 0, room = DR_VIEW_TARGETS_MAX, seen = 0;
     const struct dr_rollout_stage *current = dr_rollout_current(rollout);
 
     DR_TRY(dr_rollout_message(rollout, arena, out, err));
+    room = page != NULL && page->max > 0 && page->max < room ? page->max : room;
     for (size_t s = 0; s < rollout->n_stages; s++) {
-        struct maker m = {core, arena, rollout, &rollout->stages[s], (*out)->stages[s]};
+        struct maker m = {core, arena, rollout, &rollout->stages[s], (*out)->stages[s], 0, 0};
+        Drover__V1__TargetStatus **targets = m.out->targets;
+        size_t n = m.stage->n_targets;
 
+        m.first = skip < n ? skip : n;
+        m.last = n - m.first > room ? m.first + room : n;
+        skip -= m.first;
+        room -= m.last - m.first;
+        if (m.last < n && (*out)->next_target == 0) {
+            (*out)->next_target = (uint32_t)(seen + m.last);
+        }
+        seen += n;
         DR_TRY(fill_stage(&m, err));
         if (&rollout->stages[s] == current) {
             (*out)->next = m.out->next;
-            for (size_t t = 0; t < current->n_targets && (*out)->reason[0] == '\0'; t++) {
+            for (size_t t = 0; t < n && (*out)->reason[0] == '\0'; t++) {
                 if (!dr_target_is_success(current->targets[t].state, current->mode)) {
                     (*out)->reason = dr_arena_printf(arena, "%s: %s", current->targets[t].name,
-                                                     m.out->targets[t]->reason);
+                                                     targets[t]->reason);
                 }
             }
         }

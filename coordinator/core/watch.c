@@ -39,7 +39,7 @@ send_event(struct dr_core *core, struct dr_watcher *watcher, const char *rollout
     drover__v1__rollout_event__init(&event);
     event.entry = entry;
     if (with_rollout && found != NULL &&
-        dr_view_rollout(core, found, arena, &event.rollout, &err) != DR_OK) {
+        dr_view_rollout(core, found, NULL, arena, &event.rollout, &err) != DR_OK) {
         dr_log_err(DR_LOG_WARN, "a rollout cannot be shown", &err);
         return false;
     }

@@ -233,6 +233,89 @@ a_bundle_of_megabytes_lies_as_a_blob_until_it_is_acknowledged(void **state)
                                  &request.base, &item));
 }
 
+// ---- pages
+
+static void
+status_and_rollouts_come_in_pages(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    Drover__V1__StatusRequest request = DROVER__V1__STATUS_REQUEST__INIT;
+    Drover__V1__RolloutId id = DROVER__V1__ROLLOUT_ID__INIT;
+    ProtobufCMessage *reply = NULL;
+    char names[TARGETS][64];
+    size_t n = 0;
+
+    begin_site(site);
+    OK(w, create_rollout(site, NULL));
+    request.limit = 1;
+    do {
+        OK(w, call(site, site->person[BOB], DR_METHOD_OPERATOR_STATUS, &request.base, &reply));
+        const Drover__V1__StatusReply *page = (const Drover__V1__StatusReply *)(void *)reply;
+        assert_int_equal(page->n_targets, 1);
+        (void)snprintf(names[n++], sizeof names[0], "%s", page->targets[0]->target);
+        request.after = page->next_after;
+    } while (request.after[0] != '\0' && n < TARGETS);
+    assert_int_equal(n, TARGETS);
+    assert_string_equal(names[0], "production/billing");
+    assert_string_equal(names[3], "staging/stock");
+
+    id.id = word(w, "R-1");
+    id.max_targets = 3;
+    OK(w, call(site, site->person[BOB], DR_METHOD_OPERATOR_GET_ROLLOUT, &id.base, &reply));
+    const Drover__V1__Rollout *rollout = (const Drover__V1__Rollout *)(void *)reply;
+    assert_int_equal(rollout->stages[0]->n_targets, 2);
+    assert_int_equal(rollout->stages[1]->n_targets, 1);
+    assert_int_equal(rollout->next_target, 3);
+    id.first_target = rollout->next_target;
+    OK(w, call(site, site->person[BOB], DR_METHOD_OPERATOR_GET_ROLLOUT, &id.base, &reply));
+    rollout = (const Drover__V1__Rollout *)(void *)reply;
+    assert_int_equal(rollout->stages[0]->n_targets, 0);
+    assert_string_equal(rollout->stages[1]->targets[0]->target, "production/orders");
+    assert_int_equal(rollout->next_target, 0);
+}
+
+static void
+the_newest_of_each_target_and_kind_is_listed_in_pages(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    Drover__V1__ListDocumentsRequest request = DROVER__V1__LIST_DOCUMENTS_REQUEST__INIT;
+    ProtobufCMessage *reply = NULL;
+    const Drover__V1__DocumentList *list;
+    size_t n = 0;
+
+    begin_site(site);
+    OK(w, create_rollout(site, NULL));
+    for (int i = STG_ORDERS; i <= STG_STOCK; i++) {
+        agent_ready(site, i, NOW - 300);
+        agent_ready(site, i, NOW - 200);
+        agent_state(site, i, NOW - 100);
+    }
+    request.kind = word(w, DR_TYPE_ATTESTATION);
+    request.environment = word(w, "staging");
+    request.latest = true;
+    request.subkinds = 1u << ATT(READY) | 1u << ATT(STATE);
+    request.limit = 3;
+    do {
+        OK(w, call(site, site->person[BOB], DR_METHOD_DOCUMENTS_LIST, &request.base, &reply));
+        list = (const Drover__V1__DocumentList *)(void *)reply;
+        n += list->n_documents;
+        request.after_target = list->next_after_target;
+    } while (list->more);
+    assert_int_equal(n, 4);
+    request.latest = false;
+    request.newest_first = true;
+    request.limit = 1;
+    OK(w, call(site, site->person[BOB], DR_METHOD_DOCUMENTS_LIST, &request.base, &reply));
+    list = (const Drover__V1__DocumentList *)(void *)reply;
+    assert_memory_equal(list->documents[0]->sha256.data, site->state_sha[STG_STOCK], 32);
+    request.before_log_index = list->documents[0]->log_index;
+    OK(w, call(site, site->person[BOB], DR_METHOD_DOCUMENTS_LIST, &request.base, &reply));
+    list = (const Drover__V1__DocumentList *)(void *)reply;
+    assert_memory_equal(list->documents[0]->sha256.data, site->ready_sha[STG_STOCK], 32);
+}
+
 // ---- the chain
 
 static void
@@ -279,6 +362,8 @@ main(void)
         SITE_TEST(a_fleet_of_ten_thousand_targets_goes_up_and_comes_down_as_a_blob),
         SITE_TEST(a_blob_that_is_no_document_is_not_put),
         SITE_TEST(a_bundle_of_megabytes_lies_as_a_blob_until_it_is_acknowledged),
+        SITE_TEST(status_and_rollouts_come_in_pages),
+        SITE_TEST(the_newest_of_each_target_and_kind_is_listed_in_pages),
         SITE_TEST(an_agent_that_holds_a_chain_is_told_what_is_new_in_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
