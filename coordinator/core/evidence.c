@@ -5,6 +5,7 @@
 #include "trust/strict.h"
 #include "trust/try.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define WIRES_MAX 2000u
@@ -250,9 +251,9 @@ dr_evidence_gates(struct dr_core *core, struct dr_arena *arena, const struct dr_
     }
     input.plan_sha256 = plan->sha256;
     DR_TRY(dr_core_plan(core, plan->sha256, &input.plan, err));
-    return dr_gate_evaluate(arena, &input, out, out_n, err);
     DR_TRY(
         with_backup(core, arena, evidence, target->name, &input.evidence, &input.n_evidence, err));
+    return dr_gate_evaluate(arena, &input, out, out_n, err);
 }
 
 // ---- finished
@@ -295,6 +296,7 @@ is_done(struct dr_core *core, struct dr_arena *arena, const struct dr_rollout *r
 
     if (chosen == NULL || dr_core_plan(core, chosen->sha256, &plan, NULL) != DR_OK ||
         !newest_heads(core, arena, target->name, &newest) ||
+        (newest.msg->flags & (uint32_t)DROVER__V1__READY_FLAG__FLAG_PARTIAL) != 0 ||
         dr_chain_applied(arena, &core->trust->chain, newest.msg->heads, newest.msg->n_heads,
                          &applied, NULL) != DR_OK) {
         return false;
