@@ -75,6 +75,19 @@ version_in(struct inbox *in, const char *kind, struct dr_bytes payload)
                    : ((const Drover__V1__Fleet *)message)->version;
 }
 
+static uint64_t
+in_force(const struct inbox *in, const char *kind)
+{
+    const struct dr_trust *trust = in->remote->trust;
+    if (dr_str_eq(kind, "root")) {
+        return trust->root.msg->version;
+    }
+    if (dr_str_eq(kind, "fleet")) {
+        return trust->fleet.msg != NULL ? trust->fleet.msg->version : 0;
+    }
+    return trust->chain.msg != NULL ? trust->chain.msg->version : 0;
+}
+
 // Roots, fleets and chains that lack signatures.
 static enum dr_rc
 add_documents(struct inbox *in, const char *word, const char *type, const Drover__V1__Role *role,
@@ -98,6 +111,9 @@ add_documents(struct inbox *in, const char *word, const char *type, const Drover
             continue;
         }
         uint64_t version = version_in(in, word, envelope.payload);
+        if (version <= in_force(in, word)) {
+            continue; // a later one has overtaken it
+        }
         bool is_chain = dr_str_eq(word, "chain");
         rc = dr_trust_file_count(in->cli, in->remote->trust->root.msg, &file, &row.have, &row.need,
                                  err);
@@ -198,11 +214,14 @@ add_lifts(struct inbox *in, struct dr_err *err)
             have_signed(in, &envelope)) {
             continue;
         }
-        add(in, (struct row){"lift",
-                             dr_arena_printf(arena, "%s of %s in %s", dr_stop_word(&stops[i]),
-                                             stops[i].person, environment),
-                             dr_arena_printf(arena, "drover freeze lift %s", environment),
-                             (uint32_t)envelope.n_sigs, role->threshold});
+        add(in,
+            (struct row){"lift",
+                         dr_arena_printf(arena, "%s of %s in %s", dr_stop_word(&stops[i]),
+                                         stops[i].person, environment),
+                         stops[i].signoff.msg->kind == DROVER__V1__SIGNOFF_KIND__FREEZE
+                             ? dr_arena_printf(arena, "drover freeze lift %s", environment)
+                             : dr_arena_printf(arena, "drover veto lift R-N -e %s", environment),
+                         (uint32_t)envelope.n_sigs, role->threshold});
     }
     return rc;
 }

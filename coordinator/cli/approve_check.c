@@ -1,0 +1,81 @@
+// Stops and authors, looked at before a signature is wasted.
+
+#include "coordinator/cli/approve_check.h"
+#include "coordinator/cli/print.h"
+#include "coordinator/cli/stops.h"
+
+static bool
+is_about(const struct dr_stage *stage, const Drover__V1__Signoff *msg)
+{
+    if (msg->kind == DROVER__V1__SIGNOFF_KIND__FREEZE) {
+        return true;
+    }
+    for (size_t i = 0; msg->kind == DROVER__V1__SIGNOFF_KIND__VETO && i < stage->n_plans; i++) {
+        if (dr_data_eq(msg->plan_sha256, stage->plans[i].named->plan_sha256)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum dr_rc
+dr_approve_check_stops(const struct dr_stage *stage, struct dr_err *err)
+{
+    struct dr_stop *stops = NULL;
+    size_t n = 0;
+    const char *environment = stage->said->environment;
+    enum dr_rc rc = dr_stops_load(stage->remote, environment, &stops, &n, err);
+    for (size_t i = 0; rc == DR_OK && i < n; i++) {
+        const Drover__V1__Signoff *msg = stops[i].signoff.msg;
+        bool is_freeze = msg->kind == DROVER__V1__SIGNOFF_KIND__FREEZE;
+        if (stops[i].is_over || stops[i].is_lifted || !is_about(stage, msg)) {
+            continue;
+        }
+        const char *note = dr_print_safe(stage->remote->cli, msg->note);
+        dr_err_set(err, is_freeze ? DR_E_FROZEN : DR_E_VETOED, "%s %s this: %s", stops[i].person,
+                   is_freeze ? "froze" : "vetoed", note[0] ? note : "no reason given");
+        rc = is_freeze
+                 ? dr_err_hint(err, "drover freeze lift %s", environment)
+                 : dr_err_hint(err, "drover veto lift %s -e %s", stage->rollout->id, environment);
+    }
+    return rc;
+}
+
+// The entry that adds a revision to the chain that I trust.
+static const Drover__V1__ChainEntry *
+entry_of(const Drover__V1__Chain *chain, ProtobufCBinaryData digest)
+{
+    for (size_t i = 0; chain != NULL && i < chain->n_entries; i++) {
+        if (chain->entries[i]->action == DROVER__V1__CHAIN_ACTION__ADD &&
+            dr_data_eq(chain->entries[i]->digest, digest)) {
+            return chain->entries[i];
+        }
+    }
+    return NULL;
+}
+
+enum dr_rc
+dr_approve_check_author(const struct dr_stage *stage, const struct dr_key *key, struct dr_err *err)
+{
+    const struct dr_trust *trust = stage->remote->trust;
+    const Drover__V1__Person *me = dr_root_person_by_signing(trust->root.msg, key->public_key);
+    if (!stage->policy->msg->environment->author_may_not_approve || me == NULL) {
+        return DR_OK;
+    }
+    for (size_t p = 0; p < stage->n_plans; p++) {
+        const Drover__V1__Plan *plan = stage->plans[p].plan;
+        for (size_t i = 0; i < plan->n_revisions; i++) {
+            const Drover__V1__ChainEntry *entry =
+                entry_of(trust->chain.msg, plan->revisions[i]->digest);
+            if (entry != NULL && dr_str_eq(entry->author, me->name)) {
+                dr_err_set(err, DR_E_AUTHOR_APPROVED,
+                           "'%s' was written by %s, whose signature does not count in '%s'; "
+                           "nothing was signed",
+                           plan->revisions[i]->id, me->name, stage->said->environment);
+                return dr_err_hint(err, "another approver types: drover approve %s -e %s",
+                                   stage->rollout->id, stage->said->environment);
+            }
+        }
+    }
+    return DR_OK;
+}
