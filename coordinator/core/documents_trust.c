@@ -2,6 +2,7 @@
 // at once.
 #include "base/clock.h"
 #include "coordinator/core/documents.h"
+#include "coordinator/core/push.h"
 #include "trust/strict.h"
 #include "trust/try.h"
 
@@ -30,9 +31,11 @@ become_current(struct dr_incoming *in, Drover__V1__TrustUpdate *update, const ch
         return DR_OK;
     }
     DR_TRY(dr_incoming_keep(in, err));
-    return changed ? dr_events_add(in->core->events, &event, NULL, err, "%s %" PRIu64 " is current",
-                                   what, in->row.version)
-                   : DR_OK;
+    if (!changed) { // the trust was written before, and the state was not: nobody was told
+        DR_TRY(dr_push_trust_all(in->core, err));
+    }
+    return dr_events_add(in->core->events, &event, NULL, err, "%s %" PRIu64 " is current", what,
+                         in->row.version);
 }
 
 static ProtobufCBinaryData
@@ -197,7 +200,8 @@ adopt_one(struct dr_core *core, const char *kind, struct dr_bytes envelope,
         in.n_parts = parts != NULL ? core->trust->n_entries : 0;
     }
     in.parts = parts;
-    return dr_incoming_keep(&in, err);
+    DR_TRY(dr_incoming_keep(&in, err));
+    return dr_push_trust_all(core, err); // whoever wrote it may have ended before it told anybody
 }
 
 static enum dr_rc
