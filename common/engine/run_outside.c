@@ -100,20 +100,26 @@ undo(struct outside *o, struct dr_err *err)
     return err->rc;
 }
 
+// The row that is surely there stands for the connection: with both keys held, the old session has
+// ended. The ledger is read again then, and finds the intent.
+static enum dr_rc
+connect_again(struct dr_engine_run *run, struct dr_err *err)
+{
+    struct dr_ledger_row row = {.position = run->position};
+    bool is_there = false;
+    memcpy(row.head, run->head, 32);
+    enum dr_rc rc = dr_run_recover(run, &row, 0, &is_there, err);
+    run->must_read = true;
+    return rc;
+}
+
 static enum dr_rc
 statement(struct outside *o, struct dr_err *err)
 {
     struct dr_engine_run *run = o->run;
     enum dr_rc rc = run->engine->ops->outside(run->engine->driver, &o->exec, &o->done, err);
     if (rc == DR_E_COMMIT_UNKNOWN || rc == DR_E_DB_LOST) {
-        // The row that is surely there stands for the connection: with both keys held, the old
-        // session has ended.
-        struct dr_ledger_row row = {.position = run->position};
-        bool is_there = false;
-        memcpy(row.head, run->head, 32);
-        rc = dr_run_recover(run, &row, 0, &is_there, err);
-        run->must_read = true;
-        return rc;
+        return connect_again(run, err);
     }
     if (rc == DR_OK && DR_FAILPOINT("engine-outside-after")) {
         return dr_err_set(err, DR_E_IO, "failpoint");
@@ -217,6 +223,9 @@ walk(struct outside *o, struct dr_arena *scratch, struct dr_err *err)
     }
     if (rc == DR_OK && !o->run->must_read) {
         rc = verify(o, scratch, err);
+    }
+    if (rc == DR_E_DB_LOST) { // while probing, cleaning up or verifying
+        rc = connect_again(o->run, err);
     }
     if (rc == DR_OK && !o->run->must_read) {
         rc = write_row(o, DR_LEDGER_DONE, err);
