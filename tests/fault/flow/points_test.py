@@ -24,20 +24,31 @@ def stop_and_lift(world):
     world.must("freeze", "lift", worlds.ENVIRONMENT, "--yes")
 
 
+def kill_at(world, held, kind):
+    """Waits until a process stands at the point, and kills one."""
+    if not held.arrived.wait(worlds.PATIENCE_S):
+        raise worlds.Failed(f"{held.name} was not reached")
+    world.kill(kind)
+    held.gone_on.set()
+    world.restart(kind)
+
+
 def cut_off_in_a_statement(world):
     """Worker and server session end in the middle of CREATE INDEX CONCURRENTLY, which waits for a reader; an invalid
-    index stays. On SQLite the worker ends when its approval is used up."""
+    index stays. On SQLite the worker ends when its approval is used up. Then, in the middle of going on: the agent
+    ends when it noted another start, and the worker when it has cleaned up."""
     if world.engine == "sqlite":
-        held = world.hits.arm("agent-worker-go")
-        return lambda: held.arrived.wait(worlds.PATIENCE_S) and world.kill("worker") and held.gone_on.set()
+        first = world.hits.arm("agent-worker-go")
+
+        def twice():
+            first.arrived.wait(worlds.PATIENCE_S)
+            again = world.hits.arm("agent-run-attempt")
+            kill_at(world, first, "worker")
+            kill_at(world, again, "exec")
+        return twice
     reader = subprocess.Popen([BIN + "/psql", "-XqAt", "-h", world.cluster.folder, "-U", "postgres", world.database],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def cut():
-        world.until(lambda: world.cluster.ask(world.database, "SELECT count(*) FROM lines WHERE unit = '2b'") == "1",
-                    "the unit before the index")
-        reader.stdin.close()
-        reader.wait(20)
     held = world.hits.arm("engine-intent-after")
 
     def go():
@@ -49,10 +60,16 @@ def cut_off_in_a_statement(world):
         held.gone_on.set()
         world.until(lambda: world.cluster.ask(world.database, "SELECT count(*) FROM pg_index WHERE NOT indisvalid") ==
                     "1", "a half-built index", 30)
+        again = world.hits.arm("agent-run-attempt")
         world.kill("worker")
         world.cluster.ask(world.database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = "
                                           "'drover' AND query LIKE 'CREATE INDEX%'")
-        cut()
+        reader.stdin.close()
+        reader.wait(20)
+        again.arrived.wait(worlds.PATIENCE_S)
+        cleaned = world.hits.arm("engine-clean-after")
+        kill_at(world, again, "exec")
+        kill_at(world, cleaned, "worker")
     return go
 
 

@@ -117,6 +117,16 @@ class World:
                        f'root_sha256 = "{values["root_sha256"]}"\nstate = "state"\nkey = "agent.key"\n'
                        f'transport_key = "agent.transport"\ntarget "{TARGET}" {{ url = "{self.url}" }}\n')
 
+    def take_trust(self, other):
+        """What `make_trust` made for another world."""
+        shutil.copytree(other.folder, self.folder, dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns("hits", "log", "app.db*"))
+        path = f"{self.folder}/agents/{AGENT}/agent.conf"
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(other.folder, self.folder))
+
     def edit(self, name, key, value):
         path = os.path.join(self.folder, name)
         with open(path, encoding="utf-8") as file:
@@ -133,7 +143,8 @@ class World:
 
     # ------------------------------------------------------------------------------------ daemons
 
-    def start(self, name, args):
+    def start(self, kind, name, args):
+        """Starts a daemon and gives the line that it says when it is ready, '' when it ended before."""
         read, write = os.pipe()
         env = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")
         if self.hits:
@@ -142,11 +153,12 @@ class World:
             process = subprocess.Popen([f"{BUILD}/{name}", *args, "--ready-fd", str(write)], cwd=self.folder, env=env,
                                        pass_fds=(write,), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         os.close(write)
+        setattr(self, kind, process)
         with os.fdopen(read) as pipe:
-            return process, pipe.readline()
+            return pipe.readline()
 
     def start_droverd(self):
-        self.droverd, line = self.start("droverd", ["--config", "droverd.conf"])
+        line = self.start("droverd", "droverd", ["--config", "droverd.conf"])
         if line.startswith("ready "):
             address = "tcp://127.0.0.1:" + line.split()[1]
             self.edit("droverd.conf", "listen", address)
@@ -155,9 +167,8 @@ class World:
         return line != ""
 
     def start_exec(self):
-        self.exec, line = self.start("drover-agent", ["--config", f"agents/{AGENT}/agent.conf"])
         self.cuts = 0
-        return line != ""
+        return self.start("exec", "drover-agent", ["--config", f"agents/{AGENT}/agent.conf"]) != ""
 
     def children(self, word):
         try:
