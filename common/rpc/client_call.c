@@ -9,6 +9,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#define NOBODY_MS          400 // nobody listens for so long: what starts now does not count on more patience
 #define SHIFT_MAX          16u
 #define RETRY_AFTER_MAX_MS 30000u
 
@@ -237,8 +238,11 @@ dr_pending_frame(struct dr_rpc_client *client, const Drover__V1__Frame *frame)
 static bool
 is_hopeless(const struct dr_rpc_client *client, const struct dr_pending *pending)
 {
+    bool is_nobody_there = client->nobody_since_ms > 0 && !client->was_up &&
+                           dr_monotonic_ms() - client->nobody_since_ms >= NOBODY_MS;
     return pending->is_blocking &&
-           (client->last.rc == DR_E_WRONG_CLUSTER || client->last.rc == DR_E_CONFIG ||
+           (is_nobody_there || client->last.rc == DR_E_WRONG_CLUSTER ||
+            client->last.rc == DR_E_CONFIG ||
             (client->last.rc == DR_E_WRONG_SERVER_KEY && client->refusals > 1));
 }
 

@@ -87,6 +87,10 @@ take_mail(struct dr_rpc_client *client)
     if (!has_mail) {
         return;
     }
+    bool is_nobody = stream == NULL && dr_dial_was_refused(client->dial);
+    client->nobody_since_ms = !is_nobody                    ? 0
+                              : client->nobody_since_ms > 0 ? client->nobody_since_ms
+                                                            : dr_monotonic_ms();
     dr_dial_close(&client->dial);
     if (stream != NULL) {
         client->state = DR_LINK_SHAKING;

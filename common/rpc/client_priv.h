@@ -60,8 +60,9 @@ struct dr_rpc_client {
     struct dr_dial *dial;
     struct dr_conn *conn; // a reference
     bool was_up;
-    unsigned failures; // attempts in a row that led to nothing
-    unsigned refusals; // of these, ended handshakes
+    unsigned failures;       // attempts in a row that led to nothing
+    unsigned refusals;       // of these, ended handshakes
+    int64_t nobody_since_ms; // the host has answered since then that nobody listens; 0: it does not
     int64_t retry_at_ms, up_since_ms;
     struct dr_err last; // why it is not up
     struct dr_pending *pendings;

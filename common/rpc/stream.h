@@ -83,6 +83,8 @@ DR_MUST_CHECK enum dr_rc
 dr_dial_start(const char *url, const char *tls_ca_file, const char *tls_server_name,
               uint32_t timeout_ms, dr_dial_done on_done, void *user, struct dr_dial **out,
               struct dr_err *err);
+// After on_done: the host answered that nobody listens there. NULL: false.
+bool dr_dial_was_refused(struct dr_dial *dial);
 // Gives up if it is still dialing (on_done runs then, too) and frees it. Not from a callback. NULL
 // is accepted.
 void dr_dial_close(struct dr_dial **dial);

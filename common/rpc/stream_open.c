@@ -38,6 +38,7 @@ struct dr_dial {
     dr_dial_done on_done;
     void *user;
     char *url;
+    atomic_bool was_refused;
 };
 
 enum dr_rc
@@ -283,6 +284,7 @@ on_dial_done(void *arg)
     if (rv != 0) {
         dial_error(&err, dial->url, rv);
     }
+    atomic_store(&dial->was_refused, rv == NNG_ECONNREFUSED);
     dial->on_done(dial->user, stream, &err);
 }
 
@@ -294,6 +296,12 @@ set_tls(nng_stream_dialer *nng, const char *ca_file, const char *server_name)
         rv = nng_stream_dialer_set_string(nng, NNG_OPT_TLS_SERVER_NAME, server_name);
     }
     return rv;
+}
+
+bool
+dr_dial_was_refused(struct dr_dial *dial)
+{
+    return dial != NULL && atomic_load(&dial->was_refused);
 }
 
 static void

@@ -1,6 +1,7 @@
 // Service Documents: put, get, list; blobs in pieces.
 #include "coordinator/core/api.h"
 #include "coordinator/core/documents.h"
+#include "coordinator/core/grants.h"
 #include "coordinator/core/large.h"
 #include "coordinator/core/view.h"
 #include "trust/strict.h"
@@ -224,6 +225,11 @@ dr_api_documents_get_blob(struct dr_call *call, const ProtobufCMessage *message,
 
     if (request->sha256.len != 32) {
         rc = dr_err_set(&err, DR_E_INVALID, "a blob is named by a digest of 32 bytes");
+    } else if (dr_call_caller(call)->kind == DR_CALLER_AGENT &&
+               !dr_grants_may_read(core, dr_call_caller(call)->name, request->sha256.data)) {
+        // the same answer as for one that is not here: nothing is learnt from asking
+        rc = dr_err_set(&err, DR_E_NOT_FOUND, "no such blob was offered to agent '%s'",
+                        dr_call_caller(call)->name);
     } else {
         rc = core->store->ops->blob_get(core->store, request->sha256.data, request->offset,
                                         dr_call_arena(call), &piece, &reply.total, &err);

@@ -99,6 +99,7 @@ struct dr_core {
     struct dr_watcher *watchers;
     struct dr_rpc_server *server;
     struct dr_push_cache *push_cache;
+    struct dr_grant *grants; // files of each plan, by its digest
     struct dr_evidence_cached evidence[DR_CORE_EVIDENCE_CACHED];
     size_t next_evidence;
     uint64_t evidence_version; // counts what changes evidence: attestations, sign-offs, trust

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "coordinator/core/documents.h"
+#include "coordinator/core/grants.h"
 #include "coordinator/core/push.h"
 #include "coordinator/core/push_cache.h"
 #include "coordinator/core/schedule.h"
@@ -259,6 +260,7 @@ dr_core_close(struct dr_core **core_pointer)
     for (size_t i = 0; i < DR_CORE_EVIDENCE_CACHED; i++) {
         dr_arena_free(&core->evidence[i].arena);
     }
+    dr_grants_free(core);
     dr_push_cache_free(&core->push_cache);
     dr_directory_free(&core->directory);
     dr_trust_store_close(&core->trust_store);

@@ -316,6 +316,30 @@ the_newest_of_each_target_and_kind_is_listed_in_pages(void **state)
     assert_memory_equal(list->documents[0]->sha256.data, site->ready_sha[STG_STOCK], 32);
 }
 
+// ---- who may read what
+
+static void
+an_agent_reads_only_what_it_was_offered(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    Drover__V1__GetBlobRequest request = DROVER__V1__GET_BLOB_REQUEST__INIT;
+    ProtobufCMessage *reply = NULL;
+    uint8_t other[32];
+
+    begin_site(site);
+    put_pieces(site, (struct dr_bytes){(const uint8_t *)"secret", 6}, other);
+    request.sha256 = DATA32(w->plan_sha);
+    REFUSED(DR_E_NOT_FOUND, call(site, site->agent[STG_ORDERS], DR_METHOD_DOCUMENTS_GET_BLOB,
+                                 &request.base, &reply)); // no rollout has it yet
+    OK(w, create_rollout(site, NULL));
+    OK(w, call(site, site->agent[STG_ORDERS], DR_METHOD_DOCUMENTS_GET_BLOB, &request.base, &reply));
+    request.sha256 = DATA32(other);
+    REFUSED(DR_E_NOT_FOUND, call(site, site->agent[STG_ORDERS], DR_METHOD_DOCUMENTS_GET_BLOB,
+                                 &request.base, &reply));
+    OK(w, call(site, site->person[CAROL], DR_METHOD_DOCUMENTS_GET_BLOB, &request.base, &reply));
+}
+
 // ---- the chain
 
 static void
@@ -364,6 +388,7 @@ main(void)
         SITE_TEST(a_bundle_of_megabytes_lies_as_a_blob_until_it_is_acknowledged),
         SITE_TEST(status_and_rollouts_come_in_pages),
         SITE_TEST(the_newest_of_each_target_and_kind_is_listed_in_pages),
+        SITE_TEST(an_agent_reads_only_what_it_was_offered),
         SITE_TEST(an_agent_that_holds_a_chain_is_told_what_is_new_in_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

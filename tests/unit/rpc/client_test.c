@@ -185,6 +185,24 @@ nobody_listening_is_unreachable_with_a_hint(void **state)
 }
 
 static void
+an_address_where_nobody_listens_is_given_up_before_the_patience_ends(void **state)
+{
+    struct world *world = *state;
+    char url[64];
+    struct dr_rpc_client_config config = world_client_config(world, &world->person, url);
+    struct dr_rpc_client *client = NULL;
+    struct dr_err err = {0};
+    world_stop(world);
+    config.connect_patience_ms = 120000;
+    config.backoff_max_ms = 200;
+    int64_t before = dr_monotonic_ms();
+    assert_int_equal(dr_rpc_client_open(&config, &client, &err), DR_OK);
+    assert_int_equal(world_echo(client, "R-1", 120000, &err), DR_E_UNREACHABLE);
+    assert_true(dr_monotonic_ms() - before < 60000);
+    dr_rpc_client_close(&client);
+}
+
+static void
 another_server_key_is_told_as_such(void **state)
 {
     struct world *world = *state;
@@ -361,6 +379,7 @@ main(void)
         TEST(sixty_four_calls_at_once_are_all_answered),
         TEST(sixty_four_bodies_of_one_mib_at_once_are_all_answered),
         TEST(nobody_listening_is_unreachable_with_a_hint),
+        TEST(an_address_where_nobody_listens_is_given_up_before_the_patience_ends),
         TEST(another_server_key_is_told_as_such),
         TEST(another_cluster_is_told_as_such),
         TEST(a_call_survives_a_restart_of_the_server),
