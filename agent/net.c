@@ -285,9 +285,10 @@ on_acked(void *user, const ProtobufCMessage *reply, const struct dr_err *err)
 static void
 hold_chain(Drover__V1__AgentHello *hello, ProtobufCBinaryData sha256)
 {
-    if (sha256.len == 32 && hello->chain_sha256.len == 32) {
-        memcpy(hello->chain_sha256.data, sha256.data, 32);
-    } else if (sha256.len == 32 && (hello->chain_sha256.data = malloc(32)) != NULL) {
+    if (sha256.len != 32) { // a new root's people have not signed it yet: it has to come again
+        free(hello->chain_sha256.data);
+        hello->chain_sha256 = (ProtobufCBinaryData){0};
+    } else if (hello->chain_sha256.len == 32 || (hello->chain_sha256.data = malloc(32)) != NULL) {
         memcpy(hello->chain_sha256.data, sha256.data, 32);
         hello->chain_sha256.len = 32;
     }

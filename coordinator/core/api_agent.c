@@ -106,8 +106,14 @@ dr_api_agent_ack(struct dr_call *call, const ProtobufCMessage *message, void *us
         rc = core->store->ops->push_ack(core->store, agent->name, request->seq, &err);
     }
     if (rc == DR_OK) {
+        bool had_chain = agent->has_held_chain;
+
         dr_push_trust_acked(agent, request->seq, request->chain_sha256);
         dr_push_forget_blobs(core, agent, request->seq);
+        // A new root made its chain void; it may have been signed again before the agent said so.
+        if (had_chain && !agent->has_held_chain && !agent->has_sent_chain) {
+            rc = dr_push_trust(core, agent->name, &err);
+        }
     }
     dr_core_answer(core, call, rc, &reply.base, &err);
 }

@@ -168,10 +168,11 @@ dr_push_trust_sent(struct dr_agent *agent, const Drover__V1__TrustUpdate *update
 void
 dr_push_trust_acked(struct dr_agent *agent, uint64_t seq, ProtobufCBinaryData chain_sha256)
 {
-    if (chain_sha256.len == 32) {
+    // Without a digest it holds none, or one that the newest root does not accept any more.
+    agent->has_held_chain = chain_sha256.len == 32;
+    if (agent->has_held_chain) {
         memcpy(agent->held_chain, chain_sha256.data, 32);
-        agent->has_held_chain = true;
-        // Told and taken, or told and refused: from now on it is what the agent says that counts.
-        agent->has_sent_chain = agent->has_sent_chain && seq < agent->chain_seq;
     }
+    // Told and taken, or told and refused: from now on it is what the agent says that counts.
+    agent->has_sent_chain = agent->has_sent_chain && seq < agent->chain_seq;
 }
