@@ -121,8 +121,9 @@ struct dr_pg_error {
     char message[DR_PG_MESSAGE_MAX +
                  1]; // primary message, cut; may hold a value of a row: stays on this host
     char message_safe[DR_PG_MESSAGE_MAX +
-                      1]; // the same without quoted values of rows: may be reported
-    uint32_t position;    // 1-based character in the statement; 0: none
+                      1];               // the same without quoted values of rows: may be reported
+    char detail[DR_PG_MESSAGE_MAX + 1]; // its DETAIL, cut: values of rows, stays on this host
+    uint32_t position;                  // 1-based character in the statement; 0: none
     char schema[64], table[64], column[64], constraint[64];
 };
 

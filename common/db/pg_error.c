@@ -106,6 +106,8 @@ keep_fields(struct dr_pg_error *error, const PGresult *result)
     const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     copy_cut(error->message, sizeof error->message,
              primary != NULL ? primary : PQresultErrorMessage(result));
+    copy_cut(error->detail, sizeof error->detail,
+             PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
     copy_safe(error->message_safe, sizeof error->message_safe, error->sqlstate, error->message);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -53,6 +54,31 @@ dr_sqlite_call_init(struct dr_sqlite *db)
     db->error = (struct dr_sqlite_error){.offset = -1};
 }
 
+// What SQLite says of names and of the statement's own text stays; other quoted text may be a
+// value, and what a trigger raises may be made of values.
+static void
+keep_safe(struct dr_sqlite_error *error)
+{
+    static const char *const about_sql[] = {"near \"", "no such ", "unrecognized token",
+                                            "incomplete input", "ambiguous column"};
+    if (error->code == SQLITE_CONSTRAINT_TRIGGER) {
+        snprintf(error->message_safe, sizeof error->message_safe, "a trigger refused it");
+        return;
+    }
+    bool is_plain = false;
+    for (size_t i = 0; i < DR_COUNT_OF(about_sql); i++) {
+        is_plain = is_plain || dr_str_starts(error->message, about_sql[i]);
+    }
+    const char *from = is_plain ? NULL : strpbrk(error->message, "\"'");
+    const char *to = from == NULL ? NULL : strrchr(error->message, *from);
+    if (from == NULL) {
+        memcpy(error->message_safe, error->message, sizeof error->message_safe);
+        return;
+    }
+    snprintf(error->message_safe, sizeof error->message_safe, "%.*s%c***%c%s",
+             (int)(from - error->message), error->message, *from, *from, to + 1);
+}
+
 enum dr_rc
 dr_sqlite_fail(struct dr_sqlite *db, int code, struct dr_err *err)
 {
@@ -60,6 +86,7 @@ dr_sqlite_fail(struct dr_sqlite *db, int code, struct dr_err *err)
     db->error.offset = sqlite3_error_offset(db->handle);
     snprintf(db->error.message, sizeof db->error.message, "%.*s", (int)DR_SQLITE_MESSAGE_MAX,
              sqlite3_errmsg(db->handle));
+    keep_safe(&db->error);
     int primary = code & 0xff;
     if (primary == SQLITE_INTERRUPT && db->stop_rc != DR_OK) {
         if (err != NULL) {
@@ -74,7 +101,7 @@ dr_sqlite_fail(struct dr_sqlite *db, int code, struct dr_err *err)
     for (size_t i = 0; i < DR_COUNT_OF(code_table); i++) {
         rc = code_table[i].code == primary ? code_table[i].rc : rc;
     }
-    return dr_err_set(err, rc, "%s", db->error.message);
+    return dr_err_set(err, rc, "%s", db->error.message_safe);
 }
 
 const struct dr_sqlite_error *

@@ -70,9 +70,10 @@ DR_MUST_CHECK enum dr_rc dr_sqlite_lock(const char *path, int *out_fd, struct dr
 // statements
 
 struct dr_sqlite_error {
-    int code;       // extended result code; 0: none
-    int64_t offset; // byte in the statement; -1: none
-    char message[DR_SQLITE_MESSAGE_MAX + 1];
+    int code;                                     // extended result code; 0: none
+    int64_t offset;                               // byte in the statement; -1: none
+    char message[DR_SQLITE_MESSAGE_MAX + 1];      // may hold a value of a row: stays on this host
+    char message_safe[DR_SQLITE_MESSAGE_MAX + 1]; // the same without: may be reported
 };
 const struct dr_sqlite_error *dr_sqlite_last_error(const struct dr_sqlite *db);
 

@@ -23,6 +23,7 @@ struct dr_driver; // begins with struct dr_driver_base
 
 #define DR_BLOCKERS_MAX    8u
 #define DR_DETAIL_MAX      256u
+#define DR_WORDS_MAX       448u
 #define DR_LEAKS_MAX       512u
 #define DR_SAMPLE_MAX      100u   // rows of a failed check that are kept
 #define DR_SAMPLE_CELL_MAX 200u   // bytes of one value of them
@@ -116,6 +117,7 @@ struct dr_check_result {
     enum dr_check_verdict verdict;
     uint64_t duration_ms;
     const char *reason; // for people; "" when passed. No row data
+    const char *words;  // the database's own, in full: stays on this machine; NULL: none
     char sqlstate[6];
     size_t columns_count, rows_count; // sample; stays on this machine
     const char **columns;
@@ -160,6 +162,7 @@ struct dr_exec_result {
     char sqlstate[6];
     uint64_t transaction;       // PostgreSQL's xid; 0: unknown
     char detail[DR_DETAIL_MAX]; // of a failure, without row data: may be reported
+    char words[DR_WORDS_MAX];   // the server's own, in full: may hold row data, stays here
     char leaks[DR_LEAKS_MAX];   // session state that it left and that was reset; "" for none
     size_t blockers_count;      // seen during the last lock wait
     struct dr_blocker blockers[DR_BLOCKERS_MAX];

@@ -89,8 +89,10 @@ refused(struct dr_pgd *d, enum dr_rc rc, struct dr_arena *arena, struct dr_check
     out->reason = dr_arena_str(arena, rc == DR_E_LIMIT             ? "it gave too many rows"
                                       : e->message_safe[0] != '\0' ? e->message_safe
                                                                    : err->message);
+    out->words = dr_arena_str(arena, e->message);
     *err = (struct dr_err){0};
-    return out->reason == NULL ? dr_err_set(err, DR_E_NOMEM, "no memory left") : DR_OK;
+    return out->reason == NULL || out->words == NULL ? dr_err_set(err, DR_E_NOMEM, "no memory left")
+                                                     : DR_OK;
 }
 
 static enum dr_rc

@@ -47,6 +47,8 @@ dr_pgd_describe(struct dr_pgd_running *r, uint64_t index, struct dr_err *err)
     const struct dr_pg_error *e = dr_pg_last_error(r->d->work);
     (void)snprintf(r->out->sqlstate, sizeof r->out->sqlstate, "%s", e->sqlstate);
     (void)snprintf(r->out->detail, sizeof r->out->detail, "%s", e->message_safe);
+    (void)snprintf(r->out->words, sizeof r->out->words, "%s%s%s", e->message,
+                   e->detail[0] == '\0' ? "" : "; ", e->detail);
     if (index < DR_PGD_AT_STATEMENTS || index - DR_PGD_AT_STATEMENTS >= r->exec->count) {
         return;
     }

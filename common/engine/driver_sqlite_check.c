@@ -90,7 +90,8 @@ static enum dr_rc
 refused(struct dr_sqd *d, enum dr_rc rc, struct dr_arena *arena, struct dr_check_result *out,
         struct dr_err *err)
 {
-    const char *message = dr_sqlite_last_error(d->db)->message;
+    const struct dr_sqlite_error *e = dr_sqlite_last_error(d->db);
+    const char *message = e->message;
     if (rc == DR_E_INTERRUPTED || rc == DR_E_NOMEM || rc == DR_E_DB_LOST || rc == DR_E_DB_CORRUPT) {
         return rc;
     }
@@ -98,10 +99,12 @@ refused(struct dr_sqd *d, enum dr_rc rc, struct dr_arena *arena, struct dr_check
                       strstr(message, "no such column") != NULL ||
                       strstr(message, "no such index") != NULL;
     out->verdict = is_missing ? DR_CHECK_DEFERRED : DR_CHECK_ERROR;
-    out->reason =
-        dr_arena_str(arena, rc == DR_E_DB_STATEMENT && message[0] != '\0' ? message : err->message);
+    out->reason = dr_arena_str(
+        arena, rc == DR_E_DB_STATEMENT && message[0] != '\0' ? e->message_safe : err->message);
+    out->words = dr_arena_str(arena, message);
     *err = (struct dr_err){0};
-    return out->reason == NULL ? dr_err_set(err, DR_E_NOMEM, "no memory left") : DR_OK;
+    return out->reason == NULL || out->words == NULL ? dr_err_set(err, DR_E_NOMEM, "no memory left")
+                                                     : DR_OK;
 }
 
 static enum dr_rc

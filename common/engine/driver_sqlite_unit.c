@@ -54,7 +54,8 @@ describe(struct dr_sqd *d, const struct dr_exec *x, size_t i, struct dr_exec_res
         }
     }
     out->failed_statement = i;
-    (void)snprintf(out->detail, sizeof out->detail, "%s", e->message);
+    (void)snprintf(out->detail, sizeof out->detail, "%s", e->message_safe);
+    (void)snprintf(out->words, sizeof out->words, "%s", e->message);
     (void)dr_err_at(err, x->file, line, column);
 }
 

@@ -150,6 +150,7 @@ struct dr_engine_result {
     uint32_t retries;
     char sqlstate[6];            // of the failure; "" when none
     char detail[DR_DETAIL_MAX];  // its message without row data: may be reported
+    char words[DR_WORDS_MAX];    // direct mode only: the server's own, in full, for who is there
     const char *failed_revision; // "" when none
     uint32_t failed_line;        // in that revision's file; 0: none
     size_t blockers_count;

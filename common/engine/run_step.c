@@ -187,6 +187,9 @@ dr_run_failed(struct dr_engine_run *run, const struct dr_step *step,
     res->failed_line = err->line;
     (void)snprintf(res->sqlstate, sizeof res->sqlstate, "%s", done->sqlstate);
     (void)snprintf(res->detail, sizeof res->detail, "%s", done->detail);
+    if (run->engine->options.owner_key == NULL) { // what an agent holds may be sent
+        memcpy(res->words, done->words, sizeof res->words);
+    }
     if (done->blockers_count > 0) {
         memcpy(res->blockers, done->blockers, sizeof res->blockers);
         res->blockers_count = done->blockers_count;

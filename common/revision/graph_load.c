@@ -58,7 +58,7 @@ list_folder(const char *folder, struct folder *f, struct dr_err *err)
     if (dir == NULL) {
         enum dr_rc rc = errno == ENOENT || errno == ENOTDIR ? DR_E_NOT_FOUND : DR_E_IO;
         dr_err_errno(err, rc, errno, "cannot read the folder of revisions '%s'", folder);
-        return dr_err_hint(err, "drover init makes one; -C FOLDER names another project");
+        return dr_err_hint(err, "drover init makes one; or cd to the folder with drover.conf");
     }
     enum dr_rc rc = DR_OK;
     for (struct dirent *e = readdir(dir); e != NULL && rc == DR_OK; e = readdir(dir)) {

@@ -193,7 +193,7 @@ dr_direct_failed_checks(const struct dr_cli *cli, const struct dr_check_result *
             continue;
         }
         fprintf(stderr, "  check \"%s\": %s\n", dr_print_safe(cli, c->name),
-                dr_print_safe(cli, c->reason));
+                dr_print_safe(cli, c->words != NULL && c->words[0] ? c->words : c->reason));
         for (size_t row = 0; row < c->rows_count; row++) {
             print_row(c, row);
         }
@@ -259,6 +259,23 @@ say_half_done(struct dr_direct *d)
     }
 }
 
+// The server's words in full in the place of those that an agent would report: who sits here may
+// read the rows anyway.
+static void
+say_in_full(const struct dr_direct *d, const struct dr_engine_result *result, struct dr_err *err)
+{
+    const char *at = result->detail[0] != '\0' ? strstr(err->message, result->detail) : NULL;
+    if (at == NULL || result->words[0] == '\0') {
+        return;
+    }
+    const char *text =
+        dr_arena_printf(d->cli->arena, "%.*s%s%s", (int)(at - err->message), err->message,
+                        dr_print_safe(d->cli, result->words), at + strlen(result->detail));
+    if (text != NULL) {
+        snprintf(err->message, sizeof(err->message), "%s", text);
+    }
+}
+
 enum dr_rc
 dr_direct_run(struct dr_direct *d, struct dr_err *err)
 {
@@ -271,6 +288,7 @@ dr_direct_run(struct dr_direct *d, struct dr_err *err)
         return DR_OK;
     }
     dr_direct_failed_checks(d->cli, result.checks, result.checks_count);
+    say_in_full(d, &result, err);
     dr_direct_place(d, &result, err);
     say_half_done(d);
     return rc;

@@ -132,6 +132,25 @@ test_begin database_url_from_the_environment # id: C15 C16 V15
 run 0 env DATABASE_URL="$(cluster_url main app)" drover current
 same "$OUT" "20251022_1351 (head)"
 
+test_begin the_servers_words_are_shown_in_full_to_who_sits_at_the_database
+mkdir -p "$WORLD/words/revisions" && cd "$WORLD/words" && echo 'project = "words"' >drover.conf
+cat >revisions/w1.sql <<'SQL'
+-- drover:revision 1
+-- cast what cannot be cast
+-- Revision ID: w1
+-- Revises:
+-- drover:up
+CREATE TABLE w (v text);
+INSERT INTO w VALUES ('not-a-number');
+ALTER TABLE w ALTER v TYPE integer USING v::integer;
+-- drover:down
+DROP TABLE w;
+SQL
+database_make main words
+run 6 drover upgrade head --url "$(cluster_url main words)"
+says 'invalid input syntax for type integer: "not-a-number"' "w1.sql:8"
+cd "$WORLD/postgresql" || exit 1
+
 test_begin an_unknown_revision_is_named_with_what_to_type
 run 1 drover upgrade 99999 --url "$url"
 says "99999" "try:"
