@@ -4,15 +4,17 @@
 #include "base/cmd.h"
 #include "db/pg.h"
 #include "db/sqlite.h"
+#include "engine/run.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define CONNECT_MS  5000
-#define TOOL_MS     5000u
-#define TOOL_OUTPUT 4096u
+#define CONNECT_MS   5000
+#define TOOL_MS      5000u
+#define TOOL_OUTPUT  4096u
+#define ID_ARENA_MAX (64u * 1048576u)
 
 // ---------------------------------------------------------------------------------- pg_dump
 
@@ -58,6 +60,24 @@ check_tool(struct dr_agent_check_list *list, const struct dr_agent_config *confi
     } else {
         dr_agent_check_add(list, DR_LEVEL_OK, item, NULL, "'%s' of version %d", path, major);
     }
+}
+
+// What the fleet should say of this database, as it is typed.
+static void
+check_pin(struct dr_agent_check_list *list, const struct dr_agent_target *target,
+          const char *database, const char *system)
+{
+    bool is_pg = target->engine == DROVER__V1__ENGINE__POSTGRESQL;
+    if (system[0] == '\0') {
+        dr_agent_check_add(list, DR_LEVEL_OK, target->name, NULL,
+                           is_pg ? "its system cannot be read by this role, so it is not pinned"
+                                 : "it has no id before the first run, so none can be pinned yet");
+        return;
+    }
+    dr_agent_check_add(list, DR_LEVEL_OK, target->name, NULL,
+                       "to pin it: drover agent add ... --target %s=%s%s%s,system=%s", target->name,
+                       is_pg ? "postgresql" : "sqlite", is_pg ? ":" : "", is_pg ? database : "",
+                       system);
 }
 
 // ------------------------------------------------------------------------------- PostgreSQL
@@ -123,12 +143,30 @@ check_pg(struct dr_agent_check_list *list, const struct dr_agent_config *config,
                        "PostgreSQL %s, database '%s', system %s", info.server_version_text,
                        info.database,
                        info.system_identifier[0] == '\0' ? "not readable" : info.system_identifier);
+    check_pin(list, target, info.database, info.system_identifier);
     check_rights(list, target->name, pg, &info);
     check_tool(list, config, target->name, info.server_version / 10000);
     dr_pg_close(&pg);
 }
 
 // ----------------------------------------------------------------------------------- SQLite
+
+// drover's own id stands in the ledger; "" before the first run.
+static void
+read_sqlite_id(const struct dr_agent_target *target, char out[64])
+{
+    struct dr_engine *engine = NULL;
+    struct dr_engine_state state = {0};
+    struct dr_arena *arena = dr_arena_new(ID_ARENA_MAX);
+    const struct dr_engine_options options = {.url = target->url};
+    out[0] = '\0';
+    if (arena != NULL && dr_engine_open(&options, &engine, NULL) == DR_OK &&
+        dr_engine_read_state(engine, arena, false, false, &state, NULL) == DR_OK) {
+        (void)snprintf(out, 64, "%s", state.identity.system_identifier);
+    }
+    dr_engine_close(&engine);
+    dr_arena_free(&arena);
+}
 
 static void
 check_sqlite(struct dr_agent_check_list *list, const struct dr_agent_target *target)
@@ -137,6 +175,7 @@ check_sqlite(struct dr_agent_check_list *list, const struct dr_agent_target *tar
     char path[PATH_MAX];
     struct dr_sqlite *db = NULL;
     int64_t objects = 0;
+    char id[64];
     const struct dr_sqlite_options options = {.read_only = true};
     enum dr_rc rc = dr_db_sqlite_path(target->url, path, sizeof path, &err);
     if (rc == DR_OK && access(path, F_OK) != 0) {
@@ -150,6 +189,7 @@ check_sqlite(struct dr_agent_check_list *list, const struct dr_agent_target *tar
              ? rc
              : dr_sqlite_value_int(db, "SELECT count(*) FROM sqlite_schema", &objects, &err);
     dr_sqlite_close(&db);
+    read_sqlite_id(target, id);
     if (rc != DR_OK) {
         dr_agent_check_add_err(list, target->name, &err);
     } else if (access(path, W_OK) != 0) {
@@ -159,6 +199,7 @@ check_sqlite(struct dr_agent_check_list *list, const struct dr_agent_target *tar
     } else {
         dr_agent_check_add(list, DR_LEVEL_OK, target->name, NULL, "SQLite %s, '%s', %lld objects",
                            dr_sqlite_version(), path, (long long)objects);
+        check_pin(list, target, "", id);
     }
 }
 

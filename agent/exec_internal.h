@@ -13,6 +13,7 @@
 
 #include "agent/config.h"
 #include "agent/exec.h"
+#include "agent/pace.h"
 #include "agent/pipe.h"
 #include "agent/state.h"
 #include "agent/step.h"
@@ -31,6 +32,8 @@
 #define DR_SLOT_BLOBS_MAX    20001u // a plan and its files
 #define DR_SLOT_ATTEMPTS_MAX 10u    // starts of one consumed run
 #define DR_SLOT_PREPARES_MAX 5u     // tries of one PREPARE
+#define DR_SLOT_BURST_MAX    20u    // PREPAREs begun at once on one target, and then
+#define DR_SLOT_PREPARE_MS   60000  // one more after each while: nobody signs a PREPARE
 #define DR_SLOT_REFUSALS_MAX 30u    // REFUSED per target and minute; beyond it only the log says so
 #define DR_EXEC_RETRY_MIN_MS 200
 #define DR_EXEC_RETRY_MAX_MS 30000
@@ -64,6 +67,7 @@ struct dr_agent_slot {
     int64_t progress_at_ms; // no report to net before
     int64_t refusals_since_ms;
     unsigned refusals;
+    struct dr_pace_bucket prepares;
 
     // The work under way; all in the arena, which is new for each.
     struct dr_arena *arena;

@@ -139,6 +139,7 @@ act(struct dr_agent_slot *slot, enum dr_step_action action, struct dr_err *err)
     case DR_STEP_DO_START_STATE:
         return start_job(slot, DROVER__V1__WORKER_JOB__JOB_STATE, DR_EXEC_STATE_MS, err);
     case DR_STEP_DO_START_PREPARE:
+        dr_pace_take(&slot->prepares, dr_monotonic_ms());
         return start_job(slot, DROVER__V1__WORKER_JOB__JOB_PREPARE, DR_EXEC_PREPARE_MS, err);
     case DR_STEP_DO_START_RUN:
         return start_job(slot, DROVER__V1__WORKER_JOB__JOB_RUN, run_timeout(slot), err);
@@ -296,6 +297,21 @@ take_run(struct dr_agent_slot *slot)
     dr_exec_slot_event(slot, rc == DR_OK ? DR_STEP_ON_RESUME : DR_STEP_ON_GIVE_UP);
 }
 
+// A PREPARE is only a wish, and its preflights are a load: of too many the newest waits.
+static bool
+is_too_early(struct dr_agent_slot *slot)
+{
+    int64_t now = dr_monotonic_ms();
+    int64_t wait = dr_pace_wait(&slot->prepares, now, DR_SLOT_BURST_MAX, DR_SLOT_PREPARE_MS);
+    if (wait <= 0) {
+        return false;
+    }
+    dr_log(DR_LOG_WARN, "asked to prepare too often: it waits", "target", slot->target->name, NULL);
+    slot->state = DR_STEP_WAITING;
+    slot->retry_at_ms = now + wait;
+    return true;
+}
+
 static void
 look_for_work(struct dr_agent_slot *slot)
 {
@@ -317,7 +333,9 @@ look_for_work(struct dr_agent_slot *slot)
     if (slot->run.exists) {
         take_run(slot);
     } else if (slot->task.id != 0 && slot->task.kind == DROVER__V1__PUSH_KIND__PUSH_PREPARE) {
-        dr_exec_slot_event(slot, DR_STEP_ON_PREPARE);
+        if (!is_too_early(slot)) {
+            dr_exec_slot_event(slot, DR_STEP_ON_PREPARE);
+        }
     } else if (slot->task.id != 0) {
         dr_exec_slot_event(slot, DR_STEP_ON_BUNDLE);
     } else if (slot->wants_state) {

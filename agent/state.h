@@ -18,12 +18,12 @@
 #define DR_AGENT_STATE_VERSION 2
 #define DR_AGENT_STATE_FILE    "agent.db"
 #define DR_AGENT_TASK_MAX      (32u * 1048576u) // bytes of one task's body
-#define DR_AGENT_TASKS_MAX     16u             // waiting per target
-#define DR_AGENT_SEEN_MAX      256             // ids of pushes remembered
-#define DR_AGENT_STOPS_MAX     512             // stops remembered; beyond it they are refused
-#define DR_AGENT_STOPS_PERSON  64              // of one person: nobody uses up the others' room
-#define DR_AGENT_KNOWN_MAX     512             // plans that may still run, looked at by add_stop
-#define DR_AGENT_OUTBOX_MAX    10000           // beyond it REFUSED and STATE are no longer added
+#define DR_AGENT_TASKS_MAX     16u              // waiting per target
+#define DR_AGENT_SEEN_MAX      256              // ids of pushes remembered
+#define DR_AGENT_STOPS_MAX     512              // stops remembered; beyond it they are refused
+#define DR_AGENT_STOPS_PERSON  64               // of one person: nobody uses up the others' room
+#define DR_AGENT_KNOWN_MAX     512              // plans that may still run, looked at by add_stop
+#define DR_AGENT_OUTBOX_MAX    10000            // beyond it REFUSED and STATE are no longer added
 
 struct dr_agent_state;
 

@@ -160,7 +160,9 @@ dr_worker_prepare(struct dr_worker *worker, struct dr_err *err)
     if (worker->run->with_backup) {
         rc = take_backup(worker, err);
     }
-    rc = rc != DR_OK ? rc : run_preflights(worker, err);
+    bool is_asked = worker->run->preflights_done && same(head, worker->run->expected_ledger_head) &&
+                    same(fingerprint, worker->run->expected_fingerprint);
+    rc = rc != DR_OK || is_asked ? rc : run_preflights(worker, err);
     rc = rc != DR_OK ? rc : dr_worker_look(worker, err);
     if (rc == DR_OK && (!same(head, worker->result.ledger_head) ||
                         !same(fingerprint, worker->result.fingerprint))) {

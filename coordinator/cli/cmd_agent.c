@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define TARGETS_PER_CALL_MAX 32u
+#define SYSTEM_MAX           63u
 
 struct adding {
     struct dr_cli *cli;
@@ -120,7 +121,32 @@ parse_database(struct adding *a, const char *text, Drover__V1__Target *target, s
                                                   : dr_err_set(err, DR_E_NOMEM, "out of memory");
 }
 
-// NAME=DATABASE
+// What drover-agent check says that the database's server or file is called: pinned, so that a
+// database of the same name elsewhere is refused. `*out_database` is the text without it.
+static enum dr_rc
+parse_system(struct adding *a, const char *text, Drover__V1__Target *target,
+             const char **out_database, struct dr_err *err)
+{
+    static const char mark[] = ",system=";
+    const char *at = strstr(text, mark);
+    *out_database = text;
+    if (at == NULL) {
+        return DR_OK;
+    }
+    const char *id = at + sizeof(mark) - 1;
+    size_t len = strlen(id);
+    if (len == 0 || len > SYSTEM_MAX || strspn(id, "0123456789abcdefABCDEF-") != len) {
+        dr_err_set(err, DR_E_USAGE, "'%s' is not what a database's system is called", id);
+        return dr_err_hint(err, "drover-agent check --config FILE, on its host, prints it");
+    }
+    *out_database = dr_arena_strn(a->cli->arena, text, (size_t)(at - text));
+    target->identity->system_identifier = dr_arena_str(a->cli->arena, id);
+    return *out_database && target->identity->system_identifier
+               ? DR_OK
+               : dr_err_set(err, DR_E_NOMEM, "out of memory");
+}
+
+// NAME=DATABASE[,system=ID]
 static enum dr_rc
 parse_target(struct adding *a, const char *text, Drover__V1__Target *target, struct dr_err *err)
 {
@@ -143,7 +169,9 @@ parse_target(struct adding *a, const char *text, Drover__V1__Target *target, str
                    a->environment);
         return dr_err_hint(err, "--target %s/NAME=%s", a->environment, equals + 1);
     }
-    return parse_database(a, equals + 1, target, err);
+    const char *database = NULL;
+    enum dr_rc rc = parse_system(a, equals + 1, target, &database, err);
+    return rc == DR_OK ? parse_database(a, database, target, err) : rc;
 }
 
 static enum dr_rc

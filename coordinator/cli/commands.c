@@ -151,7 +151,8 @@ static const struct dr_cli_option folder_options[] = {
 static const struct dr_cli_option agent_options[] = {
     {"environment", 'e', "ENV", "environment that the agent serves (required)"},
     {"target", 't', "NAME=DATABASE",
-     "a target: production/orders=postgresql:orders, or with its URL; may be repeated"},
+     "a target: production/orders=postgresql:orders, or with its URL, and ,system=ID behind it as "
+     "drover-agent check prints it; may be repeated"},
     {"public-key", 0, "FILE", "the agent's public key file (required)"},
     {"label", 0, "KEY=VALUE", "label of its targets; may be repeated"},
     {"conf", 0, "FILE", "write the agent's configuration here, and the root file beside it"},

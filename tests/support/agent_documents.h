@@ -63,10 +63,11 @@ struct coord {
     struct dr_bytes *leaves;
     struct dr_fleet_entry *entries;
     size_t n_entries;
-    uint64_t chain_version;
+    uint64_t chain_version, fleet_version;
     size_t withdrawn; // 1 + index of a revision that the next chain withdraws; 0: none
     bool prove;
     bool with_backup_gate;
+    const char *system; // pinned in the fleet; NULL: not
     // the server
     struct dr_rpc_server *server;
     uint16_t port;
@@ -208,6 +209,10 @@ c_target_entry(struct coord *c)
     target->agent_signing_key = c_data(c, c->agent_key.signing, 32);
     target->agent_transport_key = c_data(c, c->agent_key.transport, 32);
     target->state = DROVER__V1__TARGET_STATE__ACTIVE;
+    if (c->system != NULL) {
+        target->identity = c_new(c, &drover__v1__database_identity__descriptor);
+        target->identity->system_identifier = c_text(c, c->system);
+    }
     return entry;
 }
 
@@ -239,7 +244,7 @@ c_make_fleet(struct coord *c)
     Drover__V1__FleetEntry **entries = dr_arena_array(c->arena, 2, sizeof *entries);
     struct dr_bytes payload = {0};
     header.cluster_id = c_data(c, C_CLUSTER, 16);
-    header.version = 1;
+    header.version = ++c->fleet_version;
     header.issued = dr_now_unix_s() - 50;
     header.expires = dr_now_unix_s() + 86400;
     header.coordinator_key = c_data(c, c->server_key.public_key, 32);

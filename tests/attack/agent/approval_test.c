@@ -296,6 +296,25 @@ agent_signs_only_so_many_refusals(void **state)
     c_end(c);
 }
 
+// id: P1
+static void
+agent_prepares_only_so_often(void **state)
+{
+    struct coord *c = begin(SQLITE, TWO, 2);
+    (void)state;
+    c_start_agent(c, NULL);
+    (void)c_prepare(c, MODE_OF(UP));
+    for (unsigned i = 1; i < 20; i++) {
+        c->n_push = 0;
+        c_push_prepare(c, MODE_OF(UP));
+        (void)c_expect(c, KIND_OF(READY));
+    }
+    assert_false(c_log_has(c, "too often"));
+    c_push_prepare(c, MODE_OF(UP));
+    C_UNTIL(c, c_log_has(c, "asked to prepare too often"));
+    c_end(c);
+}
+
 static const Drover__V1__Engine ON_SQLITE = DROVER__V1__ENGINE__SQLITE;
 static const Drover__V1__Engine ON_POSTGRESQL = DROVER__V1__ENGINE__POSTGRESQL;
 
@@ -323,6 +342,7 @@ main(void)
         ON(SQLITE, agent_refuses_a_mode_that_was_not_approved),
         ON(SQLITE, agent_survives_pushes_of_noise),
         ON(SQLITE, agent_signs_only_so_many_refusals),
+        ON(SQLITE, agent_prepares_only_so_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,17 +23,28 @@ stop(void **state)
     return 0;
 }
 
-static bool
-server_saw(struct evil *e, const char *text)
+static unsigned
+times_seen(struct evil *e, const char *text)
 {
+    unsigned n = 0;
     char path[PATH_MAX];
     char *log = NULL;
     size_t len = 0;
     (void)snprintf(path, sizeof path, "%s/log", dr_pgcluster_folder(cluster));
     C_OK(&e->c, dr_file_read(path, 64u << 20, &log, &len, &e->c.err));
-    bool saw = memmem(log, len, text, strlen(text)) != NULL;
+    for (const char *at = log;
+         (at = memmem(at, (size_t)(log + len - at), text, strlen(text))) != NULL;
+         at += strlen(text)) {
+        n++;
+    }
     free(log);
-    return saw;
+    return n;
+}
+
+static bool
+server_saw(struct evil *e, const char *text)
+{
+    return times_seen(e, text) > 0;
 }
 
 static void
@@ -184,10 +195,43 @@ a_preflight_that_only_looks_gets_its_answer(void **state)
     e_end(&e);
 }
 
+// id: P1
+static void
+a_preflight_is_asked_once_for_a_ready(void **state)
+{
+    static const char ASKS[] = "SELECT 424242 = 424242";
+    static struct evil e;
+    static const struct tp_revision revisions[] = {
+        {.id = "001_users",
+         .sections = {TP_PREFLIGHT(ASKS), TP_UP("CREATE TABLE users(id int)"),
+                      TP_DOWN("DROP TABLE users")}},
+    };
+    (void)state;
+    e_begin_with(&e, DROVER__V1__ENGINE__POSTGRESQL, cluster, 0, revisions, 1);
+    struct coord *c = &e.c;
+    char conf[PATH_MAX];
+    const char *const disarm[] = {"disarm", "--config", dr_tmp_path(&c->tmp, "agent.conf", conf),
+                                  NULL};
+    write_file(&e, ASKS);
+    c_start_agent(c, NULL);
+    c_push_trust(c);
+    for (unsigned i = 0; i < 3; i++) {
+        c_push_prepare(c, DROVER__V1__MODE__UP);
+        (void)c_expect(c, KIND_OF(READY));
+    }
+    assert_int_equal(times_seen(&e, ASKS), 1);
+    assert_int_equal(c_command(c, disarm), 0);
+    c_push_prepare(c, DROVER__V1__MODE__UP);
+    (void)c_expect(c, KIND_OF(READY));
+    assert_int_equal(times_seen(&e, ASKS), 2);
+    e_end(&e);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_preflight_is_asked_once_for_a_ready),
         cmocka_unit_test(a_preflight_that_would_write_never_reaches_the_server),
         cmocka_unit_test(a_preflight_that_would_tell_unlock_or_reach_out_never_reaches_the_server),
         cmocka_unit_test(a_preflight_that_only_looks_gets_its_answer),

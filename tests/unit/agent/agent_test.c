@@ -202,6 +202,48 @@ check_speaks_json(void **state)
     c_end(c);
 }
 
+// What check prints behind ",system=".
+static const char *
+system_that_check_prints(struct coord *c)
+{
+    char conf[PATH_MAX];
+    const char *const args[] = {"check", "--config", dr_tmp_path(&c->tmp, "agent.conf", conf),
+                                NULL};
+    (void)c_command(c, args);
+    const char *at = strstr(c_output(c), ",system=");
+    if (at == NULL) {
+        return NULL;
+    }
+    at += strlen(",system=");
+    return dr_arena_strn(c->arena, at, strcspn(at, "\n"));
+}
+
+// SQLite has an id once a run was there, PostgreSQL always.
+static void
+the_system_that_check_prints_can_be_pinned_and_no_other(void **state)
+{
+    struct coord *c = begin(engine_of(state), TWO, 2);
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    c_push_bundle(
+        c, &ready,
+        &(struct c_approve){.mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+    (void)c_expect(c, KIND_OF(APPLIED));
+    (void)c_stop_agent(c, SIGTERM);
+    c->system = system_that_check_prints(c);
+    assert_non_null(c->system);
+    c_make_fleet(c);
+    c_start_agent(c, NULL);
+    (void)c_prepare(c, MODE_OF(DOWN));
+    c->system = "1234567890";
+    c_make_fleet(c);
+    c_push_trust(c);
+    c_push_prepare(c, MODE_OF(DOWN));
+    struct dr_attestation refused = c_expect(c, KIND_OF(REFUSED));
+    assert_string_equal(refused.msg->code, "database-identity");
+    c_end(c);
+}
+
 // id: K04
 static void
 clock_shows_the_latest_signed_time_and_forgets_it_when_the_agent_rests(void **state)
@@ -258,6 +300,7 @@ main(void)
         BOTH(agent_reverses_what_it_did_when_that_was_approved),
         BOTH(agent_tells_its_state_when_it_starts_and_when_it_is_asked),
         BOTH(check_finds_what_is_wrong_and_names_the_remedy),
+        BOTH(the_system_that_check_prints_can_be_pinned_and_no_other),
         ON(SQLITE, check_speaks_json),
         ON(SQLITE, clock_shows_the_latest_signed_time_and_forgets_it_when_the_agent_rests),
         ON(SQLITE, a_second_agent_on_one_state_folder_is_refused),

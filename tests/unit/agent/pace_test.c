@@ -38,11 +38,30 @@ the_first_tick_is_told_at_once_and_slow_ones_always(void **state)
     assert_int_equal(count(DR_WORKER_PROGRESS_MS, 1000, 0, 10000), 10);
 }
 
+static void
+a_bucket_lets_a_burst_through_and_then_one_after_each_while(void **state)
+{
+    struct dr_pace_bucket bucket = {0};
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(dr_pace_wait(&bucket, 1000, 3, 100), 0);
+        dr_pace_take(&bucket, 1000);
+    }
+    assert_int_equal(dr_pace_wait(&bucket, 1000, 3, 100), 100);
+    assert_int_equal(dr_pace_wait(&bucket, 1099, 3, 100), 1);
+    assert_int_equal(dr_pace_wait(&bucket, 1150, 3, 100), 0);
+    dr_pace_take(&bucket, 1150);
+    assert_int_equal(dr_pace_wait(&bucket, 1150, 3, 100), 50);
+    assert_int_equal(dr_pace_wait(&bucket, 9000, 3, 100), 0);
+    assert_int_equal(bucket.used, 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_worker_that_ticks_every_ms_reports_twice_a_second),
+        cmocka_unit_test(a_bucket_lets_a_burst_through_and_then_one_after_each_while),
         cmocka_unit_test(the_first_tick_is_told_at_once_and_slow_ones_always),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
