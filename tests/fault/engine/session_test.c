@@ -163,6 +163,21 @@ plan_that_writes_to_the_ledger_is_refused_or_seen(void **state)
     tp_free(open);
 }
 
+// Made up: a server of another age cannot be had here.
+// id: S15
+static void
+server_that_is_too_old_is_refused_and_a_newer_one_is_not(void **state)
+{
+    struct env *e = *state;
+    struct dr_pg_info info = {.server_version = DR_PG_VERSION_MIN - 1};
+    (void)snprintf(info.server_version_text, sizeof info.server_version_text, "9.6");
+    e->err = (struct dr_err){0};
+    assert_int_equal(dr_pg_check_usable(&info, &e->err), DR_E_DB_VERSION);
+    assert_non_null(strstr(e->err.message, "9.6"));
+    info.server_version = DR_PG_VERSION_MIN + 100000;
+    assert_int_equal(dr_pg_check_usable(&info, &e->err), DR_OK);
+}
+
 static void
 wait_until(struct env *e, const char *sql, const char *want)
 {
@@ -323,6 +338,7 @@ main(void)
         ONE(settings_of_database_and_role_do_not_reach_a_unit),
         ONE(plan_that_writes_to_the_ledger_is_refused_or_seen),
         ONE(second_runner_beside_a_concurrent_build_is_no_deadlock),
+        ONE(server_that_is_too_old_is_refused_and_a_newer_one_is_not),
         ONE(server_without_the_promised_protection_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
