@@ -308,6 +308,8 @@ def main():
     options.pairs, options.budget = options.pairs or pairs, options.budget or budget
     # The port names the socket, too; every client looks here for what its address leaves out.
     os.environ["PGPORT"] = str(options.port)
+    # Debian's psql is a wrapper in Perl that takes longer than psql.
+    os.environ["PATH"] = os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin") + os.pathsep + os.environ["PATH"]
     work = tempfile.mkdtemp(prefix="drover-bench-")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     rows = []
