@@ -3,12 +3,24 @@
 #include "agent/worker_internal.h"
 
 #include "base/clock.h"
-#include "engine/backup.h"
+#include "base/log.h"
+#include "engine/backup_keep.h"
 #include "engine/loss.h"
 #include "revision/plan.h"
 
 #include <stdio.h>
 #include <string.h>
+
+// A backup that is no longer needed and does not go is a nuisance, no reason to stop.
+static void
+prune(const struct dr_backup_options *options, const struct dr_backup *newest)
+{
+    struct dr_err why = {0};
+    size_t removed = 0;
+    if (dr_backup_prune(options, newest, dr_now_unix_s(), &removed, &why) != DR_OK) {
+        dr_log_err(DR_LOG_WARN, "old backups stay", &why);
+    }
+}
 
 static enum dr_rc
 take_backup(struct dr_worker *worker, struct dr_err *err)
@@ -42,6 +54,11 @@ take_backup(struct dr_worker *worker, struct dr_err *err)
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
     record->keep_until = record->finished + (int64_t)run->keep_s;
+    rc = dr_backup_keep(&backup, record->keep_until, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    prune(&options, &backup);
     worker->result.backup = record;
     return DR_OK;
 }

@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #define NAMES_MAX   100u // backups of one target within one second
-#define TARGET_MAX  100  // bytes of the target's name in the file's name
 #define SPARE_BYTES (16ull * 1048576)
 
 struct dr_db_wait
@@ -57,12 +56,11 @@ check_space(const char *folder, uint64_t needed_bytes, struct dr_err *err)
     return DR_OK;
 }
 
-// The target's name with what a file name should not have replaced.
-static void
-plain_name(const char *target, char out[TARGET_MAX + 1])
+void
+dr_backup_plain_name(const char *target, char out[DR_BACKUP_NAME_MAX + 1])
 {
     size_t len = 0;
-    for (; target[len] != '\0' && len < TARGET_MAX; len++) {
+    for (; target[len] != '\0' && len < DR_BACKUP_NAME_MAX; len++) {
         bool is_plain =
             isalnum((unsigned char)target[len]) || (strchr("._-", target[len]) != NULL && len > 0);
         out[len] = is_plain ? target[len] : '_';
@@ -73,13 +71,13 @@ plain_name(const char *target, char out[TARGET_MAX + 1])
 static enum dr_rc
 reserve(struct dr_backup_file *file, const char *target, const char *suffix, struct dr_err *err)
 {
-    char name[TARGET_MAX + 1];
+    char name[DR_BACKUP_NAME_MAX + 1];
     char stamp[32];
     struct tm tm;
     time_t now = (time_t)dr_now_unix_s();
     gmtime_r(&now, &tm);
     strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &tm);
-    plain_name(target, name);
+    dr_backup_plain_name(target, name);
     for (unsigned n = 1; n <= NAMES_MAX; n++) {
         char number[16] = "";
         if (n > 1) {

@@ -11,6 +11,11 @@
 #define DR_BACKUP_OUTPUT_MAX                                                                       \
     (16u * 1048576u) // of a tool: pg_restore --list writes a line per object
 
+#define DR_BACKUP_NAME_MAX 100 // bytes of the target's name in the file's name
+
+// The target's name with what a file name should not have replaced.
+void dr_backup_plain_name(const char *target, char out[DR_BACKUP_NAME_MAX + 1]);
+
 // The backup under its working name.
 struct dr_backup_file {
     char partial[PATH_MAX], final_path[PATH_MAX];
