@@ -9,7 +9,9 @@
 #   agent_make NAME ENV TARGET=URL...   keys, configuration and fleet entry of an agent (before coordinator_start)
 #   coordinator_start       droverd on a free port; notes it in drover.conf and in the agents' files
 #   agent_start NAME        drover-agent in the background; agent_stop NAME [SIGNAL]
-#   world_end               stops everything and removes $WORLD
+#   world_end               stops everything and removes $WORLD; not 0 when WORLD_CHECK WORLD, if set, finds something
+#
+# CLUSTER_OPTIONS: settings of every cluster, as `-c NAME=VALUE`.
 
 set -u
 PG_BIN=${PG_BIN:-/usr/lib/postgresql/15/bin}
@@ -41,7 +43,7 @@ cluster_start() {
             >"$WORLD/log/initdb-$1" 2>&1 || return 1
     fi
     (cd "$dir" && as_pg_user "$PG_BIN/pg_ctl" -D "$dir/data" -w -t 30 -l "$dir/log" \
-        -o "-c listen_addresses= -c unix_socket_directories=$dir -c fsync=off -c max_connections=40 -c shared_buffers=16MB ${2:-}" \
+        -o "-c listen_addresses= -c unix_socket_directories=$dir -c fsync=off -c max_connections=40 -c shared_buffers=16MB ${CLUSTER_OPTIONS:-} ${2:-}" \
         start) >/dev/null 2>&1 || { cat "$dir/log" >&2; return 1; }
 }
 
@@ -160,7 +162,7 @@ agent_stop() { # NAME [SIGNAL]
 }
 
 world_end() {
-    local file
+    local file status=0
     [ -n "${WORLD:-}" ] && [ -d "$WORLD" ] || return 0
     for file in "$WORLD"/run/*.pid; do
         [ -f "$file" ] && kill -TERM "$(cat "$file")" 2>/dev/null
@@ -171,8 +173,10 @@ world_end() {
     for file in "$WORLD"/pg-*; do
         [ -d "$file/data" ] && cluster_stop "${file##*/pg-}" immediate
     done
+    [ -z "${WORLD_CHECK:-}" ] || $WORLD_CHECK "$WORLD" || status=1
     cd / && rm -rf "$WORLD"
     WORLD=
+    return $status
 }
 
 # A pipe that nobody writes to: `read -t` on it waits without starting a process.

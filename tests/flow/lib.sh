@@ -6,6 +6,11 @@ set -u
 # shellcheck source=deploy/world.sh
 . "$DROVER_SOURCE/deploy/world.sh"
 
+# Every server says what it was sent, and at the end each statement must be one that people approved (oracle O1).
+export CLUSTER_OPTIONS="-c logging_collector=on -c log_destination=csvlog -c log_directory=logs -c log_statement=all \
+    -c log_file_mode=0644 -c lc_messages=C"
+export WORLD_CHECK="python3 -B $DROVER_SOURCE/tests/support/approved.py"
+
 flow_case='' flow_bad=0 flow_failed=0 flow_cases=0
 OUT='' CODE=0
 
@@ -15,7 +20,7 @@ flow_cleanup() {
     if [ $flow_failed != 0 ] || [ $status != 0 ]; then
         [ -z "${WORLD:-}" ] || tail -n 20 "$WORLD"/log/* 2>/dev/null
     fi
-    world_end
+    world_end || status=1
     exit $status
 }
 trap flow_cleanup EXIT

@@ -58,6 +58,8 @@ class Approved:
             match = SENT.match(message)
             if user != role or not match or (database and where != database):
                 continue
+            if application == "drover/direct":  # a person's own session, no agent's
+                continue
             statement = match.group(1)
             if application == "drover-backup" and DUMP.match(plain(statement)):
                 continue
