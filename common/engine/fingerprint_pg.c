@@ -8,35 +8,13 @@
 // searched first, so every operator here has operands of exactly the types that pg_catalog's has:
 // hence the casts of names to text and of 0 to oid.
 #include "engine/fingerprint_internal.h"
+#include "engine/fingerprint_pg.h"
 
 #include "db/pg.h"
 
 #include <string.h>
 
 #define ROWS_MAX 500000u // of one query
-
-// The schemas that count. $1: the tenant's schema, or NULL for all.
-#define NAMESPACES                                                                                 \
-    "WITH ns AS (SELECT n.oid, n.nspname, n.nspacl, n.nspowner, CASE WHEN $1::text IS NULL THEN "  \
-    "pg_catalog.quote_ident(n.nspname) || '.' ELSE '' END AS prefix FROM pg_catalog.pg_namespace " \
-    "n WHERE n.nspname::text "                                                                     \
-    "!~ '^pg_' AND n.nspname NOT IN ('information_schema', 'drover') AND ($1::text IS NULL OR "    \
-    "n.nspname = $1)) "
-
-// Tables, views and sequences that count: not an extension's, not ours.
-#define RELATIONS                                                                                  \
-    NAMESPACES                                                                                     \
-    ", rel AS (SELECT c.*, ns.prefix || pg_catalog.quote_ident(c.relname) AS name FROM "           \
-    "pg_catalog.pg_class c JOIN ns ON "                                                            \
-    "ns.oid = c.relnamespace WHERE c.relname <> 'alembic_version' AND c.relname::text NOT LIKE "   \
-    "'drover\\_%' AND NOT EXISTS "                                                                 \
-    "(SELECT FROM pg_catalog.pg_depend d WHERE d.classid = "                                       \
-    "'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = "                                    \
-    "c.oid AND d.deptype = 'e')) "
-
-#define NOT_OF_EXTENSION(catalog, oid)                                                             \
-    "NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog." catalog        \
-    "'::pg_catalog.regclass AND d.objid = " oid " AND d.deptype = 'e')"
 
 #define FUNCTIONS(body)                                                                            \
     NAMESPACES                                                                                     \
@@ -65,10 +43,7 @@
     "p.pronamespace JOIN pg_catalog.pg_language l ON "                                             \
     "l.oid = p.prolang WHERE " NOT_OF_EXTENSION("pg_proc", "p.oid")
 
-static const struct {
-    int from_version, to_version; // 0: any
-    const char *sql;
-} queries[] = {
+static const struct dr_fppg_query queries[] = {
     // schemas and extensions, of a whole database only
     {0, 0,
      NAMESPACES
@@ -299,6 +274,20 @@ add(struct dr_pg *pg, const char *sql, const char *schema, struct dr_err *err)
     return dr_pg_pipeline_add(pg, &stmt, err);
 }
 
+static enum dr_rc
+add_queries(struct dr_pg *pg, const struct dr_fppg_query *list, size_t count, const char *schema,
+            struct dr_err *err)
+{
+    enum dr_rc rc = DR_OK;
+    int version = dr_pg_server_version(pg);
+    for (size_t i = 0; rc == DR_OK && i < count; i++) {
+        bool fits = version >= list[i].from_version &&
+                    (list[i].to_version == 0 || version <= list[i].to_version);
+        rc = fits ? add(pg, list[i].sql, schema, err) : DR_OK;
+    }
+    return rc;
+}
+
 // The caller's search_path is kept in a setting of ours and put back; both end with the
 // transaction.
 static enum dr_rc
@@ -318,12 +307,8 @@ add_all(struct dr_pg *pg, const char *schema, bool own_tx, struct dr_err *err)
                            "SELECT pg_catalog.set_config('search_path', "
                            "COALESCE(pg_catalog.quote_ident($1), 'pg_catalog'), true)",
                            schema, err);
-    int version = dr_pg_server_version(pg);
-    for (size_t i = 0; rc == DR_OK && i < DR_COUNT_OF(queries); i++) {
-        bool fits = version >= queries[i].from_version &&
-                    (queries[i].to_version == 0 || version <= queries[i].to_version);
-        rc = fits ? add(pg, queries[i].sql, schema, err) : DR_OK;
-    }
+    rc = rc != DR_OK ? rc : add_queries(pg, queries, DR_COUNT_OF(queries), schema, err);
+    rc = rc != DR_OK ? rc : add_queries(pg, dr_fppg_more, dr_fppg_more_count, schema, err);
     rc = rc != DR_OK ? rc
                      : add(pg,
                            "SELECT pg_catalog.set_config('search_path', "

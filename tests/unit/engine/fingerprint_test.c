@@ -8,7 +8,7 @@
 #include "db/pg.h"
 #include "db/sqlite.h"
 #include "engine/fingerprint.h"
-#include "support/pgcluster.h"
+#include "support/fingerprint_pg.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,43 +16,6 @@
 
 // ------------------------------------------------------------------------------------------------
 // PostgreSQL
-
-static struct dr_pg *
-new_database(void)
-{
-    struct dr_pg *pg = NULL;
-    struct dr_err err = {0};
-    struct dr_db_wait wait = dr_db_wait_ms(10000);
-    struct dr_pg_options options = {.url = dr_pgcluster_new_database(dr_pgcluster_shared())};
-    assert_int_equal(dr_pg_connect(&options, &wait, &pg, &err), DR_OK);
-    return pg;
-}
-
-static void
-run(struct dr_pg *pg, const char *const *sql)
-{
-    struct dr_err err = {0};
-    struct dr_db_wait wait = dr_db_wait_ms(10000);
-    for (; *sql != NULL; sql++) {
-        if (dr_pg_run(pg, *sql, &wait, &err) != DR_OK) {
-            fail_msg("%s: %s", *sql, err.message);
-        }
-    }
-}
-#define RUN(pg, ...) run(pg, (const char *const[]){__VA_ARGS__, NULL})
-
-static struct dr_fingerprint
-take(struct dr_pg *pg, const char *schema)
-{
-    struct dr_err err = {0};
-    struct dr_fingerprint out = {0};
-    struct dr_db_wait wait = dr_db_wait_ms(20000);
-    struct dr_fingerprint_options options = {.schema = schema};
-    if (dr_fingerprint_pg(pg, &options, &wait, &out, &err) != DR_OK) {
-        fail_msg("%s", err.message);
-    }
-    return out;
-}
 
 static const char *const everything[] = {
     "SET search_path = app",
