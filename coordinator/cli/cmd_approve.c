@@ -12,6 +12,7 @@
 #include "coordinator/cli/project.h"
 #include "coordinator/cli/ready_flags.h"
 #include "coordinator/cli/stage.h"
+#include "coordinator/cli/waves.h"
 
 #include "base/clock.h"
 #include "trust/envelope.h"
@@ -187,7 +188,9 @@ draft(struct approving *a, const struct dr_stage_plan *plan, struct dr_approval_
     r->targets = dr_arena_array(a->cli->arena, s->n_targets + 1, sizeof(*r->targets));
     r->evidence = dr_arena_array(a->cli->arena, s->n_targets * (DR_GATE_EVIDENCE_MAX + 1) + 1,
                                  sizeof(*r->evidence));
-    if (r->targets == NULL || r->evidence == NULL) {
+    const struct dr_fleet_entry **entries =
+        dr_arena_array(a->cli->arena, s->n_targets + 1, sizeof(*entries));
+    if (r->targets == NULL || r->evidence == NULL || entries == NULL) {
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
     for (size_t i = 0; i < s->n_targets; i++) {
@@ -197,8 +200,8 @@ draft(struct approving *a, const struct dr_stage_plan *plan, struct dr_approval_
         }
         struct dr_approval_target *row = &r->targets[r->n_targets++];
         *row = (struct dr_approval_target){.target = t->said->target,
-                                           .acknowledged_flags = acknowledged_of(a, t),
-                                           .wave = t->said->wave ? t->said->wave : 1};
+                                           .acknowledged_flags = acknowledged_of(a, t)};
+        entries[r->n_targets - 1] = t->entry;
         memcpy(row->entry_sha256, t->entry->sha256, 32);
         memcpy(row->ready_sha256, t->ready.sha256, 32);
         if (t->stamp_proof != NULL) {
@@ -210,7 +213,7 @@ draft(struct approving *a, const struct dr_stage_plan *plan, struct dr_approval_
             }
         }
     }
-    return DR_OK;
+    return dr_waves_assign(s->policy->msg->environment, entries, r->targets, r->n_targets, err);
 }
 
 // Another person's approval of exactly what I would sign, still without its quorum: its bytes are

@@ -95,13 +95,21 @@ dr_stage_wave_may_go(const struct dr_rollout_stage *stage, const struct dr_rollo
                      struct dr_stage_waves *waves)
 {
     if (waves->of == NULL || memcmp(waves->of->approval, target->approval, 32) != 0) {
-        *waves = (struct dr_stage_waves){target, UINT32_MAX};
+        waves->of = target;
+        waves->lowest = UINT32_MAX;
+        waves->soaked_at = 0;
         for (size_t i = 0; i < stage->n_targets; i++) {
             const struct dr_rollout_target *other = &stage->targets[i];
+            int64_t soaked_at = other->since + (int64_t)waves->soak_s;
+            bool is_success = dr_target_is_success(other->state, stage->mode);
 
-            if (other->has_approval && other->wave < waves->lowest &&
-                memcmp(other->approval, target->approval, 32) == 0 &&
-                !dr_target_is_success(other->state, stage->mode)) {
+            if (!other->has_approval || memcmp(other->approval, target->approval, 32) != 0) {
+                continue;
+            }
+            if (is_success && soaked_at > waves->soaked_at) {
+                waves->soaked_at = soaked_at;
+            }
+            if (other->wave < waves->lowest && (!is_success || soaked_at > waves->now)) {
                 waves->lowest = other->wave;
             }
         }

@@ -52,6 +52,7 @@ struct dr_rollout {
     size_t n_plans;
     Drover__V1__Mode mode;
     Drover__V1__OnFailure on_failure;
+    char remedy[DR_ROLLOUT_TEXT_MAX]; // REMEDY: the section's name
     char from[68], to[68], created_by[DR_TARGET_NAME_MAX], message[DR_ROLLOUT_TEXT_MAX];
     int64_t created;
     bool is_paused, is_aborted;
@@ -77,14 +78,17 @@ enum dr_rollout_state dr_stage_state(const struct dr_rollout_stage *stage);
 bool dr_rollout_is_open(const struct dr_rollout *rollout);
 // The stage that is at work or waits; the last one when all are done.
 const struct dr_rollout_stage *dr_rollout_current(const struct dr_rollout *rollout);
-// What was found of one approval, kept while many targets are asked about; `{0}` at first, and
-// again after a change.
+// What is asked of waves, and what was found of one approval, kept while many targets are asked
+// about. Begin with soak_s and now only, and again after a change.
 struct dr_stage_waves {
+    uint64_t soak_s; // between the success of a wave and the next
+    int64_t now;
     const struct dr_rollout_target *of; // any target of that approval
-    uint32_t lowest;                    // wave in which something has not succeeded
+    uint32_t lowest;                    // wave in which something has not succeeded, or not soaked
+    int64_t soaked_at;                  // when all that has succeeded so far has soaked
 };
 // May a wave of this stage go: everything of earlier waves that the same approval names has
-// succeeded?
+// succeeded, and soaked?
 bool dr_stage_wave_may_go(const struct dr_rollout_stage *stage,
                           const struct dr_rollout_target *target, struct dr_stage_waves *waves);
 // Approved targets are tried again at the next tick: when they could not be sent is not stored.

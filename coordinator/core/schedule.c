@@ -180,17 +180,41 @@ begin_stage(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_
     return DR_OK;
 }
 
+// How long a wave is looked at before the next one goes: as long as the environment asks of those
+// before it.
+static uint64_t
+wave_soak(struct dr_core *core, const char *environment)
+{
+    const struct dr_fleet_entry *policy = dr_directory_environment(core->directory, environment);
+    uint64_t soak = 0;
+
+    for (size_t i = 0; policy != NULL && i < policy->msg->environment->n_gates; i++) {
+        const Drover__V1__Gate *gate = policy->msg->environment->gates[i];
+
+        if (gate->kind == DROVER__V1__GATE_KIND__GATE_STAGED && gate->soak_s > soak) {
+            soak = gate->soak_s;
+        }
+    }
+    return soak;
+}
+
 static enum dr_rc
 send_waves(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
            struct dr_err *err)
 {
-    struct dr_stage_waves waves = {0};
+    struct dr_stage_waves waves = {.soak_s = wave_soak(core, stage->environment),
+                                   .now = dr_now_unix_s()};
 
     for (size_t i = 0; i < stage->n_targets; i++) {
         struct dr_rollout_target *target = &stage->targets[i];
 
-        if (target->state == DR_TARGET_APPROVED && dr_stage_wave_may_go(stage, target, &waves)) {
+        if (target->state != DR_TARGET_APPROVED) {
+            continue;
+        }
+        if (dr_stage_wave_may_go(stage, target, &waves)) {
             DR_TRY(dr_schedule_try(core, rollout, stage, target, DR_EVENT_GO, false, NULL, err));
+        } else if (waves.soaked_at > waves.now) {
+            target->retry_at = waves.soaked_at; // looked at again when the wave before has soaked
         }
     }
     return DR_OK;

@@ -131,6 +131,12 @@ a_later_wave_waits_for_the_whole_earlier_one_of_its_approval(void **unused)
     assert_false(may_go(rollout, later));
     canary->state = DR_TARGET_APPLIED;
     assert_true(may_go(rollout, later));
+    canary->since = 1000;
+    struct dr_stage_waves waves = {.soak_s = 60, .now = 1059};
+    assert_false(dr_stage_wave_may_go(&rollout->stages[0], later, &waves)); // it soaks
+    assert_int_equal(waves.soaked_at, 1060);
+    waves = (struct dr_stage_waves){.soak_s = 60, .now = 1060};
+    assert_true(dr_stage_wave_may_go(&rollout->stages[0], later, &waves));
     canary->state = DR_TARGET_SENT;
     canary->approval[0] = 1; // of another approval: nothing to wait for
     assert_true(may_go(rollout, later));
