@@ -21,12 +21,37 @@ is_in_chain(const struct dr_trust *trust, const uint8_t digest[32])
     return trust->chain.msg != NULL && dr_chain_find(&trust->chain, digest, &found);
 }
 
-// Errors of lint stop a revision here: nobody should have to read it.
-static enum dr_rc
-refuse_findings(struct dr_cli *cli, const struct dr_nodes *nodes, struct dr_err *err)
+static bool
+is_file_of(const struct dr_nodes *nodes, const char *file)
 {
-    struct dr_findings findings = {.arena = cli->arena};
-    enum dr_rc rc = dr_review_nodes(nodes, &findings, err);
+    bool is_one = false;
+    for (size_t i = 0; i < nodes->count; i++) {
+        is_one = is_one || dr_str_eq(nodes->items[i]->revision->path, file);
+    }
+    return is_one;
+}
+
+// Errors of lint stop a revision here: nobody should have to read it. The whole chain is replayed,
+// for a new revision stands on the tables of the others; only what is wrong with new ones counts.
+static enum dr_rc
+refuse_findings(struct dr_cli *cli, const struct dr_graph *graph, const struct dr_nodes *nodes,
+                struct dr_err *err)
+{
+    struct dr_findings all = {.arena = cli->arena}, findings = {.arena = cli->arena};
+    struct dr_nodes chain = {.count = dr_graph_count(graph)};
+    chain.items = dr_arena_array(cli->arena, chain.count + 1, sizeof(*chain.items));
+    if (chain.items == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < chain.count; i++) {
+        chain.items[i] = dr_graph_at(graph, i);
+    }
+    enum dr_rc rc = dr_review_nodes(&chain, &all, err);
+    for (size_t i = 0; rc == DR_OK && i < all.count; i++) {
+        if (is_file_of(nodes, all.items[i].file)) {
+            dr_findings_add(&findings, &all.items[i]);
+        }
+    }
     if (rc != DR_OK || dr_findings_errors(&findings) == 0) {
         return rc;
     }
@@ -161,7 +186,7 @@ dr_cmd_submit(struct dr_cli *cli, struct dr_err *err)
     rc = rc == DR_OK ? dr_graph_check_heads(graph, err) : rc;
     rc = rc == DR_OK ? dr_remote_open(cli, &remote, err) : rc;
     rc = rc == DR_OK ? choose_new(cli, graph, remote.trust, &nodes, err) : rc;
-    rc = rc == DR_OK && nodes.count > 0 ? refuse_findings(cli, &nodes, err) : rc;
+    rc = rc == DR_OK && nodes.count > 0 ? refuse_findings(cli, graph, &nodes, err) : rc;
     if (rc == DR_OK && (nodes.count == 0 || dr_cli_has(cli, "dry-run"))) {
         say_only(cli, &nodes);
     } else if (rc == DR_OK) {
