@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "proto/service.pb-c.h"
 #include "rpc/client.h"
+#include "trust/keywords.h"
 #include "trust/root.h"
 
 #include <errno.h>
@@ -226,9 +227,14 @@ check_all(struct dr_agent_check_list *list, const struct dr_agent_config *config
     dr_agent_check_add(list, DR_LEVEL_OK, "configuration", NULL,
                        "'%s', agent '%s' of '%s', %zu targets", config->path, config->agent,
                        config->environment, config->n_targets);
-    (void)check_key(list, "key", config->key, DR_KEY_SIGNING, &signing);
+    bool has_key = check_key(list, "key", config->key, DR_KEY_SIGNING, &signing);
     bool has_transport =
         check_key(list, "transport key", config->transport_key, DR_KEY_TRANSPORT, &transport);
+    if (has_key && has_transport) {
+        char words[DR_KEY_WORDS_SIZE];
+        dr_key_words(signing.public_key, transport.public_key, words);
+        dr_agent_check_add(list, DR_LEVEL_OK, "keys in words", NULL, "%s", words);
+    }
     check_root(list, config, arena, &root);
     check_state(list, config);
     check_backups(list, config);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/role.h"
+#include "trust/keywords.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -106,6 +107,7 @@ static enum dr_rc
 open_agent(struct dr_agent *agent, struct dr_err *err)
 {
     enum dr_rc rc = load_keys(agent, err);
+    dr_random(agent->instance, sizeof agent->instance);
     rc = rc != DR_OK ? rc : dr_dir_make(agent->config->state, 0700, err);
     rc = rc != DR_OK ? rc
                      : dr_agent_trust_open(agent->config, &agent->trust,
@@ -225,6 +227,15 @@ wait_and_hear(struct dr_agent *agent, struct pollfd *fds)
     }
 }
 
+static void
+tell_start(const struct dr_agent *agent)
+{
+    char words[DR_KEY_WORDS_SIZE];
+    dr_key_words(agent->key.public_key, agent->transport.public_key, words);
+    dr_log(DR_LOG_INFO, "started", "agent", agent->config->agent, "environment",
+           agent->config->environment, "version", DROVER_VERSION, "key", words, NULL);
+}
+
 enum dr_rc
 dr_exec_main(const struct dr_agent_config *config, int ready_fd, struct dr_err *err)
 {
@@ -240,8 +251,7 @@ dr_exec_main(const struct dr_agent_config *config, int ready_fd, struct dr_err *
         return rc;
     }
     dr_exec_net_turn(&agent);
-    dr_log(DR_LOG_INFO, "started", "agent", config->agent, "environment", config->environment,
-           "version", DROVER_VERSION, NULL);
+    tell_start(&agent);
     if (ready_fd >= 0) {
         bool ignored = dr_fd_write_all(ready_fd, "ready\n", 6);
         (void)ignored;

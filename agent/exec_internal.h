@@ -117,6 +117,7 @@ struct dr_agent {
     struct dr_agent_fetch fetch;
     struct dr_agent_slot *slots;
     size_t n_slots;
+    uint8_t instance[16]; // of this start: told to the coordinator, which notices a copied key
     int signal_fd;
     bool is_stopping;
     int64_t stop_at_ms;

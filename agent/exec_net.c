@@ -16,7 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OUTBOX_ARENA_MAX (4u * 1048576u)
+#define OUTBOX_ARENA_MAX  (4u * 1048576u)
+#define OFFER_TARGETS_MAX 32u // named in an offer; the rest shows when it is added
 
 void
 dr_exec_net_again(struct dr_agent *agent)
@@ -91,6 +92,7 @@ say_hello(struct dr_agent *agent, struct dr_err *err)
     if (trust->chain.msg != NULL) {
         hello.chain_sha256 = dr_data(trust->chain.sha256, 32);
     }
+    hello.instance = dr_data(agent->instance, sizeof agent->instance);
     enum dr_rc rc = dr_agent_state_after_seq(agent->state, &hello.after_seq, err);
     uint8_t *packed = malloc(drover__v1__agent_hello__get_packed_size(&hello) + 1);
     if (rc == DR_OK && packed == NULL) {
@@ -104,6 +106,41 @@ say_hello(struct dr_agent *agent, struct dr_err *err)
     }
     free(packed);
     free(targets);
+    return rc;
+}
+
+// What is said to a coordinator that does not know this key: who wants to be added.
+static enum dr_rc
+say_offer(struct dr_agent *agent, struct dr_err *err)
+{
+    Drover__V1__EnrollRequest offer = DROVER__V1__ENROLL_REQUEST__INIT;
+    union {
+        const char *in;
+        char *out;
+    } name = {.in = agent->config->agent}, environment = {.in = agent->config->environment};
+    char version[] = DROVER_VERSION;
+    char host[256] = "";
+    char *targets[OFFER_TARGETS_MAX];
+    (void)gethostname(host, sizeof host - 1);
+    offer.agent = name.out;
+    offer.environment = environment.out;
+    offer.version = version;
+    offer.host = host;
+    offer.signing_key = dr_data(agent->key.public_key, 32);
+    offer.transport_key = dr_data(agent->transport.public_key, 32);
+    offer.targets = targets;
+    for (size_t i = 0; i < agent->n_slots && i < OFFER_TARGETS_MAX; i++) {
+        targets[offer.n_targets++] = agent->config->targets[i].name;
+    }
+    uint8_t *packed = malloc(drover__v1__enroll_request__get_packed_size(&offer) + 1);
+    if (packed == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    const struct dr_bytes body = {.data = packed,
+                                  .len = drover__v1__enroll_request__pack(&offer, packed)};
+    enum dr_rc rc = dr_pipe_send_simple(&agent->net.pipe, DROVER__V1__PIPE_KIND__PIPE_OFFER, 0,
+                                        NULL, body, NULL, err);
+    free(packed);
     return rc;
 }
 
@@ -126,7 +163,8 @@ start(struct dr_agent *agent, struct dr_err *err)
     const struct dr_bytes secret = {.data = dr_secret_bytes(agent->transport.secret), .len = 32};
     rc = dr_pipe_send_simple(&agent->net.pipe, DROVER__V1__PIPE_KIND__PIPE_START, 0,
                              config->coordinator_key, secret, config->coordinator, err);
-    return rc != DR_OK ? rc : say_hello(agent, err);
+    rc = rc != DR_OK ? rc : say_hello(agent, err);
+    return rc != DR_OK ? rc : say_offer(agent, err);
 }
 
 // -------------------------------------------------------------------------------------- turn

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "trust/keyfile.h"
+#include "trust/keywords.h"
 
 #include <limits.h>
 #include <string.h>
@@ -48,7 +49,10 @@ write_files(const struct paths *paths, const char *name, struct dr_key *signing,
                                        comment, err);
     rc = rc != DR_OK ? rc : dr_file_create(paths->public, line.data, line.len, 0644, err);
     if (rc == DR_OK) {
-        (void)fputs(line.data, out);
+        char words[DR_KEY_WORDS_SIZE];
+        dr_key_words(public.signing, public.transport, words);
+        (void)fprintf(out, "%sin words: %s\n", line.data, words);
+        (void)fprintf(out, "whoever adds this agent compares them: drover agent list\n");
     }
     dr_buf_fini(&line);
     return rc;

@@ -4,6 +4,7 @@
 
 #include "agent/confine.h"
 #include "agent/net_large.h"
+#include "agent/net_offer.h"
 #include "agent/pipe.h"
 #include "base/clock.h"
 #include "base/failpoint.h"
@@ -36,6 +37,7 @@ struct net {
     struct dr_pipe pipe;
     struct dr_rpc_client *client;
     Drover__V1__AgentHello *hello;
+    struct dr_net_offer offer;
     bool is_up, is_watching, is_broken;
     int64_t watch_at_ms;
     unsigned watch_failures;
@@ -123,6 +125,9 @@ on_watch_end(void *user, const ProtobufCMessage *reply, const struct dr_err *err
     if (err->rc != DR_OK && err->rc != DR_E_UNREACHABLE) {
         dr_log_err(DR_LOG_WARN, "the coordinator ended the watch", err);
         tell(net, DROVER__V1__PIPE_KIND__PIPE_LINK, 0, NULL, NOTHING, err->message);
+    }
+    if (err->rc == DR_E_UNAUTHENTICATED) {
+        dr_net_offer_make(&net->offer, net->client);
     }
 }
 
@@ -358,6 +363,9 @@ take_frame(struct net *net, const Drover__V1__PipeFrame *frame)
     case DROVER__V1__PIPE_KIND__PIPE_PROGRESS:
         report(net, frame);
         break;
+    case DROVER__V1__PIPE_KIND__PIPE_OFFER:
+        dr_net_offer_take(&net->offer, frame->body);
+        break;
     default:
         break;
     }
@@ -476,6 +484,7 @@ dr_net_main(const char *user, const char *ca_file)
     if (net.hello != NULL) {
         drover__v1__agent_hello__free_unpacked(net.hello, NULL);
     }
+    dr_net_offer_fini(&net.offer);
     dr_pipe_fini(&net.pipe);
     return rc == DR_OK ? 0 : dr_rc_exit_code(rc);
 }

@@ -256,7 +256,7 @@ dr_report_run(struct dr_agent_slot *slot, struct dr_err *err)
         const Drover__V1__Attestation *ready = ready_of(slot, err);
         Drover__V1__Attestation msg =
             dr_report_word(&report, dr_approval_is_down(slot->mode) ? DR_REPORT_KIND(REVERTED)
-                                                                         : DR_REPORT_KIND(APPLIED));
+                                                                    : DR_REPORT_KIND(APPLIED));
         dr_report_add_state(&msg, result);
         msg.fingerprint_before = ready == NULL ? result->fingerprint_before : ready->fingerprint;
         rc = say_leg(&report, msg, result->units, result->n_units, err);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "coordinator/core/enroll.h"
 #include "coordinator/core/watch.h"
 #include "trust/keyfile.h"
 #include "trust/strict.h"
@@ -78,31 +79,12 @@ offer_agent(struct dr_call *call, const ProtobufCMessage *message, void *user)
     const Drover__V1__EnrollRequest *request =
         (const Drover__V1__EnrollRequest *)(const void *)message;
     Drover__V1__EnrollReply reply = DROVER__V1__ENROLL_REPLY__INIT;
-    const struct dr_event event = {"offer", request->agent, "", NULL};
     struct dr_err err = {0};
-    char signing[65], transport[65];
+    const char *state = "";
     enum dr_rc rc = dr_core_begin(core, &err);
 
-    if (rc == DR_OK && (!dr_name_is_valid(request->agent) || request->signing_key.len != 32 ||
-                        !dr_data_is(request->transport_key, dr_call_caller(call)->key) ||
-                        strlen(request->host) > 255 ||
-                        !dr_utf8_plain(request->host, strlen(request->host), NULL))) {
-        rc = dr_err_set(&err, DR_E_INVALID,
-                        "an offer needs a name, a signing key and the transport key in use");
-    }
-    if (rc == DR_OK && core->offers >= DR_OFFERS_MAX) {
-        rc = dr_err_set(&err, DR_E_LIMIT, "too many offers were made: wait an hour");
-    }
-    if (rc == DR_OK) {
-        core->offers++;
-        dr_hex(signing, request->signing_key.data, 32);
-        dr_hex(transport, request->transport_key.data, 32);
-        rc = dr_events_add(core->events, &event, NULL, &err,
-                           "agent offered from %s (%s): ed25519:%s x25519:%s",
-                           dr_call_address(call), request->host, signing, transport);
-    }
-    reply.state = dr_arena_str(
-        dr_call_arena(call), dr_call_caller(call)->kind == DR_CALLER_AGENT ? "active" : "offered");
+    rc = rc == DR_OK ? dr_enroll_offer(core, call, request, &state, &err) : rc;
+    reply.state = dr_arena_str(dr_call_arena(call), state);
     dr_core_answer(core, call, rc, &reply.base, &err);
 }
 

@@ -53,6 +53,54 @@ copy_plain(char *out, size_t size, const char *text)
     (void)snprintf(out, size, "%s", dr_utf8_plain(text, strlen(text), NULL) ? text : "?");
 }
 
+// Each start of an agent has a number of its own. One that comes back after another took its place
+// was not restarted: there are two of them, with one key.
+static enum dr_rc
+note_instance(struct dr_core *core, struct dr_agent *agent, const struct dr_call *call,
+              const Drover__V1__AgentHello *hello, struct dr_err *err)
+{
+    static const uint8_t NONE[16];
+    const uint8_t *instance = hello->instance.data;
+
+    if (hello->instance.len != 16 || memcmp(agent->instance, instance, 16) == 0) {
+        return DR_OK;
+    }
+    bool is_back = memcmp(agent->before, instance, 16) == 0 && memcmp(instance, NONE, 16) != 0;
+    memcpy(agent->before, agent->instance, 16);
+    memcpy(agent->instance, instance, 16);
+    if (!is_back || agent->is_copied) {
+        return DR_OK;
+    }
+    char host[sizeof agent->host];
+    const struct dr_event event = {"alarm", agent->name, agent->name, NULL};
+    copy_plain(host, sizeof host, hello->host);
+    agent->is_copied = true;
+    dr_log(DR_LOG_WARN, "two agents use one key", "agent", agent->name, "one", agent->address,
+           "other", dr_call_address(call), NULL);
+    return dr_events_add(core->events, &event, NULL, err,
+                         "key-copied: two agents use the key of '%s', at %s (%s) and at %s (%s)",
+                         agent->name, agent->address, agent->host, dr_call_address(call), host);
+}
+
+// The place on the stream goes to who came last; the other one is told why.
+static void
+end_older(struct dr_agent *agent, const struct dr_call *newer, bool is_same)
+{
+    struct dr_call *older = agent->watch;
+    struct dr_err why = {0};
+
+    agent->watch = NULL;
+    if (is_same) {
+        dr_call_end(older);
+        return;
+    }
+    (void)dr_err_set(&why, DR_E_CONFLICT, "agent '%s' connected again, from %s", agent->name,
+                     dr_call_address(newer));
+    (void)dr_err_hint(&why, "if that is not this one restarted, its key was copied: give it a new "
+                            "one with drover agent rekey");
+    dr_call_fail(older, &why);
+}
+
 void
 dr_api_agent_watch(struct dr_call *call, const ProtobufCMessage *message, void *user)
 {
@@ -62,6 +110,9 @@ dr_api_agent_watch(struct dr_call *call, const ProtobufCMessage *message, void *
     enum dr_rc rc = dr_core_begin(core, &err);
     struct dr_agent *agent = caller_agent(core, call, &rc, &err);
 
+    bool is_same = agent != NULL && hello->instance.len == 16 &&
+                   memcmp(agent->instance, hello->instance.data, 16) == 0;
+    rc = rc == DR_OK ? note_instance(core, agent, call, hello, &err) : rc;
     if (rc == DR_OK) {
         rc = dr_schedule_agent_back(core, agent->name, hello->after_seq == 0, &err);
     }
@@ -71,10 +122,7 @@ dr_api_agent_watch(struct dr_call *call, const ProtobufCMessage *message, void *
         return;
     }
     if (agent->watch != NULL) {
-        struct dr_call *older = agent->watch;
-
-        agent->watch = NULL;
-        dr_call_end(older);
+        end_older(agent, call, is_same);
     }
     agent->watch = call;
     agent->sent_seq = 0; // what was acknowledged is gone; the agent knows the rest by its ids

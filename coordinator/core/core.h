@@ -52,6 +52,8 @@ struct dr_agent {
     uint64_t chain_seq, root_version;
     struct dr_agent_blob *blobs;
     char version[64], host[128], address[64];
+    uint8_t instance[16], before[16]; // of the process that is connected, and of the one before it
+    bool is_copied;                   // two processes take turns with one key
 };
 
 // A person who watches a rollout, or all of them ("").
@@ -80,6 +82,8 @@ struct dr_evidence_cached {
     struct dr_evidence evidence;
 };
 
+struct dr_enroll;
+
 struct dr_cached_plan {
     uint8_t sha256[32];
     struct dr_arena *arena;
@@ -107,6 +111,7 @@ struct dr_core {
     size_t next_plan;
     bool must_recheck; // keys changed: look at every connection again
     uint32_t offers;
+    struct dr_enroll *enroll; // NULL: none offered yet
     int64_t last_tick_ms, last_sweep_ms, started_ms;
 };
 

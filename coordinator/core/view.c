@@ -1,4 +1,5 @@
 // View: small replies: documents, log, status, agents.
+#include "coordinator/core/enroll.h"
 #include "coordinator/core/view.h"
 
 #include "trust/envelope.h"
@@ -247,12 +248,15 @@ dr_view_agents(struct dr_core *core, struct dr_arena *arena, Drover__V1__AgentLi
         row->last_seen = agent->last_seen;
         row->version = dr_arena_str(arena, agent->version);
         row->address = dr_arena_str(arena, agent->address);
-        row->state = dr_arena_str(arena, row->connected ? "connected" : "away");
+        row->state = dr_arena_str(arena, agent->is_copied ? "key-copied"
+                                         : row->connected ? "connected"
+                                                          : "away");
         for (size_t t = 0; t < who->n_targets; t++) {
             row->targets[row->n_targets++] = who->targets[t]->msg->target->name;
         }
         list->agents[list->n_agents++] = row;
     }
     *out = list;
-    return list->agents != NULL ? DR_OK : no_room(err);
+    return list->agents != NULL ? dr_enroll_list(core, arena, &list->offers, &list->n_offers, err)
+                                : no_room(err);
 }

@@ -86,6 +86,10 @@ struct coord {
     struct dr_attestation last; // that was taken: the next one has to follow it
     unsigned progress, blobs_asked;
     bool lies_about_blobs, refuses_attestations;
+    bool knows_nobody;            // every key is a stranger's
+    unsigned offers;              // made to it
+    char offered[512];            // the last one: agent, environment, a target
+    const char *answer;           // to offers; NULL: "offered"
     struct dr_pgcluster *cluster; // NULL: the shared one
     // the agent
     pid_t agent;

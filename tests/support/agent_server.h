@@ -11,7 +11,7 @@ static inline void
 c_lookup(void *user, const uint8_t key[32], struct dr_caller *out)
 {
     struct coord *c = user;
-    if (memcmp(key, c->agent_key.transport, 32) == 0) {
+    if (!c->knows_nobody && memcmp(key, c->agent_key.transport, 32) == 0) {
         out->kind = DR_CALLER_AGENT;
         (void)snprintf(out->name, sizeof out->name, "%s", C_AGENT);
     }
@@ -114,6 +114,21 @@ c_on_report(struct dr_call *call, const ProtobufCMessage *request, void *user)
     dr_call_reply(call, &reply.base);
 }
 
+static inline void
+c_on_offer(struct dr_call *call, const ProtobufCMessage *request, void *user)
+{
+    struct coord *c = user;
+    const Drover__V1__EnrollRequest *offer = (const Drover__V1__EnrollRequest *)request;
+    Drover__V1__EnrollReply reply = DROVER__V1__ENROLL_REPLY__INIT;
+    assert_true(dr_data_is(offer->signing_key, c->agent_key.signing));
+    assert_true(dr_data_is(offer->transport_key, c->agent_key.transport));
+    c->offers++;
+    (void)snprintf(c->offered, sizeof c->offered, "%s %s %s", offer->agent, offer->environment,
+                   offer->n_targets > 0 ? offer->targets[0] : "");
+    reply.state = c_text(c, c->answer == NULL ? "offered" : c->answer);
+    dr_call_reply(call, &reply.base);
+}
+
 static inline struct dr_bytes
 c_find_blob(struct coord *c, const uint8_t sha256[32])
 {
@@ -158,7 +173,7 @@ c_on_blob(struct dr_call *call, const ProtobufCMessage *request, void *user)
 static const struct dr_rpc_route C_ROUTES[] = {
     {DR_METHOD_AGENT_WATCH, c_on_watch},       {DR_METHOD_AGENT_ACK, c_on_ack},
     {DR_METHOD_AGENT_ATTEST, c_on_attest},     {DR_METHOD_AGENT_REPORT, c_on_report},
-    {DR_METHOD_DOCUMENTS_GET_BLOB, c_on_blob},
+    {DR_METHOD_DOCUMENTS_GET_BLOB, c_on_blob}, {DR_METHOD_ENROLL_OFFER, c_on_offer},
 };
 
 static inline void

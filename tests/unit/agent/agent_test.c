@@ -1,6 +1,7 @@
 // The real drover-agent with a coordinator of this test's own, on real databases: prepare, approve,
 // apply, reverse, tell.
 #include "support/agent_world.h"
+#include "trust/keywords.h"
 
 #define SQLITE        DROVER__V1__ENGINE__SQLITE
 #define MODE_OF(name) DROVER__V1__MODE__##name
@@ -244,6 +245,49 @@ the_system_that_check_prints_can_be_pinned_and_no_other(void **state)
     c_end(c);
 }
 
+static void
+an_agent_that_nobody_knows_announces_itself_and_says_what_to_do(void **state)
+{
+    static const struct {
+        const char *answer, *text;
+    } ROWS[] = {{"offered", "compare the key with what drover agent list shows"},
+                {"other-key", "drover agent rekey"},
+                {"retired", "the fleet retired this agent"}};
+    struct coord *c = begin(SQLITE, TWO, 2);
+    (void)state;
+    c->knows_nobody = true;
+    for (size_t i = 0; i < DR_COUNT_OF(ROWS); i++) {
+        c->answer = ROWS[i].answer;
+        c_start_agent(c, NULL);
+        C_UNTIL(c, c_log_has(c, ROWS[i].text));
+        (void)c_stop_agent(c, SIGTERM);
+    }
+    assert_int_equal(c->offers, 3); // not with every try
+    assert_string_equal(c->offered, C_AGENT " production " C_TARGET);
+    c_end(c);
+}
+
+static void
+key_new_and_check_say_the_same_words(void **state)
+{
+    struct coord *c = begin(SQLITE, TWO, 2);
+    char conf[PATH_MAX];
+    char words[DR_KEY_WORDS_SIZE];
+    (void)state;
+    dr_key_words(c->agent_key.signing, c->agent_key.transport, words);
+    const char *const key[] = {"key",    "new",  "--dir", dr_tmp_path(&c->tmp, "more", conf),
+                               "--name", "more", NULL};
+    assert_int_equal(c_command(c, key), 0);
+    assert_non_null(strstr(c_output(c), "in words: "));
+    assert_null(strstr(c_output(c), words));
+    const char *const args[] = {"check", "--config", dr_tmp_path(&c->tmp, "agent.conf", conf),
+                                NULL};
+    dr_rpc_server_close(&c->server);
+    (void)c_command(c, args);
+    assert_non_null(strstr(c_output(c), words));
+    c_end(c);
+}
+
 // id: K04
 static void
 clock_shows_the_latest_signed_time_and_forgets_it_when_the_agent_rests(void **state)
@@ -301,6 +345,8 @@ main(void)
         BOTH(agent_tells_its_state_when_it_starts_and_when_it_is_asked),
         BOTH(check_finds_what_is_wrong_and_names_the_remedy),
         BOTH(the_system_that_check_prints_can_be_pinned_and_no_other),
+        ON(SQLITE, an_agent_that_nobody_knows_announces_itself_and_says_what_to_do),
+        ON(SQLITE, key_new_and_check_say_the_same_words),
         ON(SQLITE, check_speaks_json),
         ON(SQLITE, clock_shows_the_latest_signed_time_and_forgets_it_when_the_agent_rests),
         ON(SQLITE, a_second_agent_on_one_state_folder_is_refused),

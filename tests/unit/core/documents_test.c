@@ -106,6 +106,7 @@ strangers_reach_health_and_enrolment_and_nothing_else(void **state)
     Drover__V1__Empty empty;
     ProtobufCMessage *reply = NULL;
 
+    begin_site(site);
     drover__v1__empty__init(&empty);
     drover__v1__enroll_request__init(&offer);
     drover__v1__health_request__init(&health);
@@ -118,10 +119,79 @@ strangers_reach_health_and_enrolment_and_nothing_else(void **state)
     offer.transport_key = DATA32(key.public_key);
     OK(w, call(site, client, DR_METHOD_ENROLL_OFFER, &offer.base, &reply));
     assert_string_equal(((Drover__V1__EnrollReply *)(void *)reply)->state, "offered");
+    OK(w, call(site, client, DR_METHOD_ENROLL_OFFER, &offer.base, &reply)); // again is the same
+    OK(w, call(site, site->person[ALICE], DR_METHOD_OPERATOR_AGENTS, &empty.base, &reply));
+    const Drover__V1__AgentList *list = (const Drover__V1__AgentList *)(const void *)reply;
+    assert_int_equal(list->n_offers, 1);
+    assert_string_equal(list->offers[0]->agent, "new-1");
+    assert_string_equal(list->offers[0]->state, "offered");
+    assert_int_equal(strlen(list->offers[0]->words), 35);
+    assert_memory_equal(list->offers[0]->transport_key.data, key.public_key, 32);
+    // A name of the fleet with a key that is not the fleet's.
+    offer.agent = word(w, list->agents[0]->agent);
+    OK(w, call(site, client, DR_METHOD_ENROLL_OFFER, &offer.base, &reply));
+    assert_string_equal(((Drover__V1__EnrollReply *)(void *)reply)->state, "other-key");
+    offer.transport_key = DATA32(w->stranger.public_key); // not the one of this connection
+    assert_int_equal(call(site, client, DR_METHOD_ENROLL_OFFER, &offer.base, &reply), DR_E_INVALID);
     OK(w, call(site, site->person[ALICE], DR_METHOD_HEALTH_CHECK, &health.base, &reply));
     assert_string_equal(((Drover__V1__HealthReply *)(void *)reply)->caller, "alice");
     dr_rpc_client_close(&client);
     dr_key_fini(&key);
+}
+
+// What drover agent list says of the first agent.
+static const char *
+state_of_agent(struct site *site, const char *name)
+{
+    Drover__V1__Empty empty;
+    ProtobufCMessage *reply = NULL;
+
+    drover__v1__empty__init(&empty);
+    OK(&site->w, call(site, site->person[ALICE], DR_METHOD_OPERATOR_AGENTS, &empty.base, &reply));
+    const Drover__V1__AgentList *list = (const Drover__V1__AgentList *)(const void *)reply;
+    for (size_t i = 0; i < list->n_agents; i++) {
+        if (strcmp(list->agents[i]->agent, name) == 0) {
+            return list->agents[i]->state;
+        }
+    }
+    return "not there";
+}
+
+// A process of an agent connects, by its own number.
+static void
+connect_as(struct site *site, int agent, uint8_t number)
+{
+    struct dr_rpc_client *client = site_client(site, &site->agent_transport[agent]);
+    struct dr_rpc_stream *stream = NULL;
+    Drover__V1__AgentHello hello;
+    Drover__V1__HealthRequest health;
+    ProtobufCMessage *reply = NULL;
+    uint8_t instance[16] = {number};
+
+    drover__v1__agent_hello__init(&hello);
+    drover__v1__health_request__init(&health);
+    hello.instance = dr_data(instance, sizeof instance);
+    OK(&site->w,
+       dr_rpc_stream_open(client, DR_METHOD_AGENT_WATCH, &hello.base, &stream, &site->w.err));
+    OK(&site->w, call(site, client, DR_METHOD_HEALTH_CHECK, &health.base, &reply)); // behind it
+    dr_rpc_stream_close(&stream);
+    dr_rpc_client_close(&client);
+}
+
+static void
+a_key_that_two_agents_take_turns_with_is_an_alarm(void **state)
+{
+    struct site *site = *state;
+    const char *name;
+
+    begin_site(site);
+    name = site->w.target[STG_ORDERS].agent;
+    connect_as(site, STG_ORDERS, 1);
+    connect_as(site, STG_ORDERS, 1); // its net process was restarted
+    connect_as(site, STG_ORDERS, 2); // it was restarted itself
+    assert_string_not_equal(state_of_agent(site, name), "key-copied");
+    connect_as(site, STG_ORDERS, 1); // the one from before is still there
+    assert_string_equal(state_of_agent(site, name), "key-copied");
 }
 
 static void
@@ -245,6 +315,7 @@ main(void)
         SITE_TEST(an_attestation_twice_is_nothing_new_and_another_under_its_number_is_an_alarm),
         SITE_TEST(the_log_that_travels_is_a_whole_chain),
         SITE_TEST(strangers_reach_health_and_enrolment_and_nothing_else),
+        SITE_TEST(a_key_that_two_agents_take_turns_with_is_an_alarm),
         SITE_TEST(a_revision_is_submitted_once_and_only_with_its_true_digest),
         SITE_TEST(a_new_root_takes_effect_at_once_and_old_keys_are_cut_off),
         SITE_TEST(a_freeze_is_shown_to_every_agent_of_its_environment),
