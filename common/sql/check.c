@@ -2,6 +2,7 @@
 
 #include "base/cmd.h"
 #include "base/str.h"
+#include "sql/twin.h"
 #include "sql/wire.h"
 
 #include <limits.h>
@@ -72,18 +73,92 @@ dr_sql_put_problem(struct dr_sql_job *job, struct dr_sql_stmt *stmt, enum dr_rc 
     return p->message == NULL || p->help == NULL ? nomem(job) : DR_OK;
 }
 
-// Cuts the statements of a text into groups; those with a problem already are left out.
+static bool
+add_twin(struct dr_sql_job *job, size_t text, size_t of, size_t stmt)
+{
+    struct dr_sql_twins *last = job->twins_count > 0 ? &job->twins[job->twins_count - 1] : NULL;
+    if (last != NULL && last->text == text && last->of == of && last->first + last->count == stmt) {
+        last->count++;
+        return true;
+    }
+    if (job->twins_count == job->twins_cap) {
+        size_t cap = job->twins_cap == 0 ? 64 : 2 * job->twins_cap;
+        struct dr_sql_twins *twins = realloc(job->twins, cap * sizeof *twins);
+        if (twins == NULL) {
+            return false;
+        }
+        job->twins = twins;
+        job->twins_cap = cap;
+    }
+    job->twins[job->twins_count++] = (struct dr_sql_twins){text, of, stmt, 1};
+    return true;
+}
+
+// The last INSERT of a text that is to be asked for, for those behind it that are like it.
+struct insert {
+    size_t stmt, head_len;
+    const char *head;
+};
+
+// True when `stmt` need not be asked for.
+static bool
+is_twin(const struct dr_sql_job *job, size_t text, size_t stmt, struct insert *last)
+{
+    const struct dr_sql_stmt *s = &job->results[text].stmts[stmt];
+    const char *sql = job->texts[text].text + s->offset;
+    size_t head = s->problem != NULL ? 0 : dr_sql_insert_head(sql, s->length);
+    if (head == 0) {
+        return false;
+    }
+    if (head == last->head_len && memcmp(last->head, sql, head) == 0) {
+        return true;
+    }
+    *last = (struct insert){.stmt = stmt, .head_len = head, .head = sql};
+    return false;
+}
+
+// What was said of one holds for its twins, problem and place too.
+static enum dr_rc
+copy_to_twins(struct dr_sql_job *job, const struct dr_sql_twins *t)
+{
+    struct dr_sql_stmt *stmts = job->results[t->text].stmts;
+    const struct dr_sql_stmt *from = &stmts[t->of];
+    enum dr_rc rc = DR_OK;
+    for (size_t i = t->first; rc == DR_OK && i < t->first + t->count; i++) {
+        struct dr_sql_stmt own = stmts[i];
+        stmts[i] = *from;
+        stmts[i].offset = own.offset;
+        stmts[i].length = own.length;
+        stmts[i].line = own.line;
+        stmts[i].column = own.column;
+        stmts[i].problem = NULL;
+        if (from->problem != NULL) {
+            const struct dr_sql_problem *p = from->problem;
+            rc = dr_sql_put_problem(job, &stmts[i], p->rc, p->offset - from->offset + own.offset,
+                                    p->length, p->message, p->help);
+        }
+    }
+    return rc;
+}
+
+// Cuts the statements of a text into groups; those with a problem already, and those whose answer
+// another one gives, are left out.
 static enum dr_rc
 group_text(struct dr_sql_job *job, size_t text)
 {
     const struct dr_sql_result *r = &job->results[text];
     struct dr_sql_group group = {.text = text};
+    struct insert last = {0};
     for (size_t i = 0; i < r->count; i++) {
+        bool is_known = is_twin(job, text, i, &last);
+        if (is_known && !add_twin(job, text, last.stmt, i)) {
+            return nomem(job);
+        }
         if (group.count == 0) {
             group.first = i;
         }
         size_t from = r->stmts[group.first].offset, to = r->stmts[i].offset + r->stmts[i].length;
-        bool is_bad = r->stmts[i].problem != NULL;
+        bool is_bad = is_known || r->stmts[i].problem != NULL;
         if (group.count > 0 && (is_bad || to - from > GROUP_BYTES)) {
             if (!dr_sql_add_group(job, group)) {
                 return nomem(job);
@@ -243,6 +318,10 @@ dr_sql_check(enum dr_sql_dialect dialect, const struct dr_sql_text *texts, size_
     if (rc == DR_OK && dialect == DR_SQL_POSTGRESQL) {
         rc = ask_all(&job);
     }
+    for (size_t i = 0; rc == DR_OK && i < job.twins_count; i++) {
+        rc = copy_to_twins(&job, &job.twins[i]);
+    }
+    free(job.twins);
     free(job.groups);
     for (size_t i = 0; rc == DR_OK && i < count; i++) {
         dr_sql_first_problem(&job.results[i]);

@@ -11,11 +11,20 @@ struct dr_sql_group {
     size_t text, first, count;
 };
 
+// A run of statements of one text, stmts[first, first + count), that are twins (sql/twin.h) of
+// stmts[of].
+struct dr_sql_twins {
+    size_t text, of, first, count;
+};
+
 struct dr_sql_job {
     const struct dr_sql_text *texts;
     struct dr_sql_result *results;
     struct dr_arena *arena;
     struct dr_err *err;
+    struct dr_sql_twins *twins; // what is not asked, since another statement's answer holds for
+                                // it too; malloc'ed
+    size_t twins_count, twins_cap;
     struct dr_sql_group *groups; // what is still to be asked; malloc'ed
     size_t group_count, group_cap;
     size_t batch_max; // groups for one start of the child; 1 after one took too long
