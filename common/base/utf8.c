@@ -66,10 +66,21 @@ is_plain(uint32_t code)
     return code == '\n' || code == '\t' || (!is_control(code) && !is_deceiving(code));
 }
 
+// How many bytes from `at` on are printable ASCII or line ends: nearly all of most texts.
+static size_t
+plain_run(const char *text, size_t len, size_t at)
+{
+    size_t end = at;
+    while (end < len && ((text[end] >= 0x20 && text[end] < 0x7F) || text[end] == '\n')) {
+        end++;
+    }
+    return end - at;
+}
+
 static bool
 check(const char *text, size_t len, bool must_be_plain, size_t *out_bad)
 {
-    for (size_t at = 0; at < len;) {
+    for (size_t at = plain_run(text, len, 0); at < len; at += plain_run(text, len, at)) {
         uint32_t code = 0;
         size_t step = decode((const unsigned char *)text + at, len - at, &code);
         if (step == 0 || (must_be_plain && !is_plain(code))) {

@@ -119,6 +119,13 @@ static size_t
 skip_quoted(const struct dr_sql_lexer *lx, size_t pos, char quote, bool has_escapes)
 {
     for (pos++; pos < lx->len; pos++) {
+        if (!has_escapes) { // what lies before the next quote is nothing else
+            const char *next = memchr(lx->text + pos, quote, lx->len - pos);
+            pos = next == NULL ? lx->len : (size_t)(next - lx->text);
+        }
+        if (pos >= lx->len) {
+            break;
+        }
         if (has_escapes && lx->text[pos] == '\\') {
             pos++;
         } else if (lx->text[pos] == quote) {
@@ -154,7 +161,7 @@ skip_dollar(const struct dr_sql_lexer *lx, size_t pos)
 static bool
 word_is(const struct walk *w, unsigned i, const char *word)
 {
-    return i < w->word_count && strcmp(w->words[i], word) == 0;
+    return i < w->word_count && w->words[i][0] == word[0] && strcmp(w->words[i], word) == 0;
 }
 
 // Notes the first words, which decide where the statement may end.
@@ -266,10 +273,11 @@ skip_token(const struct dr_sql_lexer *lx, struct walk *w, size_t pos)
 static size_t
 skip_comment(const struct dr_sql_lexer *lx, size_t pos)
 {
-    if (at(lx, pos, "--")) {
+    char c = lx->text[pos], next = pos + 1 < lx->len ? lx->text[pos + 1] : '\0';
+    if (c == '-' && next == '-') {
         return skip_line(lx, pos);
     }
-    return at(lx, pos, "/*") ? skip_block(lx, pos) : pos;
+    return c == '/' && next == '*' ? skip_block(lx, pos) : pos;
 }
 
 static enum dr_rc
@@ -307,17 +315,19 @@ skip_between(struct dr_sql_lexer *lx, size_t *pos, enum dr_rc *out_rc, struct dr
     return true;
 }
 
-// Moves the lexer to `to`, counting lines and columns.
+// Counts lines and columns up to `to`.
 static void
-move_to(struct dr_sql_lexer *lx, size_t to)
+count_to(struct dr_sql_lexer *lx, size_t to)
 {
-    for (; lx->pos < to; lx->pos++) {
-        if (lx->text[lx->pos] == '\n') {
-            lx->line++;
-            lx->column = 1;
-        } else {
-            lx->column += ((unsigned char)lx->text[lx->pos] & 0xC0) != 0x80;
-        }
+    const char *newline;
+    while (lx->counted < to &&
+           (newline = memchr(lx->text + lx->counted, '\n', to - lx->counted)) != NULL) {
+        lx->line++;
+        lx->column = 1;
+        lx->counted = (size_t)(newline - lx->text) + 1;
+    }
+    for (; lx->counted < to; lx->counted++) {
+        lx->column += ((unsigned char)lx->text[lx->counted] & 0xC0) != 0x80;
     }
 }
 
@@ -360,10 +370,10 @@ dr_sql_lexer_next(struct dr_sql_lexer *lexer, struct dr_sql_piece *out, enum dr_
         }
         pos = next;
     }
-    move_to(lexer, start);
+    count_to(lexer, start);
     piece.line = lexer->line;
     piece.column = lexer->column;
-    move_to(lexer, pos);
+    lexer->pos = pos;
     piece.length = end - start;
     piece.depth = w.deepest;
     *out = piece;

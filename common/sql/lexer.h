@@ -28,8 +28,8 @@ struct dr_sql_piece {
 struct dr_sql_lexer {
     enum dr_sql_dialect dialect;
     const char *text;
-    size_t len, pos;
-    uint32_t line, column; // of `pos`
+    size_t len, pos, counted;
+    uint32_t line, column; // of `counted`
 };
 
 void dr_sql_lexer_init(struct dr_sql_lexer *lexer, enum dr_sql_dialect dialect, const char *text,

@@ -98,8 +98,8 @@ static const struct forbidden forbidden[] = {
 static bool
 begins_with_words(const char *text, const char *words)
 {
-    size_t n = strlen(words);
-    return strncmp(text, words, n) == 0 && (text[n] == ' ' || text[n] == '\0');
+    size_t n = text[0] == words[0] ? strlen(words) : 0;
+    return n > 0 && strncmp(text, words, n) == 0 && (text[n] == ' ' || text[n] == '\0');
 }
 
 // What a COPY is called: with the client as its other end it would also break the protocol.
