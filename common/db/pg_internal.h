@@ -10,7 +10,7 @@
 #define DR_PG_MAGIC           0x64727067u
 #define DR_PG_PIPELINE_WINDOW 512u     // statements sent whose answers are not read yet
 #define DR_PG_PIPELINE_FLUSH  64u      // ask the server for its answers this often
-#define DR_PG_PIPELINE_BYTES  1048576u // sent since the last wait for all answers
+#define DR_PG_PIPELINE_BYTES  1048576u // of statements sent whose answers are not read yet
 #define DR_PG_SETTINGS_MAX    40u
 
 struct dr_pg_result {
@@ -28,11 +28,11 @@ struct dr_pg_pipeline {
     dr_pg_on_result on_result;
     void *ctx;
     uint64_t sent, read;
-    size_t bytes;         // sent since all was read
-    int64_t next_tick_ms; // of the pipeline as a whole; 0: not yet known
-    size_t
-        max_rows[DR_PG_PIPELINE_WINDOW]; // of the statements on their way, by index modulo window
-    enum dr_rc rc;                       // first failure
+    size_t unread_bytes;                    // of statements on their way
+    int64_t next_tick_ms;                   // of the pipeline as a whole; 0: not yet known
+    size_t max_rows[DR_PG_PIPELINE_WINDOW]; // of statements on their way, by index modulo window
+    size_t sizes[DR_PG_PIPELINE_WINDOW];    // in bytes, of the same
+    enum dr_rc rc;                          // first failure
     uint64_t failed_at;
     struct dr_err err;
 };

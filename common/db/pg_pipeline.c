@@ -125,18 +125,21 @@ read_statement(struct dr_pg_op *op)
         }
     }
     dr_pg_result_free(&result);
+    pipeline->unread_bytes -= pipeline->sizes[pipeline->read % DR_PG_PIPELINE_WINDOW];
     pipeline->read++;
     return rc;
 }
 
+// Reads until at most so many statements, and so many bytes of them, are on their way.
 static enum dr_rc
-read_until(struct dr_pg *pg, uint64_t outstanding)
+read_until(struct dr_pg *pg, uint64_t outstanding, size_t bytes)
 {
     struct dr_pg_op op;
     struct dr_err err = {0};
     dr_pg_op_init(&op, pg, &pg->pipeline.wait);
     enum dr_rc rc = DR_OK;
-    while (rc == DR_OK && pg->pipeline.sent - pg->pipeline.read > outstanding) {
+    while (rc == DR_OK && (pg->pipeline.sent - pg->pipeline.read > outstanding ||
+                           pg->pipeline.unread_bytes > bytes)) {
         rc = read_statement(&op);
     }
     enum dr_rc fini_rc = dr_pg_op_fini(&op, &err);
@@ -179,7 +182,7 @@ queue(struct dr_pg *pg, const struct dr_pg_stmt *stmt, bool is_preparation, stru
         return dr_err_set(err, DR_E_INTERNAL, "no pipeline is open on this connection");
     }
     if (pipeline->sent - pipeline->read == DR_PG_PIPELINE_WINDOW &&
-        (read_until(pg, DR_PG_PIPELINE_WINDOW - DR_PG_PIPELINE_FLUSH) != DR_OK ||
+        (read_until(pg, DR_PG_PIPELINE_WINDOW - DR_PG_PIPELINE_FLUSH, SIZE_MAX) != DR_OK ||
          pipeline->rc != DR_OK)) {
         return give_failure(pipeline, err);
     }
@@ -191,15 +194,19 @@ queue(struct dr_pg *pg, const struct dr_pg_stmt *stmt, bool is_preparation, stru
         pipeline->failed_at = pipeline->sent;
         return give_failure(pipeline, err);
     }
-    pipeline->max_rows[pipeline->sent % DR_PG_PIPELINE_WINDOW] = stmt->max_rows;
+    size_t size = strlen(stmt->sql), slot = pipeline->sent % DR_PG_PIPELINE_WINDOW;
+    pipeline->max_rows[slot] = stmt->max_rows;
+    pipeline->sizes[slot] = size;
     pipeline->sent++;
-    pipeline->bytes += strlen(stmt->sql);
-    if (pipeline->bytes > DR_PG_PIPELINE_BYTES) {
-        // libpq keeps every statement until it is answered: large ones do not pile up.
-        pipeline->bytes = 0;
+    pipeline->unread_bytes += size;
+    if (pipeline->unread_bytes > DR_PG_PIPELINE_BYTES) {
+        // libpq keeps every statement until it is answered: large ones do not pile up. The server
+        // has work left while the next ones are made.
         (void)PQsendFlushRequest(pg->conn);
-        return read_until(pg, 0) != DR_OK || pipeline->rc != DR_OK ? give_failure(pipeline, err)
-                                                                   : DR_OK;
+        return read_until(pg, DR_PG_PIPELINE_WINDOW, DR_PG_PIPELINE_BYTES / 2) != DR_OK ||
+                       pipeline->rc != DR_OK
+                   ? give_failure(pipeline, err)
+                   : DR_OK;
     }
     if (pipeline->sent % DR_PG_PIPELINE_FLUSH == 0) {
         // Failures of these two show when the answers are read.
@@ -253,7 +260,7 @@ dr_pg_pipeline_end(struct dr_pg *pg, uint64_t *out_done, struct dr_err *err)
     if (!pg->lost && PQpipelineSync(pg->conn) != 1) {
         (void)give_up(pg, dr_pg_set_lost(pg, &failure), &failure);
     }
-    if (!pg->lost && read_until(pg, 0) == DR_OK) {
+    if (!pg->lost && read_until(pg, 0, 0) == DR_OK) {
         enum dr_rc rc = read_sync(pg, &failure);
         if (rc != DR_OK) {
             keep_failure(pipeline, rc, &failure);
