@@ -79,6 +79,9 @@ struct dr_engine_job {
     bool take_over; // with `owns`: also when another agent owns it now
     dr_engine_file_fn file;
     void *file_arg;
+    // This process compiled the plan from the very bytes that `file` gives, so that digests and
+    // places in them are not worked out a second time. Never for a plan that came from elsewhere.
+    bool is_own_plan;
     // Called once, with the locks held, when everything above was checked and before anything is
     // written: the agent consumes its approval here. Anything but DR_OK ends the run with that
     // error, nothing ran. NULL: none.

@@ -14,6 +14,7 @@
 #define DR_UNAPPROVED_PHASE_MS         300000 // all preflights before one READY
 
 struct dr_engine_run;
+struct dr_guard_facts;
 
 struct dr_engine {
     uint32_t magic;
@@ -28,6 +29,7 @@ struct dr_engine {
 struct dr_engine_file {
     const char *bytes; // NULL: not yet asked for
     size_t len;
+    struct dr_guard_facts *facts; // per unit of the revision: of all its statements together
 };
 
 // A run on its way.
@@ -80,7 +82,6 @@ DR_MUST_CHECK enum dr_rc
 dr_run_load(struct dr_engine_run *run, size_t revision, struct dr_err *err);
 // The statements of a unit into `arena`; facts of all of them together into `out_facts` (may be
 // NULL).
-struct dr_guard_facts;
 DR_MUST_CHECK enum dr_rc
 dr_run_statements(struct dr_engine_run *run, size_t revision, const Drover__V1__Unit *unit,
                   struct dr_arena *arena, struct dr_statement **out, size_t *out_count,

@@ -223,6 +223,7 @@ dr_direct_job(struct dr_direct *d)
         .expect_fingerprint = d->expect_fingerprint,
         .file = dr_chain_file,
         .file_arg = d->graph,
+        .is_own_plan = true,
     };
     memcpy(job.plan_sha256, d->plan.digest, 32);
     return job;
