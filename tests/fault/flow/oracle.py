@@ -45,22 +45,22 @@ class Oracle:
         self.world, self.rows, self.schemas, self.log_at = world, 0, {}, {}
         self.approved = approved.Approved([text for _, text in worlds.chain_files(world.engine)])
 
-    def look(self, goal):
+    def look(self, has_lines):
         """What is in the target now: (lines or None, ledger rows, heads, schema)."""
         world = self.world
         if world.engine == "postgresql":
-            wanted = [PG_LEDGER, PG_HEADS, PG_SCHEMA] + ([PG_LINES] if goal == "up" else [])
+            wanted = [PG_LEDGER, PG_HEADS, PG_SCHEMA] + ([PG_LINES] if has_lines else [])
             answer = world.cluster.ask(world.database, "; ".join(wanted)).split("\n")
             values = [json.loads(line) for line in "\n".join(answer).replace("\n ", " ").split("\n")]
-            return values[3] if goal == "up" else None, values[0], values[1], values[2]
-        lines = [r[0] for r in ask_sqlite(world.database, "SELECT unit FROM lines ORDER BY unit")] if goal == "up" else None
+            return values[3] if has_lines else None, values[0], values[1], values[2]
+        lines = [r[0] for r in ask_sqlite(world.database, "SELECT unit FROM lines ORDER BY unit")] if has_lines else None
         return (lines, [list(r) for r in ask_sqlite(world.database, LITE_LEDGER)],
                 [r[0] for r in ask_sqlite(world.database, LITE_HEADS)],
                 [r[0] for r in ask_sqlite(world.database, LITE_SCHEMA)])
 
     # -------------------------------------------------------------------------------- each check
 
-    def ledger(self, goal, rows):
+    def ledger(self, expected, rows):
         previous = "0" * 64
         for place, row in enumerate(rows, 1):
             if row[0] != place or row[5] != previous:
@@ -68,7 +68,7 @@ class Oracle:
             previous = row[6]
         new, self.rows = rows[self.rows:], len(rows)
         done = [row[3] for row in new if row[1] == KIND_DONE]
-        if done != worlds.DONE[goal]:
+        if done != expected:
             raise worlds.Failed(f"the ledger says that these units were done: {' '.join(done)}")
         units = [(row[3], row[4]) for row in new if row[1] == KIND_DONE]
         if len(set(units)) != len(units):
@@ -81,8 +81,8 @@ class Oracle:
         if is_open:
             raise worlds.Failed(f"the intent of {is_open} was never closed")
 
-    def schema(self, goal, found):
-        undisturbed = self.schemas.setdefault(goal, found)
+    def schema(self, place, found):
+        undisturbed = self.schemas.setdefault(place, found)
         if found != undisturbed:
             raise worlds.Failed("the schema is not that of an undisturbed run: " +
                                 "; ".join(sorted(set(found) ^ set(undisturbed))))
@@ -124,14 +124,19 @@ class Oracle:
                         raise worlds.Failed(line.strip())
 
     def check(self, goal):
+        """After a leg of the canonical chain."""
+        self.compare(goal, worlds.LINES[goal], HEADS[goal], worlds.DONE[goal])
+
+    def compare(self, place, lines, heads, done):
+        """`place` names where the target is, `done` the revisions whose units the leg did, in order."""
         self.settle()
-        lines, rows, heads, schema = self.look(goal)
-        if lines != worlds.LINES[goal]:
-            raise worlds.Failed(f"the units left these lines: {lines}")
-        if heads != HEADS[goal]:
-            raise worlds.Failed(f"the heads are {heads}")
-        self.ledger(goal, rows)
-        self.schema(goal, schema)
+        found_lines, rows, found_heads, schema = self.look(lines is not None)
+        if found_lines != lines:
+            raise worlds.Failed(f"the units left these lines: {found_lines}, not {lines}")
+        if found_heads != heads:
+            raise worlds.Failed(f"the heads are {found_heads}")
+        self.ledger(done, rows)
+        self.schema(place, schema)
         self.locks()
         self.statements()
         self.sanitizers()

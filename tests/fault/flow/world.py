@@ -60,6 +60,7 @@ class World:
         os.chmod(self.folder, 0o711)
         self.hits = hits.Hits(self.folder + "/hits") if listens else None
         self.droverd = self.exec = None
+        self.agent_address = None  # where the agent dials, if not droverd itself
         self.cuts = 0
         for name in ("revisions", "log", "agents"):
             os.mkdir(os.path.join(self.folder, name))
@@ -163,7 +164,7 @@ class World:
             address = "tcp://127.0.0.1:" + line.split()[1]
             self.edit("droverd.conf", "listen", address)
             self.edit("drover.conf", "coordinator", address)
-            self.edit(f"agents/{AGENT}/agent.conf", "coordinator", address)
+            self.edit(f"agents/{AGENT}/agent.conf", "coordinator", self.agent_address or address)
         return line != ""
 
     def start_exec(self):
@@ -238,8 +239,10 @@ class World:
         shown = json.loads(out)
         return shown["stages"][0], shown["stages"][0]["targets"][0]
 
-    def begin_rollout(self, goal):
-        words = ["upgrade", "head"] if goal == "up" else ["downgrade", "base", "--confirm", "base"]
+    def begin_rollout(self, goal, revision):
+        """`revision` None: to the head, or to the base."""
+        words = ["upgrade", revision or "head"] if goal == "up" else ["downgrade", revision or "base"]
+        words += [] if goal == "up" or revision else ["--confirm", "base"]
         code, out, err = self.drover(*words, "--yes", "--wait", "--timeout", "60s", "--output", "json")
         found = re.search(r'"id": "(R-\d+)"', out) or re.search(r"\b(R-\d+)\b", err)
         if code in (0, 8) and found:
@@ -252,23 +255,32 @@ class World:
         time.sleep(0.02)
         return None
 
-    def drive(self, goal, patience_s=PATIENCE_S):
+    def drive(self, goal, revision=None, patience_s=PATIENCE_S, accepts=False):
         """What a person does until the target is where it shall be: asks for it, looks, signs, and asks again where
-        the agent says that it has to be asked. Gives the words that the agent gave for each such time."""
+        the agent says that it has to be asked. Gives the words that the agent gave for each such time. With `accepts`
+        this person signs over the flags of a READY too."""
         wanted = "applied" if goal == "up" else "reverted"
         deadline, rollout, said, signed = time.monotonic() + patience_s, None, [], None
         while time.monotonic() < deadline:
-            rollout = rollout or self.begin_rollout(goal)
+            rollout = rollout or self.begin_rollout(goal, revision)
             stage, target = self.target_of(rollout) if rollout else (None, None)
             if target is None:
                 continue
             if target["state"] == wanted:
                 return said
+            if stage["state"] == "aborted":
+                rollout = None
+                continue
             if target["state"] in ("failed", "refused", "unready"):
                 said.append(target["reason"])
                 self.drover("rollout", "retry", rollout)
             elif target["state"] == "ready" and signed != target["ready_sha256"]:
-                if self.drover("approve", rollout, "-e", ENVIRONMENT, "--yes")[0] == 0:
+                code, _, err = self.drover("approve", rollout, "-e", ENVIRONMENT, "--yes")
+                flags = re.search(r"--ack (\S+)", err)
+                if code != 0 and flags and accepts:
+                    said.append("flags " + flags.group(1))
+                    code = self.drover("approve", rollout, "-e", ENVIRONMENT, "--yes", "--ack", flags.group(1))[0]
+                if code == 0:
                     signed = target["ready_sha256"]
             if target["state"] != "ready" or stage["approval_complete"] or signed == target["ready_sha256"]:
                 self.drover("rollout", "watch", rollout, "--timeout", "20s")
