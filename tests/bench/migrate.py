@@ -61,7 +61,8 @@ TINY = [
 ]
 # Liquibase took 72 s and 5 GB for the big revision, dbmate's SQLite is quadratic in its size, sqitch runs psql.
 NOT_BIG = ("liquibase", "dbmate-sqlite", "sqitch", "alembic-sqlite")
-SLOW = ("sqitch", "liquibase", "psql -1")  # they start a process per revision, or Java: not with --quick for long chains
+# They start a process per revision, or Java: not with --quick for long chains.
+SLOW = ("sqitch", "liquibase", "psql -1")
 OWN = ("floor", "floor, last flush only", "drover")  # measured in every round
 
 
@@ -229,7 +230,8 @@ class Bench:
 
     def has_enough(self, job, tool, entry, seconds):
         """Whether a peer sits out the rest of a job: its budget is spent and it has run often enough for a median."""
-        least = min(self.options.least, 2) if tool.name in SLOW else self.options.least
+        is_slow = tool.name in SLOW or (tool.name == "dbmate" and job["action"] == "down")  # it goes down one step a process
+        least = min(self.options.least, 2) if is_slow else self.options.least
         return seconds > self.options.budget and len(entry["runs"]) >= least
 
     def measure(self, job):
