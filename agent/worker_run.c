@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define LEAKS_TOLD_MAX 200u // bytes of what one unit left, in a document
+
 static enum dr_rc
 send_facts(struct dr_worker *worker, const struct dr_engine_state *found, struct dr_err *err)
 {
@@ -99,6 +101,11 @@ add_units(struct dr_worker *worker, const struct dr_engine_result *from, struct 
         proof->unit_digest = dr_worker_data(worker->arena, unit->unit_digest, 32);
         proof->mode = unit->mode;
         proof->finished = unit->finished;
+        proof->leaks =
+            dr_arena_strn(worker->arena, unit->leaks, strnlen(unit->leaks, LEAKS_TOLD_MAX));
+        if (proof->leaks == NULL) {
+            return dr_err_set(err, DR_E_NOMEM, "out of memory");
+        }
         list[out->n_units + i] = proof;
     }
     out->units = list;

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TIDY_LEAKS = 0, TIDY_ROLE = 4 }; // places of the questions
+
 // Session state that the committed unit left: told in one line, then removed.
+// A role that set_config gave outlives RESET ALL, so it is put back by name and compared.
 static const char *const tidy_sql[] = {
     "SELECT pg_catalog.string_agg(what, ', ') FROM (SELECT 'setting ' || name AS what FROM "
     "pg_catalog.pg_settings WHERE"
@@ -23,6 +26,11 @@ static const char *const tidy_sql[] = {
     "AND from_sql"
     " UNION ALL SELECT 'cursor ' || name FROM pg_catalog.pg_cursors WHERE is_holdable UNION ALL"
     " SELECT 'channel ' || c FROM pg_catalog.pg_listening_channels() c) leaks",
+    "SELECT pg_catalog.set_config('drover.role', pg_catalog.current_setting('role'), false)",
+    "RESET SESSION AUTHORIZATION",
+    "RESET ROLE",
+    "SELECT 'role ' || pg_catalog.current_setting('drover.role') WHERE"
+    " pg_catalog.current_setting('drover.role') <> pg_catalog.current_setting('role')",
     "RESET ALL",
     "DISCARD TEMP",
     "DISCARD SEQUENCES",
@@ -36,10 +44,13 @@ static enum dr_rc
 on_leaks(void *ctx, uint64_t index, const struct dr_pg_result *result, struct dr_err *err)
 {
     struct dr_exec_result *out = ctx;
-    const char *text = index == 0 ? dr_pg_text(result, 0, 0) : NULL;
+    bool tells = index == TIDY_LEAKS || index == TIDY_ROLE;
+    const char *text = tells ? dr_pg_text(result, 0, 0) : NULL;
+    size_t used = strlen(out->leaks);
     (void)err;
     if (text != NULL) {
-        (void)snprintf(out->leaks, sizeof out->leaks, "%s", text);
+        (void)snprintf(out->leaks + used, sizeof out->leaks - used, "%s%s", used > 0 ? ", " : "",
+                       text);
     }
     return DR_OK;
 }
@@ -55,7 +66,8 @@ dr_pgd_tidy(struct dr_pgd *d, struct dr_exec_result *out)
     enum dr_rc rc = dr_pg_pipeline_begin(d->work, &wait, on_leaks, out, &ignored);
     if (rc == DR_OK) {
         for (size_t i = 0; rc == DR_OK && i < DR_COUNT_OF(tidy_sql); i++) {
-            struct dr_pg_stmt stmt = {.sql = tidy_sql[i], .max_rows = i == 0 ? 1 : 0};
+            struct dr_pg_stmt stmt = {.sql = tidy_sql[i],
+                                      .max_rows = i == TIDY_LEAKS || i == TIDY_ROLE ? 1 : 0};
             rc = dr_pg_pipeline_add(d->work, &stmt, &ignored);
         }
         dr_pg_forget_prepared(d->work); // DEALLOCATE ALL took ours too

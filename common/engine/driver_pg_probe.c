@@ -3,6 +3,7 @@
 // revision; names that go into SQL are printed by the server itself (regclass), so that they are
 // quoted as it wants. See driver.h.
 #include "engine/driver_pg.h"
+#include "engine/guard.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -135,12 +136,37 @@ ask(struct dr_pgd *d, const char *sql, const char *first, const char *second, ch
     return rc;
 }
 
+// The author's own question, in the READ ONLY transaction of the others.
+static enum dr_rc
+ask_author(struct dr_pgd *d, const char *query, enum dr_probe_state *out, struct dr_err *err)
+{
+    char sql[2 * OBJECT_MAX], answer[16];
+    struct dr_guard_facts facts;
+    enum dr_rc rc = dr_guard_statement(DROVER__V1__ENGINE__POSTGRESQL, query, strlen(query),
+                                       "probe", 1, &facts, err);
+    int len =
+        snprintf(sql, sizeof sql,
+                 "SELECT CASE WHEN (%s) THEN 'done' ELSE 'absent' END, $1::text, $2::text", query);
+    if (rc == DR_OK && (len < 0 || (size_t)len >= sizeof sql)) {
+        rc = dr_err_set(err, DR_E_INVALID, "the section's probe is too long");
+    }
+    rc = rc == DR_OK ? ask(d, sql, "", "", answer, sizeof answer, err) : rc;
+    if (rc != DR_OK) {
+        return dr_err_wrap(err, "cannot ask the section's probe");
+    }
+    *out = strcmp(answer, "done") == 0 ? DR_PROBE_DONE : DR_PROBE_ABSENT;
+    return DR_OK;
+}
+
 enum dr_rc
 dr_pgd_probe(struct dr_driver *driver, Drover__V1__Probe probe, const char *object,
              const struct dr_statement *statement, enum dr_probe_state *out, struct dr_err *err)
 {
     char first[OBJECT_MAX], second[OBJECT_MAX], answer[16];
     (void)statement;
+    if (probe == DROVER__V1__PROBE__PROBE_QUERY) {
+        return ask_author(dr_pgd_of(driver), object, out, err);
+    }
     for (size_t i = 0; i < DR_COUNT_OF(probes); i++) {
         if (probes[i].probe != probe) {
             continue;

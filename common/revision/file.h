@@ -52,6 +52,7 @@ struct dr_section {
     uint32_t sample, retry, max_ms, lock_timeout_ms, statement_timeout_ms, max_block_ms;
     const char *only;     // environment
     const char *for_name; // remedy: the preflight that it mends
+    const char *probe;    // transaction=off: a query that is true when it is done; "": built in
 };
 
 struct dr_nolint {

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 // Directive lines: `-- drover:word ["name"] *(key=value)`. Options are rows that say which sections
 // may have them.
@@ -164,6 +165,16 @@ read_max_block(struct cursor *c, struct dr_section *s, const char *value)
     return read_time(c, "max_block", value, &s->max_block_ms);
 }
 
+static enum dr_rc
+read_probe(struct cursor *c, struct dr_section *s, const char *value)
+{
+    s->probe = value;
+    return strncasecmp(value, "SELECT ", 7) == 0
+               ? DR_OK
+               : bad_value(c, "write a query that is true when it is done: probe=\"SELECT ...\"",
+                           "probe", value);
+}
+
 static const struct option options[] = {
     {"engine", ANY, read_engine},
     {"transaction", RUNS, read_transaction},
@@ -177,6 +188,7 @@ static const struct option options[] = {
     {"lock_timeout", ANY, read_lock_timeout},
     {"statement_timeout", ANY, read_statement_timeout},
     {"max_block", RUNS, read_max_block},
+    {"probe", RUNS, read_probe},
 };
 
 static void
@@ -373,8 +385,12 @@ read_section(struct cursor *c, enum dr_section_kind kind, struct dr_section **ou
 {
     struct dr_parse *p = c->p;
     struct dr_section *s = &p->sections[p->section_count];
-    *s = (struct dr_section){
-        .kind = kind, .name = "", .only = "", .for_name = "", .engines = p->revision->engines};
+    *s = (struct dr_section){.kind = kind,
+                             .name = "",
+                             .only = "",
+                             .for_name = "",
+                             .probe = "",
+                             .engines = p->revision->engines};
     s->directive_line = c->line->number;
     s->line = p->line;
     s->offset = p->pos;
@@ -400,6 +416,11 @@ read_section(struct cursor *c, enum dr_section_kind kind, struct dr_section **ou
     }
     if (rc == DR_OK) {
         rc = read_options(c, s);
+    }
+    if (rc == DR_OK && s->probe[0] != '\0' && !s->outside_transaction) {
+        rc = dr_parse_fail(p, DR_E_REVISION_DIRECTIVE, c->line, 0,
+                           "add transaction=off, or remove the probe",
+                           "a probe is for a statement outside of a transaction");
     }
     if (rc == DR_OK && kind == DR_SECTION_REMEDY && s->for_name[0] == '\0') {
         rc = dr_parse_fail(p, DR_E_REVISION_DIRECTIVE, c->line, 0,

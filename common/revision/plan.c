@@ -99,6 +99,10 @@ make_unit(struct compile *c, const struct dr_checked *item, const uint8_t digest
         unit->probe = item->lint.result->stmts[0].probe;
         unit->probe_object = copy(c, item->lint.result->stmts[0].object);
     }
+    if (s->probe[0] != '\0') {
+        unit->probe = DROVER__V1__PROBE__PROBE_QUERY;
+        unit->probe_object = copy(c, s->probe);
+    }
     enum dr_rc rc = add_statements(c, item, unit);
     rc = rc == DR_OK ? dr_digest_unit(own, digest, unit, r->bytes, r->size, c->err) : rc;
     unit->digest = (ProtobufCBinaryData){.len = DR_DIGEST_SIZE, .data = own};

@@ -56,6 +56,7 @@ fill(struct dr_checked *c, const struct dr_node *node, const struct dr_section *
     c->lint = (struct dr_lint_section){.dialect = dialect,
                                        .kind = lint_kind(s),
                                        .outside_transaction = s->outside_transaction,
+                                       .has_probe = s->probe[0] != '\0',
                                        .file = r->path,
                                        .file_text = r->bytes,
                                        .file_len = r->size,

@@ -197,12 +197,15 @@ lint_transaction(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt
                     is_concurrent ? "concurrent-index-in-transaction" : "mixed-transaction-step",
                     message, help, out);
     } else if (s->outside_transaction && (stmt->flags & DR_SQL_OUTSIDE_ALLOWED) == 0 &&
-               !s->is_unknown_grammar) {
+               !s->has_probe && !s->is_unknown_grammar) {
+        bool must = (stmt->flags & DR_SQL_OUTSIDE_ONLY) != 0;
         snprintf(message, sizeof message,
                  "%s outside a transaction could not be proved done or not done after a crash",
                  stmt->what);
         report_stmt(s, stmt, "transaction-off-without-probe", message,
-                    "remove transaction=off from the section", out);
+                    must ? "say how to tell: probe=\"SELECT ...\", true when it is done"
+                         : "remove transaction=off from the section",
+                    out);
     }
 }
 

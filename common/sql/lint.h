@@ -28,6 +28,7 @@ struct dr_lint_section {
     enum dr_sql_dialect dialect;
     enum dr_lint_kind kind;
     bool outside_transaction;
+    bool has_probe;        // the author's own
     const char *file;      // path for messages
     const char *file_text; // all bytes of the file
     size_t file_len;

@@ -149,7 +149,6 @@ budget_lets_a_short_lock_pass(void **state)
 }
 
 // ------------------------------------------------------------------------- outside a transaction
-
 // id: S22
 static void
 invalid_index_is_removed_and_built_again(void **state)
@@ -201,25 +200,28 @@ probes_know_what_was_done(void **state)
         {DROVER__V1__PROBE__PROBE_ENUM_VALUE, "mood 'it''s'", "ALTER TYPE mood ADD VALUE 'it''s'",
          "CREATE TYPE mood AS ENUM ('a')"},
         {DROVER__V1__PROBE__PROBE_CONSTRAINT_VALID, "t positive",
-         "ALTER TABLE t VALIDATE CONSTRAINT positive", "CREATE TABLE t (id integer)"},
+         "ALTER TABLE t VALIDATE CONSTRAINT positive",
+         "DO $$ BEGIN CREATE TABLE t (id integer); ALTER TABLE t ADD CONSTRAINT positive CHECK (id "
+         "> 0) NOT VALID; END $$"},
         {DROVER__V1__PROBE__PROBE_INDEX_DROPPED, "t_id", "DROP INDEX CONCURRENTLY t_id",
          "CREATE INDEX t_id ON t (id)"},
         {DROVER__V1__PROBE__PROBE_REINDEX, "TABLE t", "REINDEX TABLE CONCURRENTLY t", NULL},
         {DROVER__V1__PROBE__PROBE_DETACHED, "whole part",
          "ALTER TABLE whole DETACH PARTITION part CONCURRENTLY",
-         "CREATE TABLE whole (id integer) PARTITION BY LIST (id)"},
+         "DO $$ BEGIN CREATE TABLE whole (id integer) PARTITION BY LIST (id); CREATE TABLE part "
+         "PARTITION OF whole FOR VALUES IN (1); END $$"},
+        {DROVER__V1__PROBE__PROBE_IDEMPOTENT, "", "VACUUM t", NULL},
+        {DROVER__V1__PROBE__PROBE_IDEMPOTENT, "", "REFRESH MATERIALIZED VIEW CONCURRENTLY mat",
+         "DO $$ BEGIN CREATE MATERIALIZED VIEW mat AS SELECT 1 AS id; CREATE UNIQUE INDEX ON mat "
+         "(id); END $$"},
+        {DROVER__V1__PROBE__PROBE_QUERY, "SELECT to_regclass('own') IS NOT NULL",
+         "CREATE TABLE own (id integer)", NULL},
     };
     for (size_t i = 0; i < DR_COUNT_OF(rows); i++) {
         char id[16];
         (void)snprintf(id, sizeof id, "r%zu", i);
         if (rows[i].before != NULL) {
             env_sql(e, rows[i].before);
-        }
-        if (i == 1) {
-            env_sql(e, "ALTER TABLE t ADD CONSTRAINT positive CHECK (id > 0) NOT VALID");
-        }
-        if (rows[i].probe == DROVER__V1__PROBE__PROBE_DETACHED) {
-            env_sql(e, "CREATE TABLE part PARTITION OF whole FOR VALUES IN (1)");
         }
         const struct tp_revision r[] = {{.id = id,
                                          .sections = {{.kind = DROVER__V1__UNIT_KIND__UNIT_UP,

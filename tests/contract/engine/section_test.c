@@ -195,11 +195,12 @@ session_state_of_a_unit_does_not_reach_the_next(void **state)
         {.id = "one",
          .sections = {TP_UP("CREATE SCHEMA other", "SET search_path = other",
                             "SET work_mem = '7MB'", "CREATE TEMP TABLE left_over (id integer)",
-                            "SELECT pg_advisory_lock(5)")}},
+                            "SELECT pg_advisory_lock(5), set_config('role', 'leaky', false)")}},
         {.id = "two",
          .parents = {"one"},
          .sections = {TP_UP("CREATE TABLE b (id integer)"),
-                      TP_VERIFY("SELECT current_setting('work_mem') <> '7MB'",
+                      TP_VERIFY("SELECT current_setting('work_mem') <> '7MB' AND"
+                                " current_user = session_user",
                                 "SELECT to_regclass('left_over') IS NULL",
                                 "SELECT to_regclass('public.b') IS NOT NULL",
                                 "SELECT pg_my_temp_schema() = 0 OR NOT EXISTS (SELECT FROM "
@@ -214,13 +215,19 @@ session_state_of_a_unit_does_not_reach_the_next(void **state)
          .sections = {TP_UP("CREATE TABLE b (id integer)"),
                       TP_VERIFY("SELECT count(*) = 0 FROM sqlite_temp_master")}}};
     struct tp_plan *p = make(e, env_is_pg(e) ? pg : sqlite, 2);
+    if (env_is_pg(e)) {
+        env_sql(e, "DROP ROLE IF EXISTS leaky");
+        env_sql(e, "CREATE ROLE leaky SUPERUSER");
+    }
     assert_ok(e, env_up(e, p));
     if (env_is_pg(e)) {
+        env_sql(e, "DROP ROLE leaky");
         const char *leaks = e->result.units[0].leaks;
         assert_non_null(strstr(leaks, "setting search_path"));
         assert_non_null(strstr(leaks, "setting work_mem"));
         assert_non_null(strstr(leaks, "temporary left_over"));
         assert_non_null(strstr(leaks, "advisory lock"));
+        assert_non_null(strstr(leaks, "role leaky"));
         assert_string_equal(e->result.units[1].leaks, "");
     }
     tp_free(p);

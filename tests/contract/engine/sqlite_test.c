@@ -119,6 +119,49 @@ rebuild_keeps_views_and_works_beside_a_write_ahead_log(void **state)
     tp_free(p);
 }
 
+// Nothing cascades while foreign keys are off, but a trigger elsewhere may still take rows.
+static void
+rebuild_that_changes_the_number_of_child_rows_is_taken_back(void **state)
+{
+    struct env *e = *state;
+    struct tp_revision bad[2];
+    memcpy(bad, rebuild, sizeof bad);
+    bad[1].sections[0].statements[5] = "INSERT INTO audit VALUES (1)";
+    bad[1].sections[1] = (struct tp_section){0};
+    struct tp_plan *p = tp_make(e->engine, rebuild, 1);
+    assert_ok(e, env_up(e, p));
+    tp_free(p);
+    env_sql(e, "CREATE TABLE audit (id integer)");
+    env_sql(e, "CREATE TRIGGER sweep AFTER INSERT ON audit BEGIN DELETE FROM c; END");
+    p = tp_make(e->engine, bad, 2);
+    assert_int_equal(env_up(e, p), DR_E_ENGINE_FAILED);
+    assert_non_null(strstr(e->err.message, "table 'c' has 0 rows instead of 1"));
+    assert_string_equal(env_ask(e, "SELECT count(*) FROM c"), "1");
+    assert_string_equal(env_ask(e, "SELECT typeof(n) FROM p"), "text");
+    assert_head(e, "one");
+    tp_free(p);
+    env_sql(e, "DROP TRIGGER sweep");
+    p = tp_make(e->engine, bad, 2);
+    assert_ok(e, env_up(e, p));
+    assert_string_equal(env_ask(e, "SELECT count(*) FROM c"), "1");
+    tp_free(p);
+}
+
+static void
+rebuild_works_with_a_rollback_journal_and_removes_it(void **state)
+{
+    struct env *e = *state;
+    struct tp_plan *p = tp_make(e->engine, rebuild, 2);
+    char journal[600];
+    env_sql(e, "PRAGMA journal_mode = DELETE");
+    assert_ok(e, env_up(e, p));
+    (void)snprintf(journal, sizeof journal, "%s-journal", e->url + strlen("sqlite:"));
+    assert_int_not_equal(access(journal, F_OK), 0);
+    assert_string_equal(env_ask(e, "PRAGMA journal_mode"), "delete");
+    assert_string_equal(env_ask(e, "PRAGMA integrity_check"), "ok");
+    tp_free(p);
+}
+
 static void
 foreign_keys_hold_in_an_ordinary_unit(void **state)
 {
@@ -228,6 +271,8 @@ main(void)
         ONE(rebuild_that_loses_a_parent_row_is_taken_back),
         ONE(rebuild_that_loses_a_trigger_or_an_index_is_taken_back),
         ONE(rebuild_keeps_views_and_works_beside_a_write_ahead_log),
+        ONE(rebuild_that_changes_the_number_of_child_rows_is_taken_back),
+        ONE(rebuild_works_with_a_rollback_journal_and_removes_it),
         ONE(foreign_keys_hold_in_an_ordinary_unit),
         ONE(statements_that_reach_out_are_refused),
         ONE(busy_application_is_waited_for),

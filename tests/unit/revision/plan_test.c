@@ -410,6 +410,36 @@ a_way_down_has_preflights_and_a_section_its_own_max_block(void **state)
 }
 
 static void
+what_no_built_in_probe_knows_needs_the_authors_own(void **state)
+{
+    (void)state;
+#define SUBSCRIBE "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p;\n"
+    static const char *const bad[] = {
+        HEAD "-- drover:up\n" SUBSCRIBE DOWN,
+        HEAD "-- drover:up transaction=off\n" SUBSCRIBE DOWN,
+    };
+    static const char good[] = HEAD "-- drover:up transaction=off probe=\"SELECT EXISTS (SELECT "
+                                    "FROM pg_subscription)\"\n" SUBSCRIBE DOWN;
+    static const char *const hints[] = {"transaction=off", "probe=\"SELECT"};
+    for (size_t i = 0; i < DR_COUNT_OF(bad); i++) {
+        const struct dr_revision *f = parse("a.sql", bad[i], strlen(bad[i]));
+        struct dr_nodes nodes = build(&f, 1);
+        struct dr_plan plan = {0};
+        struct dr_err err = {0};
+        assert_int_not_equal(dr_plan_compile("shop", PG, &nodes, arena, &plan, &err), DR_OK);
+        if (strstr(err.hint, hints[i]) == NULL) {
+            fail_msg("'%s' has not '%s'", err.hint, hints[i]);
+        }
+    }
+    const struct dr_revision *f = parse("a.sql", good, sizeof good - 1);
+    struct dr_nodes nodes = build(&f, 1);
+    struct dr_plan plan = must_compile(&nodes, PG);
+    const Drover__V1__Unit *unit = plan.message->revisions[0]->units[0];
+    assert_int_equal(unit->probe, DROVER__V1__PROBE__PROBE_QUERY);
+    assert_string_equal(unit->probe_object, "SELECT EXISTS (SELECT FROM pg_subscription)");
+}
+
+static void
 compare_names_the_first_unit_that_differs(void **state)
 {
     (void)state;
@@ -447,6 +477,7 @@ main(void)
         TEST(check_file_accepts_its_own_file_only),
         TEST(only_what_the_file_calls_a_preflight_is_one),
         TEST(a_way_down_has_preflights_and_a_section_its_own_max_block),
+        TEST(what_no_built_in_probe_knows_needs_the_authors_own),
         TEST(compare_names_the_first_unit_that_differs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
