@@ -1,4 +1,5 @@
-// agent add: a new version of the fleet with one more agent and its targets, signed by me.
+// agent add, agent approve: a new version of the fleet with one more agent and its targets, signed
+// by me.
 
 #include "coordinator/cli/agent_conf.h"
 #include "coordinator/cli/chain_files.h"
@@ -13,6 +14,7 @@
 #include "base/file.h"
 #include "db/db.h"
 #include "db/pg.h"
+#include "trust/keywords.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -299,6 +301,19 @@ check_name(struct adding *a, struct dr_err *err)
                             "production/orders=postgresql:orders");
 }
 
+static void
+print_added(const struct adding *a, enum dr_rc rc, const char *conf)
+{
+    struct dr_cli *cli = a->cli;
+    if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
+        dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:I, s:b, s:s*}", "schema",
+                                     "drover.v1.AgentAdded", "agent", cli->args[0], "file",
+                                     dr_project_shown(cli, a->change.path), "version",
+                                     (json_int_t)a->change.version, "inForce",
+                                     a->change.is_in_force, "configuration", conf));
+    }
+}
+
 enum dr_rc
 dr_cmd_agent_add(struct dr_cli *cli, struct dr_err *err)
 {
@@ -317,13 +332,110 @@ dr_cmd_agent_add(struct dr_cli *cli, struct dr_err *err)
         rc = dr_fleet_change_finish(&a.change, NULL, err);
     }
     rc = rc == DR_OK && conf != NULL ? write_conf(&a, err) : rc;
-    if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
-        dr_print_json(cli,
-                      json_pack("{s:s, s:s, s:s, s:I, s:b, s:s*}", "schema", "drover.v1.AgentAdded",
-                                "agent", cli->args[0], "file", dr_project_shown(cli, a.change.path),
-                                "version", (json_int_t)a.change.version, "inForce",
-                                a.change.is_in_force, "configuration", conf));
-    }
+    print_added(&a, rc, conf);
     dr_fleet_change_close(&a.change);
+    return rc;
+}
+
+// ---- approve: the key comes from the agent itself, through the coordinator
+
+// The offer of this name; of several, the one whose words --confirm gives. What the coordinator
+// says of it counts nothing: the words are worked out from the keys, and typed by a person who read
+// them on the agent's host.
+static enum dr_rc
+find_offer(struct adding *a, const Drover__V1__AgentOffer **out, char words[DR_KEY_WORDS_SIZE],
+           struct dr_err *err)
+{
+    Drover__V1__Empty request = DROVER__V1__EMPTY__INIT;
+    Drover__V1__AgentList *reply = NULL;
+    const char *typed = dr_cli_option(a->cli, "confirm");
+    enum dr_rc rc = dr_remote_call(&a->change.now.remote, DR_METHOD_OPERATOR_AGENTS, &request.base,
+                                   &reply, err);
+    for (size_t i = 0; rc == DR_OK && i < reply->n_offers; i++) {
+        const Drover__V1__AgentOffer *offer = reply->offers[i];
+        char own[DR_KEY_WORDS_SIZE];
+        if (!dr_str_eq(offer->agent, a->cli->args[0]) || offer->signing_key.len != 32 ||
+            offer->transport_key.len != 32) {
+            continue;
+        }
+        dr_key_words(offer->signing_key.data, offer->transport_key.data, own);
+        if (*out == NULL || (typed != NULL && dr_str_eq(typed, own))) {
+            *out = offer;
+            memcpy(words, own, DR_KEY_WORDS_SIZE);
+        }
+    }
+    if (rc == DR_OK && *out == NULL) {
+        dr_err_set(err, DR_E_NOT_FOUND, "no agent '%s' has offered a key", a->cli->args[0]);
+        rc = dr_err_hint(err, "drover agent list; on its host: drover-agent --config FILE");
+    }
+    return rc;
+}
+
+static enum dr_rc
+take_offer(struct adding *a, struct dr_err *err)
+{
+    const Drover__V1__AgentOffer *offer = NULL;
+    char words[DR_KEY_WORDS_SIZE] = "";
+    char key[65];
+    if (!a->change.now.is_online) {
+        dr_err_set(err, DR_E_UNREACHABLE, "offers lie at the coordinator, which does not answer");
+        return dr_err_hint(err, "drover ping; drover agent add takes a public key file instead");
+    }
+    enum dr_rc rc = find_offer(a, &offer, words, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    dr_hex(key, offer->signing_key.data, 32);
+    dr_say(a->cli, "Agent %s on host %s\n  key    ed25519 %s\n  words  %s\n", offer->agent,
+           offer->host, key, words);
+    rc = dr_ask_name(a->cli, "Type the words that `drover-agent check` prints on its host", words,
+                     err);
+    snprintf(a->key.name, sizeof(a->key.name), "%s", a->cli->args[0]);
+    memcpy(a->key.signing, offer->signing_key.data, 32);
+    memcpy(a->key.transport, offer->transport_key.data, 32);
+    return rc;
+}
+
+// An agent that the fleet has gets the new key for its targets. False: the fleet has none of it.
+static bool
+replace_keys(struct adding *a)
+{
+    bool found = false;
+    for (size_t i = 0; i < a->fleet->n_entries; i++) {
+        Drover__V1__Target *t = a->fleet->entries[i]->target;
+        if (t != NULL && dr_str_eq(t->agent, a->cli->args[0])) {
+            t->agent_signing_key = dr_data(a->key.signing, 32);
+            t->agent_transport_key = dr_data(a->key.transport, 32);
+            found = true;
+        }
+    }
+    return found;
+}
+
+enum dr_rc
+dr_cmd_agent_approve(struct dr_cli *cli, struct dr_err *err)
+{
+    struct adding *a = dr_arena_alloc(cli->arena, sizeof(*a));
+    if (a == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    a->cli = cli;
+    a->environment = dr_cli_option(cli, "environment");
+    bool has_target = dr_cli_option(cli, "target") != NULL;
+    enum dr_rc rc = has_target ? check_name(a, err) : DR_OK;
+    rc = rc == DR_OK ? dr_project_need(cli, err) : rc;
+    rc = rc == DR_OK ? dr_fleet_change_open(cli, TARGETS_PER_CALL_MAX, &a->change, err) : rc;
+    a->fleet = &a->change.draft;
+    rc = rc == DR_OK ? take_offer(a, err) : rc;
+    if (rc == DR_OK && has_target) {
+        rc = check_place(a, err);
+        rc = rc == DR_OK ? add_targets(a, err) : rc;
+    } else if (rc == DR_OK && !replace_keys(a)) {
+        dr_err_set(err, DR_E_USAGE, "the fleet has no target of agent '%s' yet", cli->args[0]);
+        rc = dr_err_hint(err, "-e ENV --target ENV/orders=postgresql:orders");
+    }
+    rc = rc == DR_OK ? dr_fleet_change_finish(&a->change, "Sign this fleet?", err) : rc;
+    print_added(a, rc, NULL);
+    dr_fleet_change_close(&a->change);
     return rc;
 }

@@ -10,6 +10,8 @@
 #include "coordinator/cli/rollout_view.h"
 #include "coordinator/cli/words.h"
 
+#include "trust/keywords.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -290,6 +292,31 @@ dr_cmd_current_of_targets(struct dr_cli *cli, struct dr_err *err)
     return rc;
 }
 
+// Agents that the fleet does not name, or not with this key; their words are worked out here.
+static void
+print_offers(struct dr_cli *cli, const Drover__V1__AgentList *reply)
+{
+    static const char *const columns[] = {"OFFERED", "STATE", "HOST", "SEEN", "KEY IN WORDS", NULL};
+    struct dr_table *table = reply->n_offers > 0 ? dr_table_new(cli, columns) : NULL;
+    for (size_t i = 0; table != NULL && i < reply->n_offers; i++) {
+        const Drover__V1__AgentOffer *o = reply->offers[i];
+        char words[DR_KEY_WORDS_SIZE] = "";
+        if (o->signing_key.len == 32 && o->transport_key.len == 32) {
+            dr_key_words(o->signing_key.data, o->transport_key.data, words);
+        }
+        dr_table_row(table, SIZE_MAX,
+                     (const char *[]){o->agent, o->state, o->host, dr_print_age(cli, o->last_seen),
+                                      words, NULL});
+    }
+    if (table != NULL) {
+        dr_table_print(table, stdout);
+        dr_say(cli, "next: drover agent approve %s\n", dr_name_is_valid(reply->offers[0]->agent)
+                                                           ? reply->offers[0]->agent
+                                                           : "NAME");
+    }
+    dr_table_free(&table);
+}
+
 enum dr_rc
 dr_cmd_agents(struct dr_cli *cli, struct dr_err *err)
 {
@@ -321,11 +348,12 @@ dr_cmd_agents(struct dr_cli *cli, struct dr_err *err)
         }
         if (reply->n_agents > 0 && table != NULL) {
             dr_table_print(table, stdout);
-        } else {
+        } else if (reply->n_offers == 0) {
             dr_say(cli, "No agent yet. next: drover agent add NAME -e ENV --public-key FILE "
                         "--target ENV/NAME=ENGINE\n");
         }
         dr_table_free(&table);
+        print_offers(cli, reply);
     }
     dr_remote_close(&remote);
     return rc;

@@ -160,6 +160,15 @@ static const struct dr_cli_option agent_options[] = {
     {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
     {0},
 };
+static const struct dr_cli_option approve_agent_options[] = {
+    {"environment", 'e', "ENV", "environment that the agent serves"},
+    {"target", 't', "NAME=DATABASE", "a target; may be repeated"},
+    {"label", 0, "KEY=VALUE", "label of its targets; may be repeated"},
+    {"confirm", 0, "WORDS", "the key's words, instead of typing them"},
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
 static const struct dr_cli_option approve_options[] = {
     {"environment", 'e', "ENV", "environment to approve (required)"},
     {"expires", 0, "TIME", "how long the approval holds (default: the policy's longest)"},
@@ -341,7 +350,8 @@ const struct dr_cli_command dr_cli_commands[] = {
     {"stamp", CHANGE, "REVISION", "record a revision as what is there; nothing runs",
      "On one database the schema must be what the chain makes of an empty database; otherwise the "
      "difference is\n"
-     "shown, and --accept-difference names it. With a coordinator it is a rollout that people "
+     "shown, and --accept-difference names it. Rows are not compared. With a coordinator it is a "
+     "rollout that people "
      "approve, with the\n"
      "same proof from other targets' evidence, or with --ack difference.",
      "drover stamp head --url postgresql:///orders\ndrover stamp base --url sqlite:app.db\n"
@@ -443,6 +453,13 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover agent add lite -e staging --public-key lite/agent.pub --target "
      "staging/app=sqlite:/srv/app.db --conf lite/agent.conf",
      agent_options, 1, 1, dr_cmd_agent_add},
+    {"agent approve", ADMIN, "NAME", "let in an agent that has offered its key",
+     "Shows the key in words; you type those that `drover-agent check` prints on its host. Without "
+     "--target an agent\n"
+     "of the fleet gets the new key.",
+     "drover agent approve orders-prod -e production --target production/orders=postgresql:orders\n"
+     "drover agent approve orders-prod",
+     approve_agent_options, 1, 1, dr_cmd_agent_approve},
     {"agent retire", ADMIN, "NAME", "take an agent and its targets out of service",
      "Its keys count nothing from the next fleet on, and its id is not used again.",
      "drover agent retire orders-prod", change_options, 1, 1, dr_cmd_agent_retire},

@@ -54,6 +54,7 @@ enum dr_rc dr_cmd_fleet_show(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_fleet_renew(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_agent_retire(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_agent_rekey(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_agent_approve(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_agent_add(struct dr_cli *cli, struct dr_err *err);
 
 // cmd_chain.c: revisions into the approved chain

@@ -65,6 +65,17 @@ run() {
     [ $CODE = "$expected" ] || wrong "'$*' ended with $CODE, not $expected"
 }
 
+# wait_until SECONDS COMMAND...: until the command is true; false when the time is over.
+wait_until() {
+    local left=$(($1 * 10))
+    shift
+    while ! "$@"; do
+        left=$((left - 1))
+        [ $left -gt 0 ] || return 1
+        read -r -t 0.1 <> <(:) || true
+    done
+}
+
 # says TEXT...: each text is in $OUT.
 says() {
     local text
