@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/role.h"
 #include "trust/keywords.h"
 
@@ -147,6 +148,7 @@ take_signals(struct dr_agent *agent)
             continue; // the configuration is read at the start only
         }
         dr_log(DR_LOG_INFO, "stopping", NULL);
+        (void)dr_notify("STOPPING=1");
         agent->is_stopping = true;
         agent->stop_at_ms = dr_monotonic_ms() + STOP_MS;
         for (size_t i = 0; i < agent->n_slots; i++) {
@@ -200,6 +202,7 @@ turn(struct dr_agent *agent)
         dr_exec_slot_turn(&agent->slots[i]);
     }
     dr_exec_net_turn(agent);
+    (void)dr_expiry_warn(&agent->expiry, dr_trust_store_get(agent->trust), dr_now_unix_s());
 }
 
 static void
@@ -252,6 +255,7 @@ dr_exec_main(const struct dr_agent_config *config, int ready_fd, struct dr_err *
     }
     dr_exec_net_turn(&agent);
     tell_start(&agent);
+    (void)dr_notify("READY=1");
     if (ready_fd >= 0) {
         bool ignored = dr_fd_write_all(ready_fd, "ready\n", 6);
         (void)ignored;

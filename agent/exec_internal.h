@@ -13,6 +13,7 @@
 
 #include "agent/config.h"
 #include "agent/exec.h"
+#include "agent/expiry.h"
 #include "agent/pace.h"
 #include "agent/pipe.h"
 #include "agent/state.h"
@@ -118,6 +119,7 @@ struct dr_agent {
     struct dr_agent_slot *slots;
     size_t n_slots;
     uint8_t instance[16]; // of this start: told to the coordinator, which notices a copied key
+    struct dr_expiry expiry;
     int signal_fd;
     bool is_stopping;
     int64_t stop_at_ms;

@@ -271,6 +271,9 @@ dr_report_say_state(struct dr_report *report, const Drover__V1__WorkerResult *re
 {
     Drover__V1__Attestation msg = dr_report_word(report, DR_REPORT_KIND(STATE));
     dr_report_add_state(&msg, result);
+    const struct dr_trust *trust = dr_trust_store_get(report->slot->agent->trust);
+    msg.root_expires = trust->root.msg->expires;
+    msg.fleet_expires = trust->fleet.msg == NULL ? 0 : trust->fleet.msg->expires;
     msg.mode = DROVER__V1__MODE__MODE_NONE;
     msg.flags = flags;
     if (result->is_partial && result->n_units <= DR_REPORT_UNITS_MAX) {
