@@ -11,6 +11,7 @@
 #include "trust/envelope.h"
 #include "trust/strict.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum dr_rc
@@ -156,6 +157,43 @@ flags_of(const struct dr_agent_slot *slot, const Drover__V1__WorkerResult *resul
     return flags;
 }
 
+// The newest unit of a run, or the heads where it is not known which: what the ledger's last row
+// was for.
+static void
+name_last(const struct dr_agent_slot *slot, const Drover__V1__WorkerResult *result, char *out,
+          size_t out_size)
+{
+    const Drover__V1__UnitProof *last =
+        result->n_units > 0 ? result->units[result->n_units - 1] : NULL;
+    (void)snprintf(out, out_size, "at %s", result->n_heads > 0 ? result->heads[0]->id : "base");
+    for (size_t i = 0; last != NULL && slot->plan != NULL && i < slot->plan->n_revisions; i++) {
+        const Drover__V1__PlanRevision *revision = slot->plan->revisions[i];
+        for (size_t u = 0; u < revision->n_units; u++) {
+            if (dr_data_eq(revision->digest, last->revision_digest) &&
+                dr_data_eq(revision->units[u]->digest, last->unit_digest)) {
+                (void)snprintf(out, out_size, "section %zu of revision '%s', %s", u + 1,
+                               revision->id,
+                               last->mode == DROVER__V1__MODE__DOWN ? "taken down" : "applied");
+            }
+        }
+    }
+}
+
+// What is missing in a ledger that ends before what this agent has seen committed; "" otherwise.
+static const char *
+missing_text(const struct dr_agent_slot *slot, const Drover__V1__WorkerResult *result,
+             const struct dr_agent_record *record, uint32_t flags)
+{
+    if ((flags & DR_REPORT_FLAG(REGRESSED)) == 0) {
+        return "";
+    }
+    const char *text = dr_arena_printf(
+        slot->arena, "row %llu of the ledger is gone (%s); it ends at row %llu, at %s",
+        (unsigned long long)record->position, record->what[0] != '\0' ? record->what : "unknown",
+        (unsigned long long)result->position, result->n_heads > 0 ? result->heads[0]->id : "base");
+    return text == NULL ? "" : text;
+}
+
 void
 dr_report_note_record(struct dr_report *report, const Drover__V1__WorkerResult *result)
 {
@@ -163,6 +201,7 @@ dr_report_note_record(struct dr_report *report, const Drover__V1__WorkerResult *
         memcpy(report->record.ledger_head, result->ledger_head.data, 32);
         memcpy(report->record.fingerprint, result->fingerprint.data, 32);
         report->record.position = result->position;
+        name_last(report->slot, result, report->record.what, sizeof report->record.what);
         report->change.record = &report->record;
     }
 }
@@ -232,6 +271,7 @@ dr_report_ready(struct dr_agent_slot *slot, struct dr_err *err)
         msg.difference_sha256 = dr_data(difference, sizeof difference);
     }
     msg.flags = flags_of(slot, result, &record) | (backup == NULL ? DR_REPORT_FLAG(NO_BACKUP) : 0);
+    msg.detail = dr_report_lend(missing_text(slot, result, &record, msg.flags));
     msg.backup = backup;
     msg.n_units = result->n_units; // the halves of a PARTIAL revision
     msg.units = result->units;
@@ -276,6 +316,7 @@ dr_report_say_state(struct dr_report *report, const Drover__V1__WorkerResult *re
     msg.fleet_expires = trust->fleet.msg == NULL ? 0 : trust->fleet.msg->expires;
     msg.mode = DROVER__V1__MODE__MODE_NONE;
     msg.flags = flags;
+    msg.detail = dr_report_lend(report->missing);
     if (result->is_partial && result->n_units <= DR_REPORT_UNITS_MAX) {
         msg.n_units = result->n_units; // the halves
         msg.units = result->units;
@@ -299,7 +340,9 @@ dr_report_state(struct dr_agent_slot *slot, struct dr_err *err)
                      : dr_agent_state_record(slot->agent->state, slot->target->name, &record, err);
     rc = rc != DR_OK ? rc : check_ready(slot, result, &report.change.drops_ready, err);
     if (rc == DR_OK && waiting < DR_AGENT_OUTBOX_MAX) {
-        rc = dr_report_say_state(&report, result, flags_of(slot, result, &record), err);
+        uint32_t flags = flags_of(slot, result, &record);
+        report.missing = missing_text(slot, result, &record, flags);
+        rc = dr_report_say_state(&report, result, flags, err);
     }
     rc = rc != DR_OK ? rc : dr_report_commit(&report, err);
     if (rc == DR_OK) {

@@ -17,6 +17,7 @@ struct dr_report {
     struct dr_agent_change change;
     struct dr_agent_outgoing outgoing[DR_REPORT_OUTGOING_MAX];
     struct dr_agent_record record;
+    const char *missing; // what a regressed ledger lacks; NULL: nothing
 };
 
 DR_MUST_CHECK enum dr_rc

@@ -46,6 +46,10 @@ static const char TO_VERSION_2[] = "ALTER TABLE stop ADD COLUMN person TEXT NOT 
                                    "ALTER TABLE stop ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;"
                                    "UPDATE meta SET value = 2 WHERE key = 'version';";
 
+// Version 3: what the last row that was seen committed was for, should it be gone one day.
+static const char TO_VERSION_3[] = "ALTER TABLE record ADD COLUMN what TEXT NOT NULL DEFAULT '';"
+                                   "UPDATE meta SET value = 3 WHERE key = 'version';";
+
 // --------------------------------------------------------------------------------------------------------------
 // helpers
 
@@ -219,6 +223,9 @@ check_version(struct dr_agent_state *state, struct dr_err *err)
     }
     if (rc == DR_OK && version == 1) {
         rc = as_state_error(state, dr_sqlite_script(state->db, TO_VERSION_2, err), err);
+    }
+    if (rc == DR_OK && version < 3) {
+        rc = as_state_error(state, dr_sqlite_script(state->db, TO_VERSION_3, err), err);
     }
     return dr_agent_state_end(state, rc, err);
 }

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DR_AGENT_STATE_VERSION 2
+#define DR_AGENT_STATE_VERSION 3
 #define DR_AGENT_STATE_FILE    "agent.db"
 #define DR_AGENT_TASK_MAX      (32u * 1048576u) // bytes of one task's body
 #define DR_AGENT_TASKS_MAX     16u              // waiting per target
@@ -89,6 +89,7 @@ struct dr_agent_record {
     uint8_t ledger_head[32];
     uint64_t position;
     uint8_t fingerprint[32];
+    char what[256]; // what the last row was for, for people; "" when an older version wrote it
 };
 DR_MUST_CHECK enum dr_rc dr_agent_state_record(struct dr_agent_state *state, const char *target,
                                                struct dr_agent_record *out, struct dr_err *err);

@@ -64,9 +64,10 @@ put_known(struct dr_agent_state *state, const struct dr_agent_change *change, st
         const struct dr_agent_bind binds[] = {target[0],
                                               DR_AGENT_BIND_SHA(change->record->ledger_head),
                                               DR_AGENT_BIND_INT(change->record->position),
-                                              DR_AGENT_BIND_SHA(change->record->fingerprint)};
-        rc = dr_agent_state_exec(state, "INSERT OR REPLACE INTO record VALUES(?1, ?2, ?3, ?4)",
-                                 binds, 4, NULL, err);
+                                              DR_AGENT_BIND_SHA(change->record->fingerprint),
+                                              DR_AGENT_BIND_TEXT(change->record->what)};
+        rc = dr_agent_state_exec(state, "INSERT OR REPLACE INTO record VALUES(?1, ?2, ?3, ?4, ?5)",
+                                 binds, DR_COUNT_OF(binds), NULL, err);
     }
     if (rc == DR_OK && change->ends_run) {
         rc = dr_agent_state_exec(state, "DELETE FROM run WHERE target = ?1", target, 1, NULL, err);

@@ -1,6 +1,7 @@
 // State, part three: READYs, consumed approvals, runs, and the last known state of a target.
 #include "agent/state_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum dr_rc
@@ -48,13 +49,14 @@ dr_agent_state_record(struct dr_agent_state *state, const char *target, struct d
     struct dr_sqlite_stmt *stmt = NULL;
     struct dr_agent_record record = {0};
     enum dr_rc rc = dr_agent_state_query(
-        state, "SELECT ledger_head, position, fingerprint FROM record WHERE target = ?1", binds, 1,
-        &stmt, err);
+        state, "SELECT ledger_head, position, fingerprint, what FROM record WHERE target = ?1",
+        binds, 1, &stmt, err);
     rc = rc != DR_OK ? rc : dr_sqlite_step(stmt, &record.exists, err);
     if (rc == DR_OK && record.exists) {
         dr_agent_state_sha(stmt, 0, record.ledger_head);
         record.position = (uint64_t)dr_sqlite_column_int(stmt, 1);
         dr_agent_state_sha(stmt, 2, record.fingerprint);
+        (void)snprintf(record.what, sizeof record.what, "%s", dr_sqlite_column_text(stmt, 3));
     }
     dr_sqlite_finalize(&stmt);
     if (rc == DR_OK) {

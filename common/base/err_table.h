@@ -138,6 +138,9 @@ DR_ERR(
     BLOCKS_OTHERS, 421, 6, 10,
     "the statement made other sessions wait too long and was cancelled: run it when the table is "
     "quiet, or raise max_block")
+DR_ERR(LEDGER_BEHIND, 424, 7, 15,
+       "a server that lost committed work took over, or a backup was restored: bring the right "
+       "server back, or look with drover repair and run the missing revisions again")
 DR_ERR(BACKUP_FAILED, 480, 1, 9, "")
 DR_ERR(BACKUP_TOOL, 481, 1, 9,
        "install a pg_dump of the server's major version or newer, e.g. apt install "

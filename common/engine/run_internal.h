@@ -47,6 +47,7 @@ struct dr_engine_run {
     uint8_t head[32];
     uint64_t durable_position; // what is certainly flushed
     uint8_t durable_head[32];
+    const char *begun_at; // newest revision that was there when the run began; NULL: none
     uint64_t since; // first position of the revision at hand
     uint32_t recoveries;
     bool must_read;                // the ledger is to be read again, and the schedule made anew

@@ -101,6 +101,31 @@ load_files(struct dr_engine_run *run, const struct dr_schedule *schedule, struct
     return rc;
 }
 
+// The first unit of this run that is not in a ledger which ends at `position`, and is known to have
+// been flushed.
+static enum dr_rc
+say_lost(const struct dr_engine_run *run, uint64_t position, struct dr_err *err)
+{
+    const struct dr_engine_result *res = run->result;
+    for (size_t i = 0; i < res->units_count; i++) {
+        if (run->positions[i] > position || run->positions[i] == run->durable_position) {
+            return dr_err_set(
+                err, DR_E_LEDGER_BEHIND,
+                "the server lost work that it had confirmed: revision '%s', unit %zu of this run "
+                "(row %llu of the ledger is gone): it may have failed over to a standby that "
+                "lagged "
+                "behind",
+                res->units[i].revision_id, i + 1, (unsigned long long)run->positions[i]);
+        }
+    }
+    return dr_err_set(err, DR_E_LEDGER_BEHIND,
+                      "the server lost rows of the ledger that were there when the run began "
+                      "(revision '%s', row %llu): it may have failed over to a standby that lagged "
+                      "behind",
+                      run->begun_at == NULL ? "unknown" : run->begun_at,
+                      (unsigned long long)run->durable_position);
+}
+
 static enum dr_rc
 note_position(struct dr_engine_run *run, const struct dr_ledger_view *view, struct dr_err *err)
 {
@@ -108,11 +133,7 @@ note_position(struct dr_engine_run *run, const struct dr_ledger_view *view, stru
                    (view->position == run->durable_position && run->durable_position > 0 &&
                     memcmp(view->head, run->durable_head, 32) != 0);
     if (is_lost) {
-        return dr_err_set(err, DR_E_NEEDS_REPAIR,
-                          "the server lost units that it had confirmed (row %llu of the ledger is "
-                          "gone): it may have "
-                          "failed over to a standby that lagged behind",
-                          (unsigned long long)run->durable_position);
+        return say_lost(run, view->position, err);
     }
     run->position = view->position;
     memcpy(run->head, view->head, 32);
@@ -340,6 +361,8 @@ look(struct dr_engine_run *run, struct dr_schedule *schedule, bool *out_todo, st
         rc = note_position(run, &view, err);
         run->durable_position = view.position;
         memcpy(run->durable_head, view.head, 32);
+        run->begun_at =
+            view.revisions_count > 0 ? view.revisions[view.revisions_count - 1].id : NULL;
     }
     if (rc == DR_OK) {
         rc = load_files(run, schedule, err);
@@ -452,7 +475,8 @@ dr_engine_run(struct dr_engine *engine, const struct dr_engine_job *job, struct 
     engine->ops->unlock(engine->driver);
     engine->current = NULL;
     if (rc != DR_OK && out->outcome != DR_ENGINE_REPAIR) {
-        bool is_in_doubt = rc == DR_E_NEEDS_REPAIR || rc == DR_E_COMMIT_UNKNOWN;
+        bool is_in_doubt =
+            rc == DR_E_NEEDS_REPAIR || rc == DR_E_LEDGER_BEHIND || rc == DR_E_COMMIT_UNKNOWN;
         out->outcome = is_in_doubt ? DR_ENGINE_REPAIR : DR_ENGINE_ROLLED_BACK;
     }
     out->finished = dr_now_unix_s();

@@ -62,6 +62,8 @@ standby_that_lagged_behind_is_flagged_and_needs_a_word(void **state)
     ready = c_expect(c, KIND_OF(READY));
     assert_true((ready.msg->flags & DROVER__V1__READY_FLAG__FLAG_REGRESSED) != 0);
     assert_int_equal(ready.msg->n_heads, 0);
+    assert_non_null(strstr(ready.msg->detail, "is gone (section "));
+    assert_non_null(strstr(ready.msg->detail, "of revision '"));
     how.acknowledged = 0;
     c_push_bundle(c, &ready, &how);
     (void)c_expect(c, KIND_OF(REFUSED));

@@ -245,11 +245,12 @@ confirmed_unit_that_the_standby_lacks_is_noticed_and_named(void **state)
     assert_ok(p.e, env_up(p.e, p.first));
     p.e->options.progress = fail_over_in_the_middle;
     p.e->options.progress_arg = &p;
-    if (env_up(p.e, p.both) != DR_E_NEEDS_REPAIR) {
+    if (env_up(p.e, p.both) != DR_E_LEDGER_BEHIND) {
         fail_msg("%s: %s", dr_rc_name(p.e->err.rc), p.e->err.message);
     }
     p.e->options.progress = NULL;
     assert_non_null(strstr(p.e->err.message, "failed over"));
+    assert_non_null(strstr(p.e->err.message, "revision '"));
     assert_int_equal(p.e->result.outcome, DR_ENGINE_REPAIR);
     assert_false(env_has_table(p.e, "lines"));
     // Nothing is left behind; whoever decides to begin again gets both, once.
