@@ -241,7 +241,7 @@ struct dr_driver_ops {
                               const char **out_text, struct dr_err *err);
 
     // Counts what a way down would take (loss_internal.h), in READ ONLY transactions.
-    enum dr_rc (*lose)(struct dr_driver *driver, const struct dr_drop *drop,
+    enum dr_rc (*lose)(struct dr_driver *driver, const struct dr_drop *drops, size_t count,
                        struct dr_loss_list *list, struct dr_err *err);
 };
 

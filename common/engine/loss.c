@@ -27,6 +27,14 @@ dr_loss_add(struct dr_loss_list *list, const struct dr_loss *loss, struct dr_err
     return DR_OK;
 }
 
+enum dr_rc
+dr_loss_add_unknown(struct dr_loss_list *list, const struct dr_drop *drop, struct dr_err *err)
+{
+    struct dr_loss loss = {
+        .revision_id = drop->revision_id, .is_unknown = true, .note = drop->what};
+    return dr_loss_add(list, &loss, err);
+}
+
 bool
 dr_loss_is_kept(const struct dr_drop *drop, const char *column, bool is_case_blind)
 {
@@ -70,17 +78,8 @@ count_drops(struct dr_engine_run *run, const struct dr_loss_scan *scan, struct d
 {
     size_t count = 0;
     const struct dr_drop *drops = dr_loss_scan_drops(scan, &count);
-    enum dr_rc rc = DR_OK;
-    for (size_t i = 0; rc == DR_OK && i < count; i++) {
-        if (drops[i].kind == DR_DROP_UNKNOWN) {
-            struct dr_loss loss = {
-                .revision_id = drops[i].revision_id, .is_unknown = true, .note = drops[i].what};
-            rc = dr_loss_add(list, &loss, err);
-        } else {
-            rc = run->engine->ops->lose(run->engine->driver, &drops[i], list, err);
-        }
-    }
-    return rc;
+    return count == 0 ? DR_OK
+                      : run->engine->ops->lose(run->engine->driver, drops, count, list, err);
 }
 
 static enum dr_rc

@@ -84,11 +84,15 @@ dr_loss_add(struct dr_loss_list *list, const struct dr_loss *loss, struct dr_err
 // Has the rebuild kept this column?
 bool dr_loss_is_kept(const struct dr_drop *drop, const char *column, bool is_case_blind);
 
-// The drivers' part: counts one drop (not UNKNOWN). A table or column that is not there now is no
-// loss.
-enum dr_rc dr_pgd_lose(struct dr_driver *driver, const struct dr_drop *drop,
+// The same for a drop of kind UNKNOWN.
+DR_MUST_CHECK enum dr_rc
+dr_loss_add_unknown(struct dr_loss_list *list, const struct dr_drop *drop, struct dr_err *err);
+
+// The drivers' part: counts the drops and adds what they take, in their order. A table or column
+// that is not there now is no loss.
+enum dr_rc dr_pgd_lose(struct dr_driver *driver, const struct dr_drop *drops, size_t count,
                        struct dr_loss_list *list, struct dr_err *err);
-enum dr_rc dr_sqd_lose(struct dr_driver *driver, const struct dr_drop *drop,
+enum dr_rc dr_sqd_lose(struct dr_driver *driver, const struct dr_drop *drops, size_t count,
                        struct dr_loss_list *list, struct dr_err *err);
 
 #endif

@@ -105,11 +105,9 @@ is_meant(const struct dr_drop *drop, const char *column)
                                          : strcasecmp(drop->column, column) == 0;
 }
 
-enum dr_rc
-dr_sqd_lose(struct dr_driver *driver, const struct dr_drop *drop, struct dr_loss_list *list,
-            struct dr_err *err)
+static enum dr_rc
+lose(struct dr_sqd *d, const struct dr_drop *drop, struct dr_loss_list *list, struct dr_err *err)
 {
-    struct dr_sqd *d = dr_sqd_of(driver);
     struct columns columns = {.arena = list->arena};
     enum dr_rc rc = dr_sqd_reopen(d, false, err);
     if (rc == DR_E_NOT_FOUND || drop->kind == DR_DROP_SCHEMA) {
@@ -140,6 +138,18 @@ dr_sqd_lose(struct dr_driver *driver, const struct dr_drop *drop, struct dr_loss
         if (is_meant(drop, columns.names[i])) {
             rc = count(d, drop, columns.names[i], list, err);
         }
+    }
+    return rc;
+}
+
+enum dr_rc
+dr_sqd_lose(struct dr_driver *driver, const struct dr_drop *drops, size_t count,
+            struct dr_loss_list *list, struct dr_err *err)
+{
+    enum dr_rc rc = DR_OK;
+    for (size_t i = 0; rc == DR_OK && i < count; i++) {
+        rc = drops[i].kind == DR_DROP_UNKNOWN ? dr_loss_add_unknown(list, &drops[i], err)
+                                              : lose(dr_sqd_of(driver), &drops[i], list, err);
     }
     return rc;
 }

@@ -84,13 +84,15 @@ a_locked_table_is_estimated_and_says_so(void **state)
     struct env *e = *state;
     static const struct tp_revision revisions[] = {
         {.id = "one",
-         .sections = {TP_UP("CREATE TABLE a (id integer)", "CREATE TABLE b (id integer, n text)"),
-                      TP_DOWN("DROP TABLE a", "DROP TABLE b")}}};
+         .sections = {TP_UP("CREATE TABLE a (id integer)", "CREATE TABLE b (id integer, n text)",
+                            "CREATE TABLE c (id integer)"),
+                      TP_DOWN("DROP TABLE a", "DROP TABLE b", "DROP TABLE c")}}};
     struct tp_plan *p = make(e, revisions, 1);
     assert_ok(e, env_up(e, p));
     env_sql(e, "INSERT INTO a SELECT generate_series(1, 1000)");
     env_sql(e, "ANALYZE a");
     env_sql(e, "INSERT INTO b SELECT generate_series(1, 10)");
+    env_sql(e, "INSERT INTO c SELECT generate_series(1, 3)");
     struct dr_pg_options o = {.url = e->url};
     struct dr_pg *other = NULL;
     struct dr_db_wait wait = dr_db_wait_ms(20000);
@@ -99,9 +101,10 @@ a_locked_table_is_estimated_and_says_so(void **state)
     assert_ok(e, dr_pg_run(other, "LOCK TABLE public.a, public.b IN ACCESS EXCLUSIVE MODE", &wait,
                            &e->err));
     assert_ok(e, count(e, p));
-    assert_int_equal(losses_count, 2);
+    assert_int_equal(losses_count, 3);
     assert_loss(0, "about 1000 rows of a (estimated: the table is locked)");
     assert_true(losses[1].is_unknown);
+    assert_loss(2, "3 rows of c");
     dr_pg_close(&other);
     tp_free(p);
 }
