@@ -86,7 +86,8 @@ a_terminal_gets_a_bar_of_the_servers_counts_only(void **state)
                                 .elapsed_ms = 900};
     assert_string_equal(render(&at, true), "");
     at.elapsed_ms = 12300;
-    assert_string_equal(render(&at, true), "\r\x1b[K  building index  [#####---------------]  12.3s");
+    assert_string_equal(render(&at, true),
+                        "\r\x1b[K  building index  [#####---------------]  12.3s");
     assert_true(line.is_open);
     at.total = 0; // no count: no bar
     at.phase = "up, IO DataFileRead, 3 MiB of WAL\x1b[2J";

@@ -9,58 +9,57 @@
 
 #include <string.h>
 
+static const struct {
+    const char *make, *undo, *line;
+    bool is_wide; // only the print of a whole database has it
+} rows[] = {
+    {"CREATE STATISTICS app.s (dependencies) ON a, b FROM app.t", "DROP STATISTICS app.s",
+     "statistics t.s: f on a, b\n", false},
+    {"COMMENT ON TABLE app.t IS 'all of it'", "COMMENT ON TABLE app.t IS NULL",
+     "comment t: all of it\n", false},
+    {"COMMENT ON COLUMN app.t.a IS 'one'", "COMMENT ON COLUMN app.t.a IS NULL",
+     "comment t.a: one\n", false},
+    {"COMMENT ON INDEX app.t_a IS 'quick'", "COMMENT ON INDEX app.t_a IS NULL",
+     "comment t_a: quick\n", false},
+    {"COMMENT ON CONSTRAINT pos ON app.t IS 'more'", "COMMENT ON CONSTRAINT pos ON app.t IS NULL",
+     "comment constraint t.pos: more\n", false},
+    {"COMMENT ON FUNCTION app.f(int, int) IS 'adds'", "COMMENT ON FUNCTION app.f(int, int) IS NULL",
+     "comment function f(i integer, j integer): adds\n", false},
+    {"COMMENT ON TYPE app.lane IS 'where'", "COMMENT ON TYPE app.lane IS NULL",
+     "comment type lane: where\n", false},
+    {"COMMENT ON SCHEMA app IS 'ours'", "COMMENT ON SCHEMA app IS NULL", "comment schema : ours\n",
+     false},
+    {"CREATE OPERATOR app.=== (FUNCTION = app.f, LEFTARG = int, RIGHTARG = int)",
+     "DROP OPERATOR app.=== (int, int)", "operator ===(integer, integer): f(integer,integer)\n",
+     false},
+    {"CREATE CAST (app.lane AS int) WITH FUNCTION app.c(app.lane) AS IMPLICIT",
+     "DROP CAST (app.lane AS int)", "cast lane as integer: i f c(lane)\n", false},
+    {"GRANT USAGE ON TYPE app.lane TO fp_reader", "REVOKE USAGE ON TYPE app.lane FROM fp_reader",
+     "grant type lane to fp_reader: USAGE\n", false},
+    {"REVOKE USAGE ON TYPE app.lane FROM PUBLIC", "GRANT USAGE ON TYPE app.lane TO PUBLIC", NULL,
+     false},
+    {"GRANT EXECUTE ON FUNCTION app.f(int, int) TO fp_reader",
+     "REVOKE EXECUTE ON FUNCTION app.f(int, int) FROM fp_reader",
+     "grant function f(i integer, j integer) to fp_reader: EXECUTE\n", false},
+    {"ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO fp_reader",
+     "ALTER DEFAULT PRIVILEGES IN SCHEMA app REVOKE SELECT ON TABLES FROM fp_reader",
+     "default grant tables in schema by postgres to fp_reader: SELECT\n", false},
+    {"ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO fp_reader",
+     "ALTER DEFAULT PRIVILEGES REVOKE SELECT ON SEQUENCES FROM fp_reader",
+     "default grant sequences by postgres to fp_reader: SELECT\n", true},
+    {"CREATE PUBLICATION p FOR TABLE app.t WITH (publish = 'insert')", "DROP PUBLICATION p",
+     "publication p: ", true},
+    {"CREATE FOREIGN DATA WRAPPER w OPTIONS (host 'x')", "DROP FOREIGN DATA WRAPPER w",
+     "foreign data wrapper w: options host#", true},
+    {"CREATE SERVER far FOREIGN DATA WRAPPER always OPTIONS (password 'hidden')", "DROP SERVER far",
+     "server far: wrapper always options password#", true},
+};
+
 // What stands beside tables and functions: each is seen, and gone again when it is taken back.
 static void
 what_stands_beside_tables_counts_too(void **state)
 {
     (void)state;
-    static const struct {
-        const char *make, *undo, *line;
-        bool is_wide; // only the print of a whole database has it
-    } rows[] = {
-        {"CREATE STATISTICS app.s (dependencies) ON a, b FROM app.t", "DROP STATISTICS app.s",
-         "statistics t.s: f on a, b\n", false},
-        {"COMMENT ON TABLE app.t IS 'all of it'", "COMMENT ON TABLE app.t IS NULL",
-         "comment t: all of it\n", false},
-        {"COMMENT ON COLUMN app.t.a IS 'one'", "COMMENT ON COLUMN app.t.a IS NULL",
-         "comment t.a: one\n", false},
-        {"COMMENT ON INDEX app.t_a IS 'quick'", "COMMENT ON INDEX app.t_a IS NULL",
-         "comment t_a: quick\n", false},
-        {"COMMENT ON CONSTRAINT pos ON app.t IS 'more'",
-         "COMMENT ON CONSTRAINT pos ON app.t IS NULL", "comment constraint t.pos: more\n", false},
-        {"COMMENT ON FUNCTION app.f(int, int) IS 'adds'",
-         "COMMENT ON FUNCTION app.f(int, int) IS NULL",
-         "comment function f(i integer, j integer): adds\n", false},
-        {"COMMENT ON TYPE app.lane IS 'where'", "COMMENT ON TYPE app.lane IS NULL",
-         "comment type lane: where\n", false},
-        {"COMMENT ON SCHEMA app IS 'ours'", "COMMENT ON SCHEMA app IS NULL",
-         "comment schema : ours\n", false},
-        {"CREATE OPERATOR app.=== (FUNCTION = app.f, LEFTARG = int, RIGHTARG = int)",
-         "DROP OPERATOR app.=== (int, int)", "operator ===(integer, integer): f(integer,integer)\n",
-         false},
-        {"CREATE CAST (app.lane AS int) WITH FUNCTION app.c(app.lane) AS IMPLICIT",
-         "DROP CAST (app.lane AS int)", "cast lane as integer: i f c(lane)\n", false},
-        {"GRANT USAGE ON TYPE app.lane TO fp_reader",
-         "REVOKE USAGE ON TYPE app.lane FROM fp_reader", "grant type lane to fp_reader: USAGE\n",
-         false},
-        {"REVOKE USAGE ON TYPE app.lane FROM PUBLIC", "GRANT USAGE ON TYPE app.lane TO PUBLIC",
-         NULL, false},
-        {"GRANT EXECUTE ON FUNCTION app.f(int, int) TO fp_reader",
-         "REVOKE EXECUTE ON FUNCTION app.f(int, int) FROM fp_reader",
-         "grant function f(i integer, j integer) to fp_reader: EXECUTE\n", false},
-        {"ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO fp_reader",
-         "ALTER DEFAULT PRIVILEGES IN SCHEMA app REVOKE SELECT ON TABLES FROM fp_reader",
-         "default grant tables in schema by postgres to fp_reader: SELECT\n", false},
-        {"ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO fp_reader",
-         "ALTER DEFAULT PRIVILEGES REVOKE SELECT ON SEQUENCES FROM fp_reader",
-         "default grant sequences by postgres to fp_reader: SELECT\n", true},
-        {"CREATE PUBLICATION p FOR TABLE app.t WITH (publish = 'insert')", "DROP PUBLICATION p",
-         "publication p: ", true},
-        {"CREATE FOREIGN DATA WRAPPER w OPTIONS (host 'x')", "DROP FOREIGN DATA WRAPPER w",
-         "foreign data wrapper w: options host#", true},
-        {"CREATE SERVER far FOREIGN DATA WRAPPER always OPTIONS (password 'hidden')",
-         "DROP SERVER far", "server far: wrapper always options password#", true},
-    };
     struct dr_pg *pg = new_database();
     RUN(pg, "CREATE ROLE fp_reader", "CREATE SCHEMA app", "CREATE TYPE app.lane AS ENUM ('a')",
         "CREATE TABLE app.t (a int, b int, CONSTRAINT pos CHECK (a > 0))",
