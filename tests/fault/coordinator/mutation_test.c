@@ -1,6 +1,6 @@
 // A good bundle, spoilt at random ten thousand times, and a few hundred of these through the real
 // agent: nothing but the good one is ever accepted, and the agent lives. The seed is fixed;
-// DROVER_SEED tries another.
+// DROVER_SEED tries another, DROVER_MUTATIONS another count.
 #include "support/evil.h"
 
 #include "trust/store.h"
@@ -21,10 +21,16 @@ next_random(uint64_t *seed)
 }
 
 static uint64_t
+number_of(const char *variable, uint64_t fallback)
+{
+    const char *text = getenv(variable);
+    return text == NULL ? fallback : strtoull(text, NULL, 10);
+}
+
+static uint64_t
 seed_of(void)
 {
-    const char *text = getenv("DROVER_SEED");
-    return text == NULL ? 20261 : strtoull(text, NULL, 10);
+    return number_of("DROVER_SEED", 20261);
 }
 
 // One to three changes: a bit, a byte, a run overwritten by another run, a run cut out or doubled.
@@ -149,7 +155,7 @@ static void
 no_spoilt_bundle_is_accepted(void **state)
 {
     static struct bench b;
-    uint64_t seed = seed_of();
+    uint64_t seed = seed_of(), rounds = number_of("DROVER_MUTATIONS", ROUNDS);
     unsigned accepted = 0, hints = 0;
     (void)state;
     b = (struct bench){.e = e_begin()};
@@ -164,7 +170,7 @@ no_spoilt_bundle_is_accepted(void **state)
     assert_true(same);
     size_t cap = b.packed.len * 2;
     uint8_t *bytes = malloc(cap);
-    for (unsigned i = 0; i < ROUNDS; i++) {
+    for (uint64_t i = 0; i < rounds; i++) {
         dr_arena_free(&arena);
         arena = dr_arena_new(64u << 20);
         memcpy(bytes, b.packed.data, b.packed.len);
@@ -176,7 +182,8 @@ no_spoilt_bundle_is_accepted(void **state)
         }
     }
     // What is accepted is the very approval that was signed, with a hint changed beside it.
-    print_message("%u rounds, %u with a changed hint beside the signed bytes\n", ROUNDS, hints);
+    print_message("%llu rounds, %u with a changed hint beside the signed bytes\n",
+                  (unsigned long long)rounds, hints);
     assert_int_equal(accepted, hints);
     free(bytes);
     dr_arena_free(&arena);

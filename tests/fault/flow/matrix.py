@@ -20,7 +20,7 @@ from cluster import Cluster
 GOALS = ("up", "down")
 KINDS = ("worker", "exec", "net", "droverd", "backend", "cluster")
 CASES_PER_WORLD = 60  # the story of a rollout stays short
-HITS_MAX = 12         # of one point in one leg
+HITS_MAX = 12         # of one point in one leg, at which its own process is killed
 
 Case = collections.namedtuple("Case", "goal point nth kind")
 
@@ -75,7 +75,14 @@ def trace(stage):
     return found
 
 
-def plan(points, found, kinds):
+def some_of(count, most):
+    """At most `most` of the hits 1 to `count`, the first and the last among them."""
+    if count <= most:
+        return range(1, count + 1)
+    return sorted({1 + i * (count - 1) // (most - 1) for i in range(most)})
+
+
+def plan(points, found, kinds, most):
     """The cases, in pairs of up and down, so that each begins where the one before ended."""
     cases = {goal: [] for goal in GOALS}
     for goal in GOALS:
@@ -84,7 +91,7 @@ def plan(points, found, kinds):
             mine = hits.owner(point)
             for kind in (k for k in kinds if k in there):
                 if kind == mine:
-                    cases[goal] += [Case(goal, point, nth, kind) for nth in range(1, min(count, HITS_MAX) + 1)]
+                    cases[goal] += [Case(goal, point, nth, kind) for nth in some_of(count, most)]
                 else:
                     cases[goal].append(Case(goal, point, count // 2 + 1, kind))
     return cases
@@ -164,14 +171,14 @@ class Report:
             tell(f"  the agent said {count} times that it has to be asked again: {words}")
 
 
-def run(engine, kinds, only=None):
+def run(engine, kinds, only=None, most=HITS_MAX):
     """All cases of an engine with victims of these kinds. Gives the exit code."""
     cluster = Cluster() if engine == "postgresql" else None
     stage, report = Stage(engine, cluster), Report()
     try:
         stage.open()
         points = [p for p in hits.registered(worlds.SOURCE) if p.list != "rpc" and (not only or p.name in only)]
-        cases = plan(points, trace(stage), kinds)
+        cases = plan(points, trace(stage), kinds, most)
         for place in range(max(len(cases[goal]) for goal in GOALS)):
             for goal in GOALS:
                 # The shorter list goes on without a fault, to where the longer one begins.
