@@ -124,6 +124,14 @@ flow_signoffs R-2
 flow_production R-2 reverted
 same "$(version_of production)" "20251022_1348"
 
+test_begin why_tells_a_targets_state_and_what_to_type_next
+target=$(as alice drover status --output json 2>/dev/null | python3 -c 'import json,sys; print([t["target"] for t in json.load(sys.stdin)["targets"] if t["environment"] == "production"][0])')
+run 0 as alice drover why "$target"
+says "$target is" "agent "
+run_json 0 'd["target"].startswith("production/") and d["progress"] is None' as alice drover why "$target"
+run 1 as alice drover why production/nope
+says "no target 'production/nope'" "drover status"
+
 test_begin an_unknown_rollout_and_an_unknown_target_are_named
 run 1 as alice drover rollout show R-99
 says "R-99" "try:"
