@@ -96,6 +96,8 @@ struct dr_agent_net {
     struct dr_pipe pipe;
     int64_t started_ms, restart_at_ms;
     unsigned failures;
+    uint64_t log_index; // of the log's head that its hello names
+    uint8_t log_hash[32];
     int64_t sent_place; // in the outbox; 0: nothing is on its way
     uint8_t sent_sha256[32];
 };

@@ -94,6 +94,13 @@ say_hello(struct dr_agent *agent, struct dr_err *err)
     }
     hello.instance = dr_data(agent->instance, sizeof agent->instance);
     enum dr_rc rc = dr_agent_state_after_seq(agent->state, &hello.after_seq, err);
+    rc = rc != DR_OK ? rc
+                     : dr_agent_state_log_head(agent->state, &agent->net.log_index,
+                                               agent->net.log_hash, err);
+    if (agent->net.log_index > 0) {
+        hello.log_index = agent->net.log_index;
+        hello.log_hash = dr_data(agent->net.log_hash, 32);
+    }
     uint8_t *packed = malloc(drover__v1__agent_hello__get_packed_size(&hello) + 1);
     if (rc == DR_OK && packed == NULL) {
         rc = dr_err_set(err, DR_E_NOMEM, "out of memory");

@@ -266,9 +266,50 @@ queue(struct dr_agent *agent, const Drover__V1__Push *push, struct dr_agent_slot
     return dr_agent_state_take(agent->state, push->seq, id, &task, out_is_new, err);
 }
 
+// The head of the coordinator's log. One that does not continue what was seen was put back, forked
+// or replaced: that is said once, and whatever it may have lost is sent again.
+static void
+take_log_head(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes body)
+{
+    struct dr_err err = {0};
+    uint64_t index = 0;
+    uint8_t hash[32];
+    const Drover__V1__LogHead *head =
+        drover__v1__log_head__unpack(dr_arena_protobuf(arena), body.len, body.data);
+    if (head == NULL || head->hash.len != 32) {
+        dr_log(DR_LOG_WARN, "a head of the log that does not decode came", NULL);
+        return;
+    }
+    bool is_other = agent->net.log_index > 0 && !dr_data_is(head->known_hash, agent->net.log_hash);
+    enum dr_rc rc = dr_agent_state_log_head(agent->state, &index, hash, &err);
+    if (rc == DR_OK && (is_other || head->index < index)) {
+        char seen[24], shown[24];
+        (void)snprintf(seen, sizeof seen, "%llu", (unsigned long long)index);
+        (void)snprintf(shown, sizeof shown, "%llu", (unsigned long long)head->index);
+        dr_log(DR_LOG_ERROR,
+               "the coordinator's log does not continue what was seen: it was put back, forked or "
+               "replaced; what this agent signed is sent again",
+               "seen", seen, "shown", shown, NULL);
+        rc = dr_agent_state_send_again(agent->state, &err);
+    }
+    rc = rc != DR_OK
+             ? rc
+             : dr_agent_state_set_log_head(agent->state, head->index, head->hash.data, &err);
+    agent->net.log_index = head->index; // what net names in its next hello
+    memcpy(agent->net.log_hash, head->hash.data, 32);
+    if (rc != DR_OK) {
+        dr_log_err(DR_LOG_ERROR, "the log's head cannot be kept", &err);
+    }
+}
+
 static void
 take_push(struct dr_agent *agent, struct dr_arena *arena, const Drover__V1__Push *push)
 {
+    if (push->kind == DROVER__V1__PUSH_KIND__PUSH_LOG_HEAD) {
+        take_log_head(agent, arena,
+                      (struct dr_bytes){.data = push->body.data, .len = push->body.len});
+        return; // it has no number: nothing to acknowledge
+    }
     struct dr_err err = {0};
     struct dr_agent_slot *slot = slot_of(agent, arena, push);
     bool is_new = false;

@@ -75,12 +75,31 @@ later(unsigned *failures)
 
 // ------------------------------------------------------------------------------------- watch
 
+// The next hello names the head that was shown last, as exec knows it by then.
+static void
+hold_log_head(struct net *net, const Drover__V1__Push *push)
+{
+    Drover__V1__LogHead *head = drover__v1__log_head__unpack(NULL, push->body.len, push->body.data);
+    if (head != NULL && head->hash.len == 32) {
+        uint8_t *hash = net->hello->log_hash.len == 32 ? net->hello->log_hash.data : malloc(32);
+        net->hello->log_hash = (ProtobufCBinaryData){.len = hash == NULL ? 0 : 32, .data = hash};
+        net->hello->log_index = hash == NULL ? 0 : head->index;
+        if (hash != NULL) {
+            memcpy(hash, head->hash.data, 32);
+        }
+    }
+    drover__v1__log_head__free_unpacked(head, NULL);
+}
+
 // A push whose body is here, to exec.
 static void
 deliver(void *user, const Drover__V1__Push *push)
 {
     struct net *net = user;
     const ProtobufCMessage *item = &push->base;
+    if (push->kind == DROVER__V1__PUSH_KIND__PUSH_LOG_HEAD) {
+        hold_log_head(net, push);
+    }
     size_t len = protobuf_c_message_get_packed_size(item);
     uint8_t *bytes = malloc(len + 1);
     if (bytes == NULL) {

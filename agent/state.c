@@ -36,6 +36,10 @@ static const char SCHEMA[] =
     "envelope BLOB NOT NULL);"
     "INSERT INTO meta VALUES('version', 1);";
 
+// What the coordinator has taken, so that one that lost it can get it again.
+static const char SENT[] = "CREATE TABLE IF NOT EXISTS sent(place INTEGER PRIMARY KEY, sha256 BLOB "
+                           "NOT NULL UNIQUE, kind INTEGER NOT NULL, envelope BLOB NOT NULL);";
+
 // Version 2: what says whether a stop may still be needed. Those from before have no person and
 // stay.
 static const char TO_VERSION_2[] = "ALTER TABLE stop ADD COLUMN person TEXT NOT NULL DEFAULT '';"
@@ -226,6 +230,9 @@ check_version(struct dr_agent_state *state, struct dr_err *err)
     }
     if (rc == DR_OK && version < 3) {
         rc = as_state_error(state, dr_sqlite_script(state->db, TO_VERSION_3, err), err);
+    }
+    if (rc == DR_OK) { // an older program does without it
+        rc = as_state_error(state, dr_sqlite_script(state->db, SENT, err), err);
     }
     return dr_agent_state_end(state, rc, err);
 }

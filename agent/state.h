@@ -17,6 +17,7 @@
 
 #define DR_AGENT_STATE_VERSION 3
 #define DR_AGENT_STATE_FILE    "agent.db"
+#define DR_AGENT_SENT_MAX      1000             // attestations that are kept after they were taken
 #define DR_AGENT_TASK_MAX      (32u * 1048576u) // bytes of one task's body
 #define DR_AGENT_TASKS_MAX     16u              // waiting per target
 #define DR_AGENT_SEEN_MAX      256              // ids of pushes remembered
@@ -193,10 +194,20 @@ DR_MUST_CHECK enum dr_rc dr_agent_state_attest(struct dr_agent_state *state,
 DR_MUST_CHECK enum dr_rc
 dr_agent_state_outbox_next(struct dr_agent_state *state, struct dr_arena *arena, int64_t after,
                            int64_t *out_place, struct dr_agent_outgoing *out, struct dr_err *err);
-// The coordinator has it: it may be forgotten. An unknown digest is no error.
+// The coordinator has it: it is kept among the last DR_AGENT_SENT_MAX, should that lose it. An
+// unknown digest is no error.
 DR_MUST_CHECK enum dr_rc dr_agent_state_outbox_done(struct dr_agent_state *state,
                                                     const uint8_t sha256[32], struct dr_err *err);
 DR_MUST_CHECK enum dr_rc
 dr_agent_state_outbox_count(struct dr_agent_state *state, int64_t *out, struct dr_err *err);
+// Puts what was sent into the outbox again; a coordinator that has it takes it once more without
+// harm.
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_send_again(struct dr_agent_state *state, struct dr_err *err);
+// The last head of the coordinator's log that was shown; index 0: none.
+DR_MUST_CHECK enum dr_rc dr_agent_state_log_head(struct dr_agent_state *state, uint64_t *out_index,
+                                                 uint8_t out_hash[32], struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_agent_state_set_log_head(struct dr_agent_state *state, uint64_t index,
+                                                     const uint8_t hash[32], struct dr_err *err);
 
 #endif

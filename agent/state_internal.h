@@ -46,6 +46,10 @@ DR_MUST_CHECK enum dr_rc
 dr_agent_state_column(struct dr_sqlite_stmt *stmt, int column, struct dr_arena *arena,
                       struct dr_bytes *out, struct dr_err *err);
 void dr_agent_state_sha(struct dr_sqlite_stmt *stmt, int column, uint8_t out[32]);
+// Moves an attestation of the outbox among those that were sent; the oldest beyond
+// DR_AGENT_SENT_MAX go. Within the caller's transaction.
+DR_MUST_CHECK enum dr_rc dr_agent_state_keep_sent(struct dr_agent_state *state,
+                                                  const uint8_t sha256[32], struct dr_err *err);
 // Begin, and commit (rc DR_OK) or roll back; every failure to write becomes DR_E_AGENT_STATE.
 DR_MUST_CHECK enum dr_rc dr_agent_state_begin(struct dr_agent_state *state, struct dr_err *err);
 DR_MUST_CHECK enum dr_rc

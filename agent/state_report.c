@@ -180,7 +180,15 @@ dr_agent_state_outbox_done(struct dr_agent_state *state, const uint8_t sha256[32
                            struct dr_err *err)
 {
     const struct dr_agent_bind binds[] = {DR_AGENT_BIND_SHA(sha256)};
-    return dr_agent_state_exec(state, "DELETE FROM outbox WHERE sha256 = ?1", binds, 1, NULL, err);
+    enum dr_rc rc = dr_agent_state_begin(state, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    rc = dr_agent_state_keep_sent(state, sha256, err);
+    rc = rc != DR_OK ? rc
+                     : dr_agent_state_exec(state, "DELETE FROM outbox WHERE sha256 = ?1", binds, 1,
+                                           NULL, err);
+    return dr_agent_state_end(state, rc, err);
 }
 
 enum dr_rc

@@ -26,6 +26,10 @@ struct reading {
     uint64_t count;
     uint64_t skip; // entries not shown, for --limit
     json_t *list;  // for --output json: one document
+    // --compare: the other log's hashes, by index - 1; `n` entries from `first` on.
+    uint8_t (*other)[32];
+    uint64_t n_other, cap, first, differs; // 0: not yet
+    bool collects;
 };
 
 static enum dr_rc
@@ -49,11 +53,49 @@ print_entry(struct reading *r, const Drover__V1__LogEntry *entry, struct dr_err 
     return DR_OK;
 }
 
+// Keeps the hash of an entry of the other log.
+static enum dr_rc
+collect(struct reading *r, const Drover__V1__LogEntry *entry, struct dr_err *err)
+{
+    if (entry->hash.len != 32 || (r->n_other > 0 && entry->index != r->first + r->n_other)) {
+        return dr_err_set(err, DR_E_BAD_LOG, "entry %llu does not follow the one before it",
+                          (unsigned long long)entry->index);
+    }
+    if (r->n_other == r->cap) {
+        r->cap = r->cap == 0 ? 1024 : r->cap * 2;
+        uint8_t(*grown)[32] = realloc(r->other, r->cap * 32);
+        if (grown == NULL) {
+            return dr_err_set(err, DR_E_NOMEM, "out of memory");
+        }
+        r->other = grown;
+    }
+    r->first = r->n_other == 0 ? entry->index : r->first;
+    memcpy(r->other[r->n_other++], entry->hash.data, 32);
+    return DR_OK;
+}
+
+static void
+compare(struct reading *r, const Drover__V1__LogEntry *entry)
+{
+    uint64_t at = entry->index - r->first;
+    if (r->differs == 0 && entry->index >= r->first && at < r->n_other &&
+        (entry->hash.len != 32 || memcmp(entry->hash.data, r->other[at], 32) != 0)) {
+        r->differs = entry->index;
+    }
+}
+
 static enum dr_rc
 take_entry(struct reading *r, const Drover__V1__LogEntry *entry, struct dr_err *err)
 {
+    if (r->collects) {
+        return collect(r, entry, err);
+    }
     enum dr_rc rc = r->verifies ? dr_loghash_verify(&r->chain, entry, err) : DR_OK;
     r->count++;
+    if (r->other != NULL) {
+        compare(r, entry);
+        return rc;
+    }
     if (rc != DR_OK || r->verifies || r->count <= r->skip) {
         return rc;
     }
@@ -144,10 +186,65 @@ read_coordinator(struct reading *r, struct dr_err *err)
     return rc;
 }
 
+// The other side of --compare: a head as "INDEX:HASH", or an export.
+static enum dr_rc
+read_other(struct reading *r, const char *other, struct dr_err *err)
+{
+    const char *colon = strchr(other, ':');
+    char number[24] = "";
+    if (colon != NULL && strlen(colon + 1) == 64 && (size_t)(colon - other) < sizeof(number)) {
+        memcpy(number, other, (size_t)(colon - other));
+        r->other = malloc(32);
+        if (r->other == NULL) {
+            return dr_err_set(err, DR_E_NOMEM, "out of memory");
+        }
+        if (dr_parse_u64(number, 1, INT64_MAX, &r->first) && dr_unhex(r->other[0], 32, colon + 1)) {
+            r->n_other = 1;
+            return DR_OK;
+        }
+        dr_err_set(err, DR_E_USAGE, "'%s' is no head of a log", other);
+        return dr_err_hint(err, "INDEX:HASH, as drover log --verify prints it, or a file");
+    }
+    r->collects = true;
+    enum dr_rc rc = read_export(r, other, err);
+    r->collects = false;
+    return rc;
+}
+
+static enum dr_rc
+say_comparison(const struct reading *r, struct dr_err *err)
+{
+    uint64_t last = r->n_other > 0 ? r->first + r->n_other - 1 : 0;
+    uint64_t common = last < r->chain.index ? last : r->chain.index;
+    if (r->differs != 0) {
+        dr_err_set(err, DR_E_DIFFERENCE,
+                   "the two logs part: entry %llu is another in each, before it they are one",
+                   (unsigned long long)r->differs);
+        return dr_err_hint(err, "somebody was shown a forked log: compare what each says of this "
+                                "entry, and ask who ran the coordinator");
+    }
+    if (r->chain.index < r->first) {
+        return dr_err_set(err, DR_E_DIFFERENCE,
+                          "this log ends at entry %llu, before entry %llu of the other",
+                          (unsigned long long)r->chain.index, (unsigned long long)r->first);
+    }
+    if (r->cli->format != DR_CLI_TEXT) {
+        dr_print_json(r->cli, json_pack("{s:s, s:I, s:I, s:I}", "schema", "drover.v1.LogCompared",
+                                        "same", (json_int_t)common, "entries",
+                                        (json_int_t)r->chain.index, "other", (json_int_t)last));
+    } else {
+        dr_say(r->cli, "One log: the same up to entry %llu; this one has %llu, the other %llu\n",
+               (unsigned long long)common, (unsigned long long)r->chain.index,
+               (unsigned long long)last);
+    }
+    return DR_OK;
+}
+
 enum dr_rc
 dr_cmd_log(struct dr_cli *cli, struct dr_err *err)
 {
-    struct reading r = {.cli = cli, .verifies = dr_cli_has(cli, "verify")};
+    const char *other = dr_cli_option(cli, "compare");
+    struct reading r = {.cli = cli, .verifies = dr_cli_has(cli, "verify") || other != NULL};
     const char *file = dr_cli_option(cli, "file");
     if (r.verifies &&
         (dr_cli_has(cli, "rollout") || dr_cli_has(cli, "target") || dr_cli_has(cli, "limit"))) {
@@ -155,13 +252,25 @@ dr_cmd_log(struct dr_cli *cli, struct dr_err *err)
         return dr_err_hint(err, "drover log --verify");
     }
     r.list = cli->format == DR_CLI_JSON && !r.verifies ? json_array() : NULL;
-    enum dr_rc rc = file != NULL ? read_export(&r, file, err) : read_coordinator(&r, err);
+    enum dr_rc rc = other != NULL ? read_other(&r, other, err) : DR_OK;
+    if (rc != DR_OK) {
+        free(r.other);
+        return rc;
+    }
+    rc = file != NULL ? read_export(&r, file, err) : read_coordinator(&r, err);
     if (rc == DR_OK && r.list != NULL) {
         dr_print_json(cli, json_pack("{s:s, s:O}", "schema", "drover.v1.Log", "entries", r.list));
     }
     json_decref(r.list);
+    free(r.other);
     if (rc != DR_OK || !r.verifies) {
         return rc;
+    }
+    if (other != NULL) {
+        return say_comparison(&r, err);
+    }
+    if (dr_cli_has(cli, "accept") && file == NULL) {
+        dr_remote_log_remember(cli, &r.chain);
     }
     char head[65];
     dr_hex(head, r.chain.hash, 32);
@@ -169,7 +278,8 @@ dr_cmd_log(struct dr_cli *cli, struct dr_err *err)
         dr_print_json(cli, json_pack("{s:s, s:I, s:s, s:b}", "schema", "drover.v1.LogVerified",
                                      "entries", (json_int_t)r.count, "head", head, "valid", 1));
     } else {
-        dr_say(cli, "%llu entries verified, head %s\n", (unsigned long long)r.count, head);
+        dr_say(cli, "%llu entries verified, head %llu:%s\n", (unsigned long long)r.count,
+               (unsigned long long)r.chain.index, head);
     }
     return DR_OK;
 }

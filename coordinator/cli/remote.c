@@ -154,6 +154,7 @@ dr_remote_open_soon(struct dr_cli *cli, uint32_t patience_ms, struct dr_remote *
     rc = rc == DR_OK ? sync_trust(out, err) : rc;
     if (rc == DR_OK) {
         dr_trust_store_release(out->store);
+        dr_remote_check_log(out);
         note_expiry(cli, out->trust);
     } else if (rc == DR_E_UNREACHABLE) {
         hint_own_coordinator(cli, err);
@@ -213,6 +214,7 @@ newest(struct dr_remote *remote, const char *kind, uint64_t version, const uint8
     enum dr_rc rc = dr_remote_call(remote, DR_METHOD_DOCUMENTS_GET, &request.base, out, &mine);
     if (rc == DR_E_NOT_FOUND) {
         *out = NULL;
+        remote->is_behind = remote->is_behind || held != NULL;
         return DR_OK;
     }
     if (rc != DR_OK) {
@@ -310,7 +312,7 @@ accept_update(struct dr_remote *remote, const Drover__V1__TrustUpdate *update, s
 }
 
 static enum dr_rc
-sync_trust(struct dr_remote *remote, struct dr_err *err)
+sync_once(struct dr_remote *remote, struct dr_err *err)
 {
     Drover__V1__TrustUpdate update = DROVER__V1__TRUST_UPDATE__INIT;
     Drover__V1__Document *fleet = NULL;
@@ -336,8 +338,26 @@ sync_trust(struct dr_remote *remote, struct dr_err *err)
     if (rc == DR_OK && fleet == NULL && remote->trust->fleet.msg != NULL) {
         rc = dr_fleet_check_time(remote->trust->fleet.msg, dr_now_unix_s(), err); // held, unchanged
     }
+    return rc;
+}
+
+// A coordinator that was put back to an older copy is given what this person holds: its documents
+// are signed, so whoever brings them does no harm.
+static enum dr_rc
+sync_trust(struct dr_remote *remote, struct dr_err *err)
+{
+    struct dr_err first = {0};
+    enum dr_rc rc = sync_once(remote, &first);
+    if (rc == DR_E_ROLLBACK || (rc == DR_OK && remote->is_behind)) {
+        remote->is_behind = false;
+        rc = dr_remote_give_back(remote, &first);
+        rc = rc == DR_OK ? sync_once(remote, &first) : rc;
+    }
     if (rc != DR_OK) {
-        return dr_err_wrap(err, "what the coordinator shows was not accepted");
+        *err = first;
+        return rc == DR_E_UNREACHABLE
+                   ? rc
+                   : dr_err_wrap(err, "what the coordinator shows was not accepted");
     }
     return rc;
 }

@@ -7,6 +7,7 @@
 
 #include "rpc/client.h"
 #include "trust/keyfile.h"
+#include "trust/loghash.h"
 #include "trust/store.h"
 #include "trust/strict.h"
 
@@ -24,6 +25,7 @@ struct dr_remote {
     struct dr_rpc_client *client;
     struct dr_trust_store *store;
     const struct dr_trust *trust;
+    bool is_behind; // it lacks a fleet or chain that this person holds
 };
 
 // Connects with the person's transport key and brings the trusted documents up to date.
@@ -42,6 +44,16 @@ void dr_remote_close(struct dr_remote *remote);
 // A note on standard error when `what` has expired, or will within DR_EXPIRY_NOTE_S.
 void dr_remote_note_expiry(const struct dr_cli *cli, const char *what, uint64_t version,
                            int64_t expires, const char *command);
+
+// The log's head that this person saw last (index 0: none), and a newer one to remember.
+void dr_remote_log_seen(const struct dr_cli *cli, struct dr_loghash *out);
+void dr_remote_log_remember(const struct dr_cli *cli, const struct dr_loghash *head);
+// Compares the coordinator's log with what was seen: a warning when it does not continue that, else
+// its head is remembered. dr_remote_open does it.
+void dr_remote_check_log(struct dr_remote *remote);
+// Puts the roots, fleet and chain that this person holds: for a coordinator that was put back to an
+// older copy.
+DR_MUST_CHECK enum dr_rc dr_remote_give_back(struct dr_remote *remote, struct dr_err *err);
 
 // One call with the usual deadline; the reply lives in the cli's arena.
 DR_MUST_CHECK enum dr_rc

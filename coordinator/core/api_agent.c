@@ -6,7 +6,10 @@
 #include "coordinator/core/push.h"
 #include "coordinator/core/schedule.h"
 #include "coordinator/core/watch.h"
+#include "trust/strict.h"
+#include "trust/try.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -101,11 +104,47 @@ end_older(struct dr_agent *agent, const struct dr_call *newer, bool is_same)
     dr_call_fail(older, &why);
 }
 
+static enum dr_rc
+take_entry(void *user, const struct dr_store_log *row, struct dr_err *err)
+{
+    struct dr_loghash *out = user;
+
+    (void)err;
+    out->index = row->index;
+    memcpy(out->hash, row->hash, 32);
+    return DR_OK;
+}
+
+// Finds the log's entry that the agent saw last as it is here; index 0: there is none. An agent
+// that saw another log is noted: this store is older than what it saw, or not the one that it knew.
+static enum dr_rc
+compare_log(struct dr_core *core, const char *agent, const Drover__V1__AgentHello *hello,
+            struct dr_loghash *known, struct dr_err *err)
+{
+    const struct dr_event event = {"alarm", agent, agent, NULL};
+
+    if (hello->log_index == 0 || hello->log_index > INT64_MAX) {
+        return DR_OK;
+    }
+    DR_TRY(core->store->ops->log_list(core->store, hello->log_index - 1, 1, NULL, take_entry, known,
+                                      err));
+    if (known->index == hello->log_index && dr_data_is(hello->log_hash, known->hash)) {
+        return DR_OK;
+    }
+    dr_log(DR_LOG_ERROR, "an agent has seen another log: this state was put back or replaced",
+           "agent", agent, NULL);
+    return dr_events_add(core->events, &event, NULL, err,
+                         "agent saw entry %" PRIu64
+                         " of another log: this coordinator was put back, forked or replaced",
+                         hello->log_index);
+}
+
 void
 dr_api_agent_watch(struct dr_call *call, const ProtobufCMessage *message, void *user)
 {
     struct dr_core *core = user;
     const Drover__V1__AgentHello *hello = (const Drover__V1__AgentHello *)(const void *)message;
+    struct dr_loghash known = {0};
     struct dr_err err = {0};
     enum dr_rc rc = dr_core_begin(core, &err);
     struct dr_agent *agent = caller_agent(core, call, &rc, &err);
@@ -116,6 +155,7 @@ dr_api_agent_watch(struct dr_call *call, const ProtobufCMessage *message, void *
     if (rc == DR_OK) {
         rc = dr_schedule_agent_back(core, agent->name, hello->after_seq == 0, &err);
     }
+    rc = rc == DR_OK ? compare_log(core, agent->name, hello, &known, &err) : rc;
     rc = dr_core_end(core, rc, &err);
     if (rc != DR_OK) {
         dr_core_fail(core, call, &err);
@@ -134,6 +174,8 @@ dr_api_agent_watch(struct dr_call *call, const ProtobufCMessage *message, void *
     copy_plain(agent->version, sizeof agent->version, hello->version);
     copy_plain(agent->host, sizeof agent->host, hello->host);
     (void)snprintf(agent->address, sizeof agent->address, "%s", dr_call_address(call));
+    agent->shown = known;
+    dr_push_log_head(core, agent);
     dr_call_on_gone(call, watch_gone, agent);
     dr_call_on_room(call, watch_room, agent);
     dr_log(DR_LOG_INFO, "agent connected", "agent", agent->name, "address", agent->address,

@@ -50,6 +50,7 @@ struct dr_agent {
     bool has_held_chain, has_sent_chain;
     uint8_t held_chain[32], sent_chain[32];
     uint64_t chain_seq, root_version;
+    struct dr_loghash shown; // the log's head that it was shown last
     struct dr_agent_blob *blobs;
     char version[64], host[128], address[64];
     uint8_t instance[16], before[16]; // of the process that is connected, and of the one before it

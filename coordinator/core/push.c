@@ -279,6 +279,33 @@ send_push(struct pump *pump, Drover__V1__Push *push, struct dr_err *err)
 }
 
 void
+dr_push_log_head(struct dr_core *core, struct dr_agent *agent)
+{
+    const struct dr_loghash *head = dr_events_head(core->events);
+    Drover__V1__LogHead message = DROVER__V1__LOG_HEAD__INIT;
+    Drover__V1__Push push = DROVER__V1__PUSH__INIT;
+    struct dr_err err = {0};
+    uint8_t bytes[256];
+
+    if (agent->shown.index == head->index &&
+        memcmp(agent->shown.hash, head->hash, sizeof head->hash) == 0) {
+        return;
+    }
+    message.index = head->index;
+    message.hash = dr_data(head->hash, 32);
+    if (agent->shown.index > 0) {
+        message.known_hash = dr_data(agent->shown.hash, 32);
+    }
+    push.kind = DROVER__V1__PUSH_KIND__PUSH_LOG_HEAD;
+    push.body = dr_data(bytes, drover__v1__log_head__pack(&message, bytes));
+    if (dr_call_send(agent->watch, &push.base, &err) != DR_OK) {
+        dr_log_err(DR_LOG_WARN, "the log's head cannot be sent", &err);
+        return;
+    }
+    agent->shown = *head;
+}
+
+void
 dr_push_pump(struct dr_core *core, struct dr_agent *agent)
 {
     struct pump pump = {.core = core, .agent = agent, .arena = dr_arena_new(DR_REPLY_MEMORY_MAX)};
@@ -296,6 +323,9 @@ dr_push_pump(struct dr_core *core, struct dr_agent *agent)
     }
     for (size_t i = 0; rc == DR_OK && i < pump.n; i++) {
         rc = send_push(&pump, pump.pushes[i], &err);
+    }
+    if (rc == DR_OK && pump.n > 0) {
+        dr_push_log_head(core, agent);
     }
     if (rc != DR_OK) {
         agent->has_mail = false; // its next connection begins again

@@ -44,6 +44,9 @@ void dr_push_trust_sent(struct dr_agent *agent, const Drover__V1__TrustUpdate *u
 void dr_push_trust_acked(struct dr_agent *agent, uint64_t seq, ProtobufCBinaryData chain_sha256);
 // Bodies that lay as blobs for this agent, up to push `seq`, are dropped. `core` NULL: memory only.
 void dr_push_forget_blobs(struct dr_core *core, struct dr_agent *agent, uint64_t seq);
+// Shows a connected agent where the log stands, and what stands here where it was shown it last, if
+// it has moved since.
+void dr_push_log_head(struct dr_core *core, struct dr_agent *agent);
 // Sends pushes while the stream has room.
 void dr_push_pump(struct dr_core *core, struct dr_agent *agent);
 

@@ -91,6 +91,44 @@ lose_attestation(struct site *site, const uint8_t sha256[32])
     site_connect(site);
 }
 
+// An agent that has seen more of the log than there is: the store was put back.
+static void
+an_agent_that_saw_another_log_is_told_what_is_here_and_raises_an_alarm(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    Drover__V1__AgentHello hello = DROVER__V1__AGENT_HELLO__INIT;
+    Drover__V1__LogRequest request = DROVER__V1__LOG_REQUEST__INIT;
+    ProtobufCMessage *item = NULL, *reply = NULL;
+    uint8_t hash[32] = {5};
+
+    begin_site(site);
+    for (int i = 0; i < 2; i++) { // beyond the end; and another hash at an entry that is there
+        hello.version = word(w, "test");
+        hello.log_index = i == 0 ? 1000000 : 1;
+        hello.log_hash = DATA32(hash);
+        OK(w, dr_rpc_stream_open(site->agent[STG_ORDERS], DR_METHOD_AGENT_WATCH, &hello.base,
+                                 &site->watch[STG_ORDERS], &w->err));
+        OK(w,
+           dr_rpc_stream_next(site->watch[STG_ORDERS], DEADLINE_MS, -1, w->arena, &item, &w->err));
+        const Drover__V1__Push *push = (const Drover__V1__Push *)(void *)item;
+        assert_int_equal(push->kind, DROVER__V1__PUSH_KIND__PUSH_LOG_HEAD);
+        const Drover__V1__LogHead *head = drover__v1__log_head__unpack(
+            dr_arena_protobuf(w->arena), push->body.len, push->body.data);
+        assert_true(head->index > 0);
+        assert_int_equal(head->known_hash.len, i == 0 ? 0 : 32);
+        dr_rpc_stream_close(&site->watch[STG_ORDERS]);
+    }
+    OK(w, call(site, site->person[BOB], DR_METHOD_OPERATOR_LOG, &request.base, &reply));
+    const Drover__V1__LogReply *log = (const Drover__V1__LogReply *)(void *)reply;
+    size_t alarms = 0;
+    for (size_t i = 0; i < log->n_entries; i++) {
+        alarms += strcmp(log->entries[i]->kind, "alarm") == 0 &&
+                  strstr(log->entries[i]->text, "of another log") != NULL;
+    }
+    assert_int_equal(alarms, 2);
+}
+
 // id: P6
 static void
 an_attestation_is_taken_though_the_next_wave_cannot_be_sent_and_that_is_tried_again(void **state)
@@ -236,7 +274,7 @@ pushes_that_were_not_acknowledged_come_again(void **state)
     begin_site(site);
     OK(w, create_rollout(site, NULL));
     agent_watch(site, STG_ORDERS, 0);
-    for (int i = 0; i < 2; i++) { // TRUST and PREPARE, taken but not acknowledged
+    for (int i = 0; i < 3; i++) { // the log's head, TRUST and PREPARE, taken, not acknowledged
         OK(w,
            dr_rpc_stream_next(site->watch[STG_ORDERS], DEADLINE_MS, -1, w->arena, &item, &w->err));
         seq = ((Drover__V1__Push *)(void *)item)->seq;
@@ -361,6 +399,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         SITE_TEST(a_rollout_goes_from_staging_to_production_over_a_restart),
+        SITE_TEST(an_agent_that_saw_another_log_is_told_what_is_here_and_raises_an_alarm),
         SITE_TEST(
             an_attestation_is_taken_though_the_next_wave_cannot_be_sent_and_that_is_tried_again),
         SITE_TEST(an_approval_that_names_evidence_which_is_not_here_is_refused),

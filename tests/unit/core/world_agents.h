@@ -68,6 +68,9 @@ agent_take(struct site *site, int agent, Drover__V1__PushKind kind)
         if (push->kind == kind) {
             return push;
         }
+        if (push->seq == 0) {
+            continue; // the log's head, which is not acknowledged
+        }
         agent_ack(site, agent, push->seq);
     }
 }
