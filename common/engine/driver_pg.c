@@ -19,7 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_POLL_MS 100
+#define KEY_POLL_FIRST_MS 5u // the runner before may be going just now
+#define KEY_POLL_MAX_MS   100u
+#define KEY_GRACE_MS      250u // a runner that has ended holds its key until the server notices
 
 struct dr_pgd *
 dr_pgd_of(struct dr_driver *driver)
@@ -247,6 +249,7 @@ poll_key(struct dr_pgd *d, char which, const char *sql, uint64_t wait_ms, struct
 {
     struct dr_pg *pg = which == 'a' ? d->idle : d->work;
     const char *key = which == 'a' ? d->key_a : d->key_b;
+    uint64_t pause_ms = KEY_POLL_FIRST_MS;
     int64_t deadline = dr_monotonic_ms() + (int64_t)wait_ms;
     for (;;) {
         bool is_mine = false;
@@ -257,7 +260,8 @@ poll_key(struct dr_pgd *d, char which, const char *sql, uint64_t wait_ms, struct
         if (dr_monotonic_ms() >= deadline) {
             return dr_pgd_locked_by(d, which, err);
         }
-        rc = dr_pgd_pause(d, KEY_POLL_MS, err);
+        rc = dr_pgd_pause(d, pause_ms, err);
+        pause_ms = pause_ms * 2 < KEY_POLL_MAX_MS ? pause_ms * 2 : KEY_POLL_MAX_MS;
         if (rc != DR_OK) {
             return rc;
         }
@@ -306,7 +310,7 @@ dr_pgd_take_a(struct dr_pgd *d, uint64_t wait_ms, struct dr_err *err)
     dr_pg_close(&d->idle);
     enum dr_rc rc = dr_pgd_connect(d, &d->idle, NULL, err);
     if (rc == DR_OK) {
-        rc = dr_pgd_take_key(d, 'a', wait_ms, err);
+        rc = dr_pgd_take_key(d, 'a', wait_ms < KEY_GRACE_MS ? KEY_GRACE_MS : wait_ms, err);
     }
     if (rc != DR_OK) {
         dr_pg_close(&d->idle);
@@ -328,9 +332,6 @@ pg_lock(struct dr_driver *driver, uint64_t wait_ms, struct dr_err *err)
     }
     if (rc == DR_OK) {
         rc = wait_for_old(d, err);
-    }
-    if (rc == DR_OK) {
-        rc = dr_pgd_check_traps(d, err);
     }
     if (rc != DR_OK) {
         d->has_key_a = false;
@@ -403,4 +404,5 @@ const struct dr_driver_ops dr_driver_pg = {
     .recover = dr_pgd_recover,
     .fingerprint = pg_fingerprint,
     .lose = dr_pgd_lose,
+    .rights = dr_pgd_rights,
 };

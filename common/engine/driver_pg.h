@@ -19,6 +19,7 @@ struct dr_pgd {
     struct dr_pg *idle; // holds key A, asks about blockers
     bool has_key_a;
     enum { LEDGER_NOT_SEEN, LEDGER_MISSING, LEDGER_THERE } ledger; // at the last look
+    uint64_t position;                                             // of its last row then
     struct dr_pgd_running *running; // the unit on its way, for the waits of its checks
     struct dr_pg_info info;         // of `work`
     char key_class[16], key_a[16], key_b[16];
@@ -149,9 +150,14 @@ dr_pgd_probe(struct dr_driver *driver, Drover__V1__Probe probe, const char *obje
 enum dr_rc dr_pgd_clean(struct dr_driver *driver, Drover__V1__Probe probe, const char *object,
                         const struct dr_statement *statement, struct dr_err *err);
 
-// driver_pg_trap.c: rules, triggers and row security on the ledger's tables are refused:
-// DR_E_LEDGER_TAMPERED names one.
-DR_MUST_CHECK enum dr_rc dr_pgd_check_traps(struct dr_pgd *d, struct dr_err *err);
+// driver_pg_trap.c: rules, triggers and row security on the ledger's tables are refused. The
+// question goes into the open pipeline; DR_E_LEDGER_TAMPERED for its answer names one.
+DR_MUST_CHECK enum dr_rc dr_pgd_ask_traps(struct dr_pgd *d, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_pgd_refuse_traps(const struct dr_pg_result *result, struct dr_err *err);
+
+// driver_pg_rights.c
+enum dr_rc dr_pgd_rights(struct dr_driver *driver, struct dr_arena *arena, const char *const **out,
+                         size_t *out_count, struct dr_err *err);
 
 // driver_pg_recover.c
 enum dr_rc dr_pgd_recover(struct dr_driver *driver, const struct dr_ledger_row *row,

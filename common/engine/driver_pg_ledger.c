@@ -86,6 +86,11 @@ struct reading {
     const struct dr_pgd *d;
     struct dr_arena *arena;
     struct dr_ledger_view *view;
+    struct dr_ledger_replay *replay; // NULL: not asked for
+    uint64_t at_traps;               // place of that question in the pipeline; 0: not asked
+    uint64_t at_page;                // place among the others; 0: not asked
+    uint64_t after;                  // position of the last row that was replayed
+    size_t page_rows;
 };
 
 static enum dr_rc
@@ -181,8 +186,33 @@ take_units(struct reading *r, const struct dr_pg_result *res, struct dr_err *err
 }
 
 static enum dr_rc
+take_page(struct reading *r, const struct dr_pg_result *res, struct dr_err *err)
+{
+    enum dr_rc rc = DR_OK;
+    r->page_rows = dr_pg_rows(res);
+    for (size_t i = 0; rc == DR_OK && i < r->page_rows; i++) {
+        struct dr_ledger_row row;
+        int64_t time;
+        rc = read_row(res, i, r->d, r->arena, &row, &time, err);
+        if (rc == DR_OK) {
+            rc = dr_ledger_replay_row(r->replay, &row, time, err);
+            r->after = row.position;
+        }
+    }
+    return rc;
+}
+
+static enum dr_rc
 take_result(void *ctx, uint64_t index, const struct dr_pg_result *res, struct dr_err *err)
 {
+    const struct reading *r = ctx;
+    if (index > 0 && index == r->at_traps) {
+        return dr_pgd_refuse_traps(res, err);
+    }
+    index -= index > r->at_traps ? r->at_traps : 0;
+    if (index > 0 && index == r->at_page) {
+        return take_page(ctx, res, err);
+    }
     switch (index) {
     case 1:
         return take_meta(ctx, res, err);
@@ -213,71 +243,93 @@ static const char *const read_sql[] = {
 enum { READ_REVISIONS = 2, READ_UNITS = 4 };
 static const char heads_sql[] = REVISIONS_SQL " AND (is_head OR state <> 1) ORDER BY position, id";
 
+static const char page_sql[] =
+    "SELECT " ROW_COLUMNS " FROM drover.ledger l WHERE l.tenant = $1 AND l.position > $2"
+    " ORDER BY l.position LIMIT 10000";
+
+// The pages behind the first, in the transaction that it began.
 static enum dr_rc
-read_pages(struct dr_pgd *d, struct dr_arena *arena, const struct dr_ledger_view *view,
-           struct dr_err *err)
+read_pages(struct dr_pgd *d, struct reading *r, struct dr_err *err)
 {
-    struct dr_ledger_replay *replay = dr_ledger_replay_new(arena, d->tenant);
-    if (replay == NULL) {
-        return dr_err_set(err, DR_E_NOMEM, "no memory left");
-    }
-    uint64_t after = 0;
-    for (size_t n = PAGE_ROWS; n == PAGE_ROWS;) {
+    enum dr_rc rc = DR_OK;
+    while (rc == DR_OK && r->page_rows == PAGE_ROWS) {
         char from[24];
-        (void)snprintf(from, sizeof from, "%" PRIu64, after);
+        (void)snprintf(from, sizeof from, "%" PRIu64, r->after);
         const char *params[] = {d->tenant, from};
-        struct dr_pg_stmt stmt = {.sql = "SELECT " ROW_COLUMNS
-                                         " FROM drover.ledger l WHERE l.tenant = $1 AND"
-                                         " l.position > $2 ORDER BY l.position LIMIT 10000",
-                                  .params = params,
-                                  .params_count = 2,
-                                  .max_rows = PAGE_ROWS};
+        struct dr_pg_stmt stmt = {
+            .sql = page_sql, .params = params, .params_count = 2, .max_rows = PAGE_ROWS};
         struct dr_db_wait wait = dr_pgd_wait(d, 10 * DR_PGD_SHORT_MS);
         struct dr_pg_result *res = NULL;
-        enum dr_rc rc = dr_pg_exec(d->work, &stmt, &wait, &res, err);
-        n = rc == DR_OK ? dr_pg_rows(res) : 0;
-        for (size_t i = 0; rc == DR_OK && i < n; i++) {
-            struct dr_ledger_row row;
-            int64_t time;
-            rc = read_row(res, i, d, arena, &row, &time, err);
-            if (rc == DR_OK) {
-                rc = dr_ledger_replay_row(replay, &row, time, err);
-                after = row.position;
-            }
+        rc = dr_pg_exec(d->work, &stmt, &wait, &res, err);
+        if (rc == DR_OK) {
+            rc = take_page(r, res, err);
         }
         dr_pg_result_free(&res);
-        if (rc != DR_OK) {
-            return rc;
-        }
     }
-    return dr_ledger_replay_compare(replay, view, err);
+    return rc;
 }
 
+// The questions of one reading: what each answer is for is told by its place.
 static enum dr_rc
-read_head(struct dr_pgd *d, struct dr_arena *arena, enum dr_ledger_depth depth,
-          struct dr_ledger_view *view, struct dr_err *err)
+ask(struct dr_pgd *d, struct reading *r, enum dr_ledger_depth depth, bool ends, struct dr_err *err)
 {
-    struct reading r = {.d = d, .arena = arena, .view = view};
-    const char *params[] = {d->tenant};
-    struct dr_db_wait wait = dr_pgd_wait(d, 2 * DR_PGD_SHORT_MS);
+    const char *params[] = {d->tenant, "0"};
     bool is_short = depth == DR_LEDGER_HEADS;
-    enum dr_rc rc = dr_pg_pipeline_begin(d->work, &wait, take_result, &r, err);
-    if (rc != DR_OK) {
-        return rc;
-    }
     size_t count = is_short ? READ_UNITS : DR_COUNT_OF(read_sql);
+    enum dr_rc rc = DR_OK;
     for (size_t i = 0; rc == DR_OK && i < count; i++) {
         struct dr_pg_stmt stmt = {.sql = is_short && i == READ_REVISIONS ? heads_sql : read_sql[i],
                                   .params = params,
                                   .params_count = i >= READ_REVISIONS ? 1 : 0,
                                   .max_rows = DR_PG_ROWS_MAX};
         rc = dr_pg_pipeline_add(d->work, &stmt, err);
+        if (rc == DR_OK && i == 0 && r->at_traps > 0) {
+            rc = dr_pgd_ask_traps(d, err);
+        }
     }
-    if (rc == DR_OK && depth != DR_LEDGER_WHOLE) {
-        rc = dr_pg_pipeline_add(d->work, &(struct dr_pg_stmt){.sql = "COMMIT"}, err);
+    if (rc == DR_OK && r->replay != NULL) {
+        struct dr_pg_stmt page = {
+            .sql = page_sql, .params = params, .params_count = 2, .max_rows = PAGE_ROWS};
+        r->at_page = count;
+        rc = dr_pg_pipeline_add(d->work, &page, err);
     }
-    enum dr_rc ended = dr_pg_pipeline_end(d->work, NULL, err);
-    return rc != DR_OK ? rc : ended;
+    return rc == DR_OK && ends
+               ? dr_pg_pipeline_add(d->work, &(struct dr_pg_stmt){.sql = "COMMIT"}, err)
+               : rc;
+}
+
+// One round trip, unless the ledger has more rows than a page.
+static enum dr_rc
+read_now(struct dr_pgd *d, struct dr_arena *arena, enum dr_ledger_depth depth,
+         struct dr_ledger_view *view, struct dr_err *err)
+{
+    bool is_whole = depth == DR_LEDGER_WHOLE;
+    struct reading r = {.d = d, .arena = arena, .view = view};
+    struct dr_db_wait wait = dr_pgd_wait(d, 10 * DR_PGD_SHORT_MS);
+    r.at_traps = is_whole || (d->has_key_a && depth != DR_LEDGER_HEADS) ? 1 : 0;
+    r.replay = is_whole ? dr_ledger_replay_new(arena, d->tenant) : NULL;
+    if (is_whole && r.replay == NULL) {
+        return no_room(err);
+    }
+    enum dr_rc rc = dr_pg_pipeline_begin(d->work, &wait, take_result, &r, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    struct dr_err later = {0};
+    bool ends = !is_whole || (d->ledger == LEDGER_THERE && d->position < PAGE_ROWS / 2);
+    enum dr_rc added = ask(d, &r, depth, ends, err);
+    rc = dr_pg_pipeline_end(d->work, NULL, &later);
+    if (rc != DR_OK) {
+        *err = later;
+    }
+    rc = rc == DR_OK ? added : rc;
+    if (rc == DR_OK && ends && r.page_rows == PAGE_ROWS) {
+        return dr_err_set(err, DR_E_STATE_CHANGED, "the ledger grew while it was read");
+    }
+    if (rc == DR_OK && is_whole) {
+        rc = read_pages(d, &r, err);
+    }
+    return rc == DR_OK && is_whole ? dr_ledger_replay_compare(r.replay, view, err) : rc;
 }
 
 // A look that costs less than a failure: where the last one found no ledger, there may be none yet.
@@ -306,13 +358,7 @@ dr_pgd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, enum dr_led
     bool is_there = true;
     enum dr_rc rc = d->ledger == LEDGER_MISSING ? is_there_now(d, &is_there, err) : DR_OK;
     if (rc == DR_OK && is_there) {
-        rc = read_head(d, arena, depth, &view, err);
-    }
-    if (rc == DR_OK && is_there && depth == DR_LEDGER_WHOLE) {
-        rc = dr_pgd_check_traps(d, err);
-    }
-    if (rc == DR_OK && is_there && depth == DR_LEDGER_WHOLE) {
-        rc = read_pages(d, arena, &view, err);
+        rc = read_now(d, arena, depth, &view, err);
     }
     bool has_failed = rc == DR_E_DB_STATEMENT && !view.exists && dr_pgd_ledger_is_missing(d);
     dr_pgd_rollback(d);
@@ -324,6 +370,7 @@ dr_pgd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, enum dr_led
     }
     if (rc == DR_OK) {
         d->ledger = view.version == DR_LEDGER_VERSION ? LEDGER_THERE : LEDGER_NOT_SEEN;
+        d->position = view.position;
         *out = view;
     }
     return rc;

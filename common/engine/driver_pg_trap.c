@@ -18,20 +18,20 @@ static const char traps_sql[] =
     ") t LIMIT 1";
 
 enum dr_rc
-dr_pgd_check_traps(struct dr_pgd *d, struct dr_err *err)
+dr_pgd_ask_traps(struct dr_pgd *d, struct dr_err *err)
 {
     struct dr_pg_stmt stmt = {.sql = traps_sql, .max_rows = 1};
-    struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
-    char what[256];
-    enum dr_rc rc = dr_pg_value(d->work, &stmt, &wait, what, sizeof what, err);
-    if (rc == DR_E_NOT_FOUND) {
-        *err = (struct dr_err){0};
+    return dr_pg_pipeline_add(d->work, &stmt, err);
+}
+
+enum dr_rc
+dr_pgd_refuse_traps(const struct dr_pg_result *result, struct dr_err *err)
+{
+    if (dr_pg_rows(result) == 0) {
         return DR_OK;
     }
-    if (rc != DR_OK) {
-        return rc;
-    }
     (void)dr_err_set(err, DR_E_LEDGER_TAMPERED,
-                     "there is %s: what drover writes there could be changed or lost", what);
+                     "there is %s: what drover writes there could be changed or lost",
+                     dr_pg_text(result, 0, 0));
     return dr_err_hint(err, "find out who made it, and drop it");
 }

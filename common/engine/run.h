@@ -82,6 +82,10 @@ struct dr_engine_job {
     // This process compiled the plan from the very bytes that `file` gives, so that digests and
     // places in them are not worked out a second time. Never for a plan that came from elsewhere.
     bool is_own_plan;
+    // The caller has just seen that there is something to do: the lock is taken without a look
+    // before. `seen_position`: the ledger's, as the caller saw it.
+    bool has_work;
+    uint64_t seen_position;
     // Called once, with the locks held, when everything above was checked and before anything is
     // written: the agent consumes its approval here. Anything but DR_OK ends the run with that
     // error, nothing ran. NULL: none.

@@ -315,28 +315,38 @@ check_owner(const struct dr_engine_run *run, const struct dr_ledger_view *view, 
                                                  : dr_run_check_owner(run->engine, view, err);
 }
 
+// A look without a lock, so that a run with nothing to do disturbs nobody.
+static enum dr_rc
+look_before(struct dr_engine_run *run, struct dr_ledger_view *view, struct dr_schedule *schedule,
+            bool *out_todo, struct dr_err *err)
+{
+    struct dr_engine *e = run->engine;
+    enum dr_rc rc = e->ops->ledger_read(e->driver, run->arena, DR_LEDGER_LIST, view, err);
+    if (rc == DR_OK) {
+        rc = check_owner(run, view, err);
+    }
+    if (rc == DR_OK) {
+        rc = make_schedule(run, direction_of(run->job->mode), NULL, view, schedule, err);
+    }
+    if (rc == DR_OK) {
+        *out_todo =
+            schedule->count > 0 || run->job->begin != NULL || run->job->expect_fingerprint != NULL;
+    }
+    return rc;
+}
+
 // Everything that can be known before the first write. `*out_todo` false: there is nothing to do,
 // and nothing was locked.
 static enum dr_rc
 look(struct dr_engine_run *run, struct dr_schedule *schedule, bool *out_todo, struct dr_err *err)
 {
     struct dr_engine *e = run->engine;
-    struct dr_ledger_view view;
+    struct dr_ledger_view view = {.position = run->job->seen_position};
     enum dr_ledger_direction direction = direction_of(run->job->mode);
-    enum dr_rc rc = e->ops->ledger_read(e->driver, run->arena, DR_LEDGER_LIST, &view, err);
-    if (rc == DR_OK) {
-        rc = check_owner(run, &view, err);
-    }
-    if (rc == DR_OK) {
-        rc = make_schedule(run, direction, NULL, &view, schedule, err);
-    }
-    if (rc != DR_OK) {
+    enum dr_rc rc = run->job->has_work ? DR_OK : look_before(run, &view, schedule, out_todo, err);
+    *out_todo = run->job->has_work || *out_todo;
+    if (rc != DR_OK || !*out_todo) {
         return rc;
-    }
-    *out_todo =
-        schedule->count > 0 || run->job->begin != NULL || run->job->expect_fingerprint != NULL;
-    if (!*out_todo) {
-        return DR_OK;
     }
     rc = e->ops->lock(e->driver, e->options.lock_wait_ms, err);
     if (rc == DR_OK && DR_FAILPOINT("engine-locked")) {

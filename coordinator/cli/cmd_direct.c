@@ -86,7 +86,7 @@ dr_cmd_direct_run(struct dr_cli *cli, const char *url, bool is_down, struct dr_e
     enum dr_rc rc = dr_chain_engine(url, &engine, err);
     rc = rc == DR_OK ? dr_chain_files_load(cli, &d.graph, err) : rc;
     rc = rc == DR_OK ? dr_direct_open(&d, cancel_fd, err) : rc;
-    rc = rc == DR_OK ? dr_engine_read_state(d.engine, cli->arena, false, false, &d.state, err) : rc;
+    rc = rc == DR_OK ? dr_engine_read_heads(d.engine, cli->arena, &d.state, err) : rc;
     rc = rc == DR_OK ? choose_nodes(&d, err) : rc;
     if (rc == DR_OK && d.nodes.count == 0 && !d.state.is_partial) {
         dr_direct_nothing(&d);
@@ -194,9 +194,11 @@ dr_cmd_current(struct dr_cli *cli, struct dr_err *err)
         }
     }
     rc = dr_direct_open(&d, -1, err);
-    rc = rc == DR_OK ? dr_engine_read_state(d.engine, cli->arena, false, dr_cli_has(cli, "verify"),
-                                            &d.state, err)
-                     : rc;
+    if (rc == DR_OK) {
+        rc = dr_cli_has(cli, "verify")
+                 ? dr_engine_read_state(d.engine, cli->arena, false, true, &d.state, err)
+                 : dr_engine_read_heads(d.engine, cli->arena, &d.state, err);
+    }
     if (rc == DR_OK) {
         print_current(&d);
     }

@@ -224,6 +224,8 @@ dr_direct_job(struct dr_direct *d)
         .file = dr_chain_file,
         .file_arg = d->graph,
         .is_own_plan = true,
+        .has_work = d->nodes.count > 0,
+        .seen_position = d->state.position,
     };
     memcpy(job.plan_sha256, d->plan.digest, 32);
     return job;
