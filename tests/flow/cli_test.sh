@@ -89,7 +89,7 @@ same "$OUT" ""
 
 test_begin help_of_every_command
 OUT=$(drover --help)
-commands=$(printf '%s\n' "$OUT" | sed -n '/^Author/,/^Options/s/^  \([a-z]*\( [a-z][a-z]*\)\{0,1\}\)\( .*\)\{0,1\}$/\1/p')
+commands=$(printf '%s\n' "$OUT" | sed -n '/^Author/,/^Options/s/^  \([a-z]*\( [a-z][a-z-]*\)\{0,1\}\)\( .*\)\{0,1\}$/\1/p')
 [ "$(printf '%s\n' "$commands" | wc -l)" -gt 25 ] || wrong "these are not all commands: $commands"
 while read -r first second; do
     # shellcheck disable=SC2086

@@ -1,0 +1,253 @@
+// The options of every command, one table for each set.
+
+#include "coordinator/cli/command_options.h"
+
+const struct dr_cli_option dr_opt_revision[] = {
+    {"message", 'm', "TEXT", "what it does, one line (required)"},
+    {"rev-id", 0, "ID", "its id (default: 12 random hex digits)"},
+    {"head", 0, "REVISION", "its parent (default: the only head)"},
+    {"splice", 0, NULL, "allow a parent that is not a head"},
+    {"branch-label", 0, "LABEL", "label of the branch that it begins"},
+    {"depends-on", 0, "ID", "another revision that must be there first"},
+    {"engine", 0, "LIST", "postgresql, sqlite or both with a comma (default: as its parent)"},
+    {0},
+};
+const struct dr_cli_option dr_opt_merge[] = {
+    {"message", 'm', "TEXT", "what it does (default: merge)"},
+    {"rev-id", 0, "ID", "its id (default: 12 random hex digits)"},
+    {"engine", 0, "LIST", "postgresql, sqlite or both with a comma (default: as its parent)"},
+    {0},
+};
+const struct dr_cli_option dr_opt_history[] = {
+    {"rev-range", 'r', "A:B", "only what lies between A and B"},
+    {"verbose", 'v', NULL, "all that the header says"},
+    {0},
+};
+const struct dr_cli_option dr_opt_verbose[] = {{"verbose", 'v', NULL, "all that the header says"},
+                                               {0}};
+const struct dr_cli_option dr_opt_show[] = {{"sql", 0, NULL, "the file's text too"}, {0}};
+const struct dr_cli_option dr_opt_sql[] = {
+    {"engine", 0, "ENGINE", "postgresql (default) or sqlite"},
+    {"down", 0, NULL, "the way down, newest first"},
+    {0},
+};
+const struct dr_cli_option dr_opt_current[] = {
+    {"url", 0, "URL", "database: postgresql:///name or sqlite:FILE"},
+    {"schema", 0, "NAME", "PostgreSQL: schema that the tables are in"},
+    {"check-heads", 0, NULL, "exit 3 unless the database is at the head"},
+    {"verify", 0, NULL, "check every row of the ledger"},
+    {"verbose", 'v', NULL, "all that the revision's header says"},
+    {"environment", 'e', "ENV", "with a coordinator: only this environment"},
+    {0},
+};
+const struct dr_cli_option dr_opt_upgrade[] = {
+    {"url", 0, "URL", "one database without a coordinator: postgresql:///name or sqlite:FILE"},
+    {"schema", 0, "NAME", "PostgreSQL: schema that the tables go into"},
+    {"lock-wait", 0, "TIME", "wait this long for another runner (default: not at all)"},
+    {"environment", 'e', "ENV",
+     "rollout: only this environment; direct: sections marked only=ENV run too"},
+    {"target", 't', "GLOB", "rollout: only these targets"},
+    {"message", 'm', "TEXT", "rollout: a note for those who approve"},
+    {"on-failure", 0, "WHAT", "rollout: hold (default) or reverse"},
+    {"dry-run", 0, NULL, "say what would run, after every check; change nothing"},
+    {"wait", 'w', NULL, "rollout: watch it until it ends or waits for people"},
+    {"timeout", 0, "TIME", "with --wait: give up after this time (exit 124)"},
+    {"confirm", 0, "NAME", "answer to a question that wants a name typed"},
+    {0},
+};
+const struct dr_cli_option dr_opt_init[] = {
+    {"name", 0, "NAME", "the project's name (default: the folder's)"},
+    {"person", 0, "NAME", "your name as a signer (default: your login)"},
+    {"people", 0, "FILES", "public key files of the people, with commas: a.pub,b.pub,c.pub"},
+    {"threshold", 0, "N", "how many of them must sign (default: 1)"},
+    {"staging-threshold", 0, "N", "how many for staging (default: 1)"},
+    {"environments", 0, "LIST", "in order (default: staging,production)"},
+    {"keys", 0, "DIR", "folder of your keys (default: .drover/keys)"},
+    {"coordinator", 0, "URL", "address of droverd (default: tcp://127.0.0.1:7800)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {"no-passphrase", 0, NULL, "unattended key, for tests and machines"},
+    {0},
+};
+const struct dr_cli_option dr_opt_key[] = {
+    {"dir", 0, "DIR", "folder of the key files (default: .drover/keys)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {"no-passphrase", 0, NULL, "unattended key, for tests and machines"},
+    {0},
+};
+const struct dr_cli_option dr_opt_sign[] = {
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
+#define SIGNING_OPTIONS                                                                            \
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},                           \
+        {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},                     \
+    {                                                                                              \
+        "discard", 0, NULL, "put it in the place of a proposal that waits"                         \
+    }
+const struct dr_cli_option dr_opt_root[] = {
+    {"threshold", 0, "N", "how many must sign: 2, or root=2,production=3"},
+    {"person", 0, "NAME", "with --roles: whose roles change"},
+    {"roles", 0, "LIST", "root, fleet, reviewers and environments, with commas"},
+    {"expires", 0, "TIME", "how long it holds (default: 365d)"},
+    SIGNING_OPTIONS,
+    {0},
+};
+const struct dr_cli_option dr_opt_rotate[] = {
+    {"expires", 0, "TIME", "how long it holds (default: 365d)"}, SIGNING_OPTIONS, {0}};
+const struct dr_cli_option dr_opt_people[] = {
+    {"threshold", 0, "N", "how many must sign: 2, or root=2,production=3"},
+    {"roles", 0, "LIST", "root, fleet, reviewers and environments (default: all)"},
+    {"expires", 0, "TIME", "how long the new root holds (default: 365d)"},
+    SIGNING_OPTIONS,
+    {0},
+};
+const struct dr_cli_option dr_opt_replace[] = {
+    {"public-key", 0, "FILE", "the new public key file (required)"},
+    {"new-key", 0, "FILE", "your own new key: signs, too"},
+    {"expires", 0, "TIME", "how long the new root holds (default: 365d)"},
+    SIGNING_OPTIONS,
+    {0},
+};
+const struct dr_cli_option dr_opt_change[] = {
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
+const struct dr_cli_option dr_opt_rekey[] = {
+    {"public-key", 0, "FILE", "the agent's new public key file (required)"},
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
+const struct dr_cli_option dr_opt_policy[] = {{"environment", 'e', "ENV", "only this environment"},
+                                              {0}};
+const struct dr_cli_option dr_opt_stop[] = {
+    {"note", 0, "TEXT", "why"},
+    {"expires", 0, "TIME", "ends by itself after this time (default: never)"},
+    {"environment", 'e', "ENV", "environment (default: the last one of the rollout)"},
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
+const struct dr_cli_option dr_opt_freeze[] = {
+    {"note", 0, "TEXT", "why"},
+    {"expires", 0, "TIME", "ends by itself after this time (default: never)"},
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
+const struct dr_cli_option dr_opt_passwd[] = {
+    {"passphrase-fd", 0, "N", "read the old passphrase from this descriptor"},
+    {"new-passphrase-fd", 0, "N", "read the new passphrase from this descriptor"},
+    {"no-passphrase", 0, NULL, "take the passphrase away: an unattended key"},
+    {0},
+};
+const struct dr_cli_option dr_opt_folder[] = {
+    {"dir", 0, "DIR", "folder of the key files (default: .drover/keys)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
+const struct dr_cli_option dr_opt_agent[] = {
+    {"environment", 'e', "ENV", "environment that the agent serves (required)"},
+    {"target", 't', "NAME=DATABASE",
+     "a target: production/orders=postgresql:orders, or with its URL, and ,system=ID behind it as "
+     "drover-agent check prints it; may be repeated"},
+    {"public-key", 0, "FILE", "the agent's public key file (required)"},
+    {"label", 0, "KEY=VALUE", "label of its targets; may be repeated"},
+    {"conf", 0, "FILE", "write the agent's configuration here, and the root file beside it"},
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
+const struct dr_cli_option dr_opt_approve_agent[] = {
+    {"environment", 'e', "ENV", "environment that the agent serves"},
+    {"target", 't', "NAME=DATABASE", "a target; may be repeated"},
+    {"label", 0, "KEY=VALUE", "label of its targets; may be repeated"},
+    {"confirm", 0, "WORDS", "the key's words, instead of typing them"},
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
+const struct dr_cli_option dr_opt_approve[] = {
+    {"environment", 'e', "ENV", "environment to approve (required)"},
+    {"expires", 0, "TIME", "how long the approval holds (default: the policy's longest)"},
+    {"on-failure", 0, "WHAT", "hold (default) or reverse"},
+    {"ack", 0, "FLAGS",
+     "READY flags that you accept: no-backup,drift,partial,regressed,foreign,"
+     "difference,new-epoch"},
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {"confirm", 0, "NAME", "the environment's name, instead of typing it"},
+    {"timeout", 0, "TIME", "wait this long for targets to get ready (default: not at all)"},
+    {0},
+};
+const struct dr_cli_option dr_opt_signer[] = {
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {"note", 0, "TEXT", "what you looked at"},
+    {"environment", 'e', "ENV", "environment (default: the last one of the rollout)"},
+    {0},
+};
+const struct dr_cli_option dr_opt_submit[] = {{"dry-run", 0, NULL, "say what would be submitted"},
+                                              {0}};
+const struct dr_cli_option dr_opt_watch[] = {
+    {"timeout", 0, "TIME", "give up after this time (exit 124)"},
+    {"until", 0, "STATE", "stop at this state of an environment, e.g. staging=applied"},
+    {0},
+};
+const struct dr_cli_option dr_opt_status[] = {
+    {"environment", 'e', "ENV", "only this environment"},
+    {"target", 't', "GLOB", "only these targets"},
+    {0},
+};
+const struct dr_cli_option dr_opt_log[] = {
+    {"rollout", 0, "R-N", "only this rollout"},
+    {"target", 't', "NAME", "only this target"},
+    {"verify", 0, NULL, "check every hash of the chain"},
+    {"file", 0, "FILE", "read an export (drover log -o jsonl) instead of asking the coordinator"},
+    {"compare", 0, "FILE|HEAD", "is it the same log as in this export, or of this head (N:HASH)?"},
+    {"accept", 0, NULL, "with --verify: remember this log from now on, whatever was seen before"},
+    {"limit", 'n', "N", "only the last N"},
+    {0},
+};
+const struct dr_cli_option dr_opt_order[] = {
+    {"target", 't', "NAME", "only this target"},
+    {"note", 0, "TEXT", "why"},
+    {0},
+};
+const struct dr_cli_option dr_opt_repair[] = {
+    {"url", 0, "URL", "one database without a coordinator: postgresql:///name or sqlite:FILE"},
+    {"schema", 0, "NAME", "PostgreSQL: schema that the tables are in"},
+    {"lock-wait", 0, "TIME", "wait this long for another runner (default: not at all)"},
+    {"environment", 'e', "ENV", "direct: sections marked only=ENV run too"},
+    {"message", 'm', "TEXT", "rollout: a note for those who approve"},
+    {"resume", 0, NULL, "go on with what is half done"},
+    {"reverse", 0, NULL, "run its way back"},
+    {0},
+};
+const struct dr_cli_option dr_opt_stamp[] = {
+    {"url", 0, "URL", "one database without a coordinator: postgresql:///name or sqlite:FILE"},
+    {"schema", 0, "NAME", "PostgreSQL: schema that the tables are in"},
+    {"scratch", 0, "URL", "PostgreSQL: an empty database in which the chain is built to compare"},
+    {"accept-difference", 0, "DIGEST", "the schema differs, and exactly this difference is right"},
+    {"lock-wait", 0, "TIME", "wait this long for another runner (default: not at all)"},
+    {"environment", 'e', "ENV", "direct: sections marked only=ENV count too"},
+    {"target", 't', "NAME", "with a coordinator: the target (required)"},
+    {"message", 'm', "TEXT", "rollout: a note for those who approve"},
+    {"wait", 'w', NULL, "rollout: watch it until it ends or waits for people"},
+    {"timeout", 0, "TIME", "with --wait: give up after this time (exit 124)"},
+    {0},
+};
+const struct dr_cli_option dr_opt_remedy[] = {
+    {"url", 0, "URL", "one database without a coordinator: postgresql:///name or sqlite:FILE"},
+    {"schema", 0, "NAME", "PostgreSQL: schema that the tables are in"},
+    {"lock-wait", 0, "TIME", "wait this long for another runner (default: not at all)"},
+    {"environment", 'e', "ENV", "rollout: only this environment"},
+    {"target", 't', "GLOB", "rollout: only these targets"},
+    {"message", 'm', "TEXT", "rollout: a note for those who approve"},
+    {"wait", 'w', NULL, "rollout: watch it until it ends or waits for people"},
+    {"timeout", 0, "TIME", "with --wait: give up after this time (exit 124)"},
+    {0},
+};
+const struct dr_cli_option dr_opt_none[] = {{0}};
