@@ -91,7 +91,8 @@ may_pass(enum dr_rc rc)
 static bool
 is_refusal(enum dr_rc rc)
 {
-    return rc == DR_E_DATABASE_IDENTITY || rc == DR_E_BEHIND_POOLER || rc == DR_E_ON_STANDBY;
+    return rc == DR_E_DATABASE_IDENTITY || rc == DR_E_BEHIND_POOLER || rc == DR_E_ON_STANDBY ||
+           rc == DR_E_DB_PRIVILEGE || rc == DR_E_BACKUP_TOOL;
 }
 
 // The doors' codes for what an approval's checks name otherwise.

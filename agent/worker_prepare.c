@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "engine/backup_keep.h"
 #include "engine/loss.h"
+#include "engine/rights.h"
 #include "revision/plan.h"
 
 #include <stdio.h>
@@ -163,12 +164,24 @@ same(ProtobufCBinaryData a, ProtobufCBinaryData b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+// A role that may not do what the plan needs is told before anybody approves.
+static enum dr_rc
+check_rights(struct dr_worker *worker, struct dr_err *err)
+{
+    struct dr_engine_job job = {.plan = worker->plan,
+                                .mode = worker->run->mode,
+                                .file = dr_worker_file,
+                                .file_arg = worker};
+    return dr_engine_check_rights(worker->engine, &job, worker->arena, err);
+}
+
 enum dr_rc
 dr_worker_prepare(struct dr_worker *worker, struct dr_err *err)
 {
     enum dr_rc rc = dr_worker_load_plan(worker, err);
     rc = rc != DR_OK ? rc : dr_worker_open(worker, err);
     rc = rc != DR_OK ? rc : dr_worker_look(worker, err);
+    rc = rc != DR_OK ? rc : check_rights(worker, err);
     if (rc != DR_OK) {
         return rc;
     }

@@ -65,6 +65,7 @@ struct dr_driver_options {
     const char *name;   // for application_name and messages: the target's name, or "direct"
     uint64_t connect_timeout_ms;
     uint64_t recover_timeout_ms; // how long an unknown COMMIT is looked into
+    bool is_lazy;                // see struct dr_engine_options
     int cancel_fd;               // -1: none
     int stop_fd;                 // readable: the unit at hand has stop_grace_ms left; -1: none
     uint64_t stop_grace_ms;
@@ -243,6 +244,11 @@ struct dr_driver_ops {
     // Counts what a way down would take (loss_internal.h), in READ ONLY transactions.
     enum dr_rc (*lose)(struct dr_driver *driver, const struct dr_drop *drops, size_t count,
                        struct dr_loss_list *list, struct dr_err *err);
+
+    // What the role lacks (rights.h): DR_E_DB_PRIVILEGE, DR_E_DB_FILE. `*out` are tables of the
+    // tenant's schema that other roles own, in the arena.
+    enum dr_rc (*rights)(struct dr_driver *driver, struct dr_arena *arena, const char *const **out,
+                         size_t *out_count, struct dr_err *err);
 };
 
 struct dr_driver_base {

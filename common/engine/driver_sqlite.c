@@ -297,6 +297,20 @@ sq_shield(struct dr_driver *driver, bool is_on)
     d->options.cancel_fd = is_on ? -1 : d->cancel_fd;
 }
 
+static enum dr_rc
+sq_rights(struct dr_driver *driver, struct dr_arena *arena, const char *const **out,
+          size_t *out_count, struct dr_err *err)
+{
+    const struct dr_sqd *d = dr_sqd_of(driver);
+    (void)arena;
+    (void)out;
+    if (access(d->path, F_OK) == 0 && access(d->path, W_OK) != 0) {
+        return dr_err_set(err, DR_E_DB_FILE, "'%s' cannot be written by this user", d->path);
+    }
+    *out_count = 0;
+    return DR_OK;
+}
+
 const struct dr_driver_ops dr_driver_sqlite = {
     .name = "sqlite",
     .open = sq_open,
@@ -318,4 +332,5 @@ const struct dr_driver_ops dr_driver_sqlite = {
     .recover = sq_recover,
     .fingerprint = sq_fingerprint,
     .lose = dr_sqd_lose,
+    .rights = sq_rights,
 };

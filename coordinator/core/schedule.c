@@ -117,13 +117,20 @@ wait_for_retry(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollo
     return tell(core, rollout, target, reason, err);
 }
 
-enum dr_rc
-dr_schedule_try(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
-                struct dr_rollout_target *target, enum dr_target_event event, bool is_partial,
-                const char *detail, struct dr_err *err)
+// An event for what has to go on whatever follows: when a push cannot be made (a document is
+// missing, something is too large), the target stays where it was (what an agent said has happened
+// stays said), the reason is noted and shown, and it is tried again. Only DR_E_ROLLOUT_EVENT and
+// failures of the store or of memory come out.
+static enum dr_rc
+try_event(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+          struct dr_rollout_target *target, enum dr_target_event event, bool is_partial,
+          const char *detail, struct dr_err *err)
 {
     const struct dr_rollout_target before = *target;
     struct dr_err why = {0};
+    // An open intent counts, too: it is no unit that is done.
+    bool is_partial =
+        msg->n_units > 0 || (msg->flags & (uint32_t)DROVER__V1__READY_FLAG__FLAG_PARTIAL) != 0;
     enum dr_rc rc =
         dr_schedule_event(core, rollout, stage, target, event, is_partial, detail, &why);
 
@@ -173,8 +180,8 @@ begin_stage(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_
         if (target->state == DR_TARGET_PENDING) {
             bool is_done = dr_evidence_is_done(core, rollout, stage, target);
 
-            DR_TRY(dr_schedule_try(core, rollout, stage, target,
-                                   is_done ? DR_EVENT_ALREADY : DR_EVENT_START, false, NULL, err));
+            DR_TRY(try_event(core, rollout, stage, target,
+                             is_done ? DR_EVENT_ALREADY : DR_EVENT_START, false, NULL, err));
         }
     }
     return DR_OK;
@@ -212,7 +219,7 @@ send_waves(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_s
             continue;
         }
         if (dr_stage_wave_may_go(stage, target, &waves)) {
-            DR_TRY(dr_schedule_try(core, rollout, stage, target, DR_EVENT_GO, false, NULL, err));
+            DR_TRY(try_event(core, rollout, stage, target, DR_EVENT_GO, false, NULL, err));
         } else if (waves.soaked_at > waves.now) {
             target->retry_at = waves.soaked_at; // looked at again when the wave before has soaked
         }
@@ -355,8 +362,7 @@ dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attes
     if (msg->code[0] != '\0') {
         (void)snprintf(detail, sizeof detail, "%.40s: %.180s", msg->code, msg->detail);
     }
-    enum dr_rc rc =
-        dr_schedule_try(core, rollout, stage, target, event, msg->n_units > 0, detail, &refused);
+    enum dr_rc rc = try_event(core, rollout, stage, target, event, is_partial, detail, &refused);
     if (rc == DR_E_ROLLOUT_EVENT) {
         return DR_OK; // it is in the log; a BACKUP out of turn, or what was known already
     }
@@ -388,7 +394,7 @@ dr_schedule_approval(struct dr_core *core, struct dr_rollout *rollout,
         target->has_approval = true;
         target->wave = leaves[i]->wave;
         memcpy(target->approval, approval->sha256, 32);
-        DR_TRY(dr_schedule_try(core, rollout, stage, target, DR_EVENT_APPROVE, false, NULL, err));
+        DR_TRY(try_event(core, rollout, stage, target, DR_EVENT_APPROVE, false, NULL, err));
     }
     return dr_schedule_advance(core, rollout, err);
 }
