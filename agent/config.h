@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 #define DR_AGENT_TARGETS_MAX 256u
-#define DR_AGENT_NAME_SIZE   65u  // an agent's or environment's name with its NUL
-#define DR_AGENT_TARGET_SIZE 130u // "environment/name" with its NUL
+#define DR_AGENT_KEY_NEXT    ".next" // behind a key file's name: the one that is to follow
+#define DR_AGENT_NAME_SIZE   65u     // an agent's or environment's name with its NUL
+#define DR_AGENT_TARGET_SIZE 130u    // "environment/name" with its NUL
 
 struct dr_conf_key;
 

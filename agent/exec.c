@@ -24,15 +24,6 @@
 
 // -------------------------------------------------------------------------------------- open
 
-static enum dr_rc
-load_keys(struct dr_agent *agent, struct dr_err *err)
-{
-    enum dr_rc rc = dr_keyfile_load(agent->config->key, DR_KEY_SIGNING, NULL, &agent->key, err);
-    return rc != DR_OK ? rc
-                       : dr_keyfile_load(agent->config->transport_key, DR_KEY_TRANSPORT, NULL,
-                                         &agent->transport, err);
-}
-
 // Files of plans are kept while something is under way, not longer.
 static enum dr_rc
 open_blobs(struct dr_agent *agent, struct dr_err *err)
@@ -107,7 +98,7 @@ open_signals(struct dr_agent *agent, struct dr_err *err)
 static enum dr_rc
 open_agent(struct dr_agent *agent, struct dr_err *err)
 {
-    enum dr_rc rc = load_keys(agent, err);
+    enum dr_rc rc = dr_exec_keys_load(agent, err);
     dr_random(agent->instance, sizeof agent->instance);
     rc = rc != DR_OK ? rc : dr_dir_make(agent->config->state, 0700, err);
     rc = rc != DR_OK ? rc
@@ -130,8 +121,7 @@ close_agent(struct dr_agent *agent)
     free(agent->slots);
     dr_agent_state_close(&agent->state);
     dr_trust_store_close(&agent->trust);
-    dr_key_fini(&agent->key);
-    dr_key_fini(&agent->transport);
+    dr_exec_keys_fini(agent);
     if (agent->signal_fd >= 0) {
         (void)close(agent->signal_fd);
     }
@@ -144,8 +134,11 @@ take_signals(struct dr_agent *agent)
 {
     struct signalfd_siginfo info;
     while (read(agent->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP && !agent->is_stopping) {
+            dr_exec_reload(agent);
+        }
         if (info.ssi_signo == SIGHUP || agent->is_stopping) {
-            continue; // the configuration is read at the start only
+            continue;
         }
         dr_log(DR_LOG_INFO, "stopping", NULL);
         (void)dr_notify("STOPPING=1");
@@ -234,7 +227,8 @@ static void
 tell_start(const struct dr_agent *agent)
 {
     char words[DR_KEY_WORDS_SIZE];
-    dr_key_words(agent->key.public_key, agent->transport.public_key, words);
+    dr_key_words(dr_exec_signing_key(agent)->public_key, dr_exec_transport_key(agent)->public_key,
+                 words);
     dr_log(DR_LOG_INFO, "started", "agent", agent->config->agent, "environment",
            agent->config->environment, "version", DROVER_VERSION, "key", words, NULL);
 }
@@ -253,6 +247,7 @@ dr_exec_main(const struct dr_agent_config *config, int ready_fd, struct dr_err *
         close_agent(&agent);
         return rc;
     }
+    dr_exec_keys_choose(&agent);
     dr_exec_net_turn(&agent);
     tell_start(&agent);
     (void)dr_notify("READY=1");

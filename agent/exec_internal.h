@@ -1,6 +1,7 @@
 // Inside exec's files only: the agent, its slots (one per target) and how its files call each
 // other:
 //   exec.c         opens, loops, closes
+//   exec_keys.c    two pairs of keys, SIGHUP
 //   exec_net.c     the net process, pushes in, attestations out
 //   exec_push.c    what a push means
 //   exec_blob.c    plans and revision files, fetched through net
@@ -110,9 +111,17 @@ struct dr_agent_fetch {
     char part[PATH_MAX];
 };
 
+// Two pairs: that of the key files, and the one beside them that is to follow.
+struct dr_agent_keys {
+    struct dr_key signing[2], transport[2];
+    bool has_next_signing, has_next_transport;
+    unsigned signs, connects; // the index in use
+};
+
 struct dr_agent {
     const struct dr_agent_config *config;
-    struct dr_key key, transport;
+    struct dr_agent_config *reloaded; // what `config` points to after a SIGHUP; NULL before
+    struct dr_agent_keys keys;
     struct dr_trust_store *trust;
     struct dr_agent_state *state;
     char blob_folder[PATH_MAX];
@@ -135,6 +144,20 @@ void dr_exec_net_stop(struct dr_agent *agent);
 void dr_exec_net_again(struct dr_agent *agent);
 void dr_exec_net_send(struct dr_agent *agent, Drover__V1__PipeKind kind, uint64_t number,
                       const uint8_t *digest, struct dr_bytes body);
+
+// exec_keys.c
+DR_MUST_CHECK enum dr_rc dr_exec_keys_load(struct dr_agent *agent, struct dr_err *err);
+void dr_exec_keys_fini(struct dr_agent *agent);
+const struct dr_key *dr_exec_signing_key(const struct dr_agent *agent);
+const struct dr_key *dr_exec_transport_key(const struct dr_agent *agent);
+// The public signing key that goes with the transport key in use, for an offer.
+const uint8_t *dr_exec_offered_key(const struct dr_agent *agent);
+// The key that signs, or the one that did before it.
+bool dr_exec_is_own_key(struct dr_agent *agent, const uint8_t *key, size_t len);
+// Changes over to the keys that the fleet names, when they are here.
+void dr_exec_keys_choose(struct dr_agent *agent);
+void dr_exec_keys_unknown(struct dr_agent *agent); // the coordinator does not know the one in use
+void dr_exec_reload(struct dr_agent *agent);       // SIGHUP
 
 // exec_push.c
 void dr_exec_push(struct dr_agent *agent, const Drover__V1__PipeFrame *frame);

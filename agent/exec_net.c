@@ -133,8 +133,8 @@ say_offer(struct dr_agent *agent, struct dr_err *err)
     offer.environment = environment.out;
     offer.version = version;
     offer.host = host;
-    offer.signing_key = dr_data(agent->key.public_key, 32);
-    offer.transport_key = dr_data(agent->transport.public_key, 32);
+    offer.signing_key = dr_data(dr_exec_offered_key(agent), 32);
+    offer.transport_key = dr_data(dr_exec_transport_key(agent)->public_key, 32);
     offer.targets = targets;
     for (size_t i = 0; i < agent->n_slots && i < OFFER_TARGETS_MAX; i++) {
         targets[offer.n_targets++] = agent->config->targets[i].name;
@@ -167,11 +167,14 @@ start(struct dr_agent *agent, struct dr_err *err)
                                        .started_ms = dr_monotonic_ms(),
                                        .failures = agent->net.failures};
     dr_pipe_init(&agent->net.pipe, child.channel);
-    const struct dr_bytes secret = {.data = dr_secret_bytes(agent->transport.secret), .len = 32};
+    const struct dr_bytes secret = {.data = dr_secret_bytes(dr_exec_transport_key(agent)->secret),
+                                    .len = 32};
     rc = dr_pipe_send_simple(&agent->net.pipe, DROVER__V1__PIPE_KIND__PIPE_START, 0,
                              config->coordinator_key, secret, config->coordinator, err);
     rc = rc != DR_OK ? rc : say_hello(agent, err);
-    return rc != DR_OK ? rc : say_offer(agent, err);
+    // Of two pairs the one that is to follow is offered: the other one is on its way out.
+    bool is_leaving = agent->keys.has_next_transport && agent->keys.connects == 0;
+    return rc != DR_OK || is_leaving ? rc : say_offer(agent, err);
 }
 
 // -------------------------------------------------------------------------------------- turn
@@ -225,6 +228,9 @@ take_link(struct dr_agent *agent, const Drover__V1__PipeFrame *frame)
         return;
     }
     agent->net.is_up = is_up;
+    if (frame->number == 2) {
+        dr_exec_keys_unknown(agent);
+    }
     if (is_up) {
         dr_log(DR_LOG_INFO, "connected", "coordinator", agent->config->coordinator, NULL);
     } else {

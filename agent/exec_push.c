@@ -54,6 +54,7 @@ take_trust(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes body,
     if (changed) {
         (void)DR_FAILPOINT("agent-trust-kept");
         tell_versions(dr_trust_store_get(agent->trust));
+        dr_exec_keys_choose(agent);
     }
     return settle(rc, "an update of trust was refused", err);
 }

@@ -70,6 +70,9 @@ begin_bundle(struct dr_agent_slot *slot, struct dr_err *err)
     if (slot->bundle->trust != NULL) {
         rc = dr_trust_store_update(agent->trust, slot->bundle->trust, dr_now_unix_s(), &changed,
                                    err);
+        if (changed) {
+            dr_exec_keys_choose(agent);
+        }
     }
     if (rc != DR_OK) {
         return rc;
@@ -111,7 +114,7 @@ check_me(const struct dr_agent_slot *slot, const struct dr_trust *trust, struct 
     if (target->state != DROVER__V1__TARGET_STATE__ACTIVE) {
         return dr_err_set(err, DR_E_RETIRED, "target '%s' is retired", slot->target->name);
     }
-    if (!dr_data_is(target->agent_signing_key, slot->agent->key.public_key) ||
+    if (!dr_data_is(target->agent_signing_key, dr_exec_signing_key(slot->agent)->public_key) ||
         !dr_str_eq(target->agent, config->agent)) {
         return dr_err_set(err, DR_E_WRONG_KEY, "the fleet names another agent or key for '%s'",
                           slot->target->name);
@@ -179,7 +182,7 @@ fill_input(struct dr_agent_slot *slot, struct dr_verify_me *me, struct dr_verify
         .agent = agent->config->agent,
         .engine = slot->target->engine,
     };
-    memcpy(me->signing_key, agent->key.public_key, 32);
+    memcpy(me->signing_key, dr_exec_signing_key(agent)->public_key, 32);
     *out = (struct dr_verify_input){
         .me = me,
         .trust = dr_trust_store_get(agent->trust),
@@ -275,6 +278,19 @@ copy_data(struct dr_agent_slot *slot, const uint8_t *bytes, size_t len)
     return (ProtobufCBinaryData){.len = len, .data = dr_arena_copy(slot->arena, bytes, len)};
 }
 
+// A ledger that this agent's key before this one owns is its own.
+static enum dr_rc
+copy_former(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *err)
+{
+    static const uint8_t NONE[32];
+    uint8_t former[32];
+    enum dr_rc rc = dr_agent_state_former_key(slot->agent->state, former, err);
+    if (rc == DR_OK && memcmp(former, NONE, 32) != 0) {
+        run->former_key = copy_data(slot, former, 32);
+    }
+    return rc;
+}
+
 static enum dr_rc
 fill_common(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *err)
 {
@@ -291,7 +307,8 @@ fill_common(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_er
     rc = rc != DR_OK ? rc : copy_path(slot, slot->rollout, &run->rollout, err);
     run->engine = slot->target->engine;
     run->keep_s = config->backup_keep_ms / 1000;
-    run->owner_key = copy_data(slot, slot->agent->key.public_key, 32);
+    run->owner_key = copy_data(slot, dr_exec_signing_key(slot->agent)->public_key, 32);
+    rc = rc != DR_OK ? rc : copy_former(slot, run, err);
     if (entry != NULL) {
         run->identity = entry->msg->target->identity; // lent: packed before trust changes
     }

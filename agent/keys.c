@@ -58,22 +58,55 @@ write_files(const struct paths *paths, const char *name, struct dr_key *signing,
     return rc;
 }
 
+static enum dr_rc
+make(const struct paths *paths, const char *name, FILE *out, struct dr_err *err)
+{
+    struct dr_key signing = {0};
+    struct dr_key transport = {0};
+    enum dr_rc rc = dr_key_generate(DR_KEY_SIGNING, &signing, err);
+    rc = rc != DR_OK ? rc : dr_key_generate(DR_KEY_TRANSPORT, &transport, err);
+    rc = rc != DR_OK ? rc : write_files(paths, name, &signing, &transport, out, err);
+    dr_key_fini(&signing);
+    dr_key_fini(&transport);
+    return rc;
+}
+
+enum dr_rc
+dr_agent_keys_next(const struct dr_agent_config *config, FILE *out, struct dr_err *err)
+{
+    struct paths paths;
+    const char *const existing[] = {paths.key, paths.transport, paths.public};
+    (void)snprintf(paths.key, PATH_MAX, "%.*s" DR_AGENT_KEY_NEXT, PATH_MAX - 16, config->key);
+    (void)snprintf(paths.transport, PATH_MAX, "%.*s" DR_AGENT_KEY_NEXT, PATH_MAX - 16,
+                   config->transport_key);
+    (void)snprintf(paths.public, PATH_MAX, "%.*s" DR_AGENT_KEY_NEXT ".pub", PATH_MAX - 16,
+                   config->key);
+    for (size_t i = 0; i < DR_COUNT_OF(existing); i++) {
+        if (dr_path_exists(existing[i])) {
+            (void)dr_err_set(err, DR_E_EXISTS, "'%s' is there already", existing[i]);
+            return dr_err_hint(err, "let the fleet name it (drover agent rekey), then move it over "
+                                    "the old file");
+        }
+    }
+    enum dr_rc rc = make(&paths, config->agent, out, err);
+    if (rc == DR_OK) {
+        (void)fprintf(out,
+                      "next: systemctl reload drover-agent; drover agent rekey %s "
+                      "--public-key %s\n",
+                      config->agent, paths.public);
+    }
+    return rc;
+}
+
 enum dr_rc
 dr_agent_keys_new(const char *folder, const char *name, FILE *out, struct dr_err *err)
 {
     struct paths paths;
-    struct dr_key signing = {0};
-    struct dr_key transport = {0};
     if (!dr_name_is_valid(name)) {
         (void)dr_err_set(err, DR_E_INVALID, "'%s' is no name of an agent", name);
         return dr_err_hint(err, "use letters a-z, digits, '.', '_' and '-'");
     }
     enum dr_rc rc = dr_dir_make(folder, 0700, err);
     rc = rc != DR_OK ? rc : name_files(folder, &paths, err);
-    rc = rc != DR_OK ? rc : dr_key_generate(DR_KEY_SIGNING, &signing, err);
-    rc = rc != DR_OK ? rc : dr_key_generate(DR_KEY_TRANSPORT, &transport, err);
-    rc = rc != DR_OK ? rc : write_files(&paths, name, &signing, &transport, out, err);
-    dr_key_fini(&signing);
-    dr_key_fini(&transport);
-    return rc;
+    return rc != DR_OK ? rc : make(&paths, name, out, err);
 }

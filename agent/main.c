@@ -40,6 +40,7 @@ static const char DOC[] =
     "  check     look at configuration, keys, coordinator and databases\n"
     "  disarm    drop the open READY, so that no approval can be used\n"
     "  key new   make the agent's key files\n"
+    "  key next  make the pair that is to follow; after SIGHUP the agent holds both\n"
     "  clock     show the latest time that a verified document named; clock reset forgets it\n"
     "\n"
     "Examples:\n"
@@ -193,6 +194,17 @@ run_key(const struct arguments *arguments, struct dr_err *err)
 }
 
 static enum dr_rc
+run_key_next(const struct arguments *arguments, struct dr_err *err)
+{
+    struct dr_agent_config config = {0};
+    enum dr_rc rc = need_config(arguments, err);
+    rc = rc != DR_OK ? rc : dr_agent_config_read(arguments->config, &config, err);
+    rc = rc != DR_OK ? rc : dr_agent_keys_next(&config, stdout, err);
+    dr_agent_config_fini(&config);
+    return rc;
+}
+
+static enum dr_rc
 run_clock(const struct arguments *arguments, struct dr_err *err)
 {
     struct dr_agent_config config = {0};
@@ -207,8 +219,9 @@ static const struct command {
     const char *first, *second;
     enum dr_rc (*run)(const struct arguments *arguments, struct dr_err *err);
 } COMMANDS[] = {
-    {"", "", run_agent},     {"check", "", run_check}, {"disarm", "", run_disarm},
-    {"key", "new", run_key}, {"clock", "", run_clock}, {"clock", "reset", run_clock},
+    {"", "", run_agent},           {"check", "", run_check},      {"disarm", "", run_disarm},
+    {"key", "new", run_key},       {"key", "next", run_key_next}, {"clock", "", run_clock},
+    {"clock", "reset", run_clock},
 };
 
 static enum dr_rc

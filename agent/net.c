@@ -143,7 +143,9 @@ on_watch_end(void *user, const ProtobufCMessage *reply, const struct dr_err *err
     net->watch_at_ms = later(&net->watch_failures);
     if (err->rc != DR_OK && err->rc != DR_E_UNREACHABLE) {
         dr_log_err(DR_LOG_WARN, "the coordinator ended the watch", err);
-        tell(net, DROVER__V1__PIPE_KIND__PIPE_LINK, 0, NULL, NOTHING, err->message);
+        bool is_unknown = err->rc == DR_E_UNAUTHENTICATED;
+        tell(net, DROVER__V1__PIPE_KIND__PIPE_LINK, is_unknown ? 2 : 0, NULL, NOTHING,
+             err->message);
     }
     if (err->rc == DR_E_UNAUTHENTICATED) {
         dr_net_offer_make(&net->offer, net->client);

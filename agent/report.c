@@ -85,8 +85,9 @@ dr_report_say(struct dr_report *report, const Drover__V1__Attestation *msg, uint
     }
     struct dr_agent_outgoing *one = &report->outgoing[report->change.n_outgoing];
     struct dr_attest_state next = {0};
-    enum dr_rc rc = dr_attest_build(slot->arena, *msg, &slot->agent->key, &report->change.attest,
-                                    &one->envelope, one->sha256, &next, err);
+    enum dr_rc rc =
+        dr_attest_build(slot->arena, *msg, dr_exec_signing_key(slot->agent), &report->change.attest,
+                        &one->envelope, one->sha256, &next, err);
     if (rc != DR_OK) {
         return rc;
     }
@@ -134,7 +135,7 @@ flags_of(const struct dr_agent_slot *slot, const Drover__V1__WorkerResult *resul
          const struct dr_agent_record *record)
 {
     uint32_t flags = 0;
-    bool is_mine = is_same(result->owner_key, slot->agent->key.public_key);
+    bool is_mine = dr_exec_is_own_key(slot->agent, result->owner_key.data, result->owner_key.len);
     bool head_is_known = record->exists && is_same(result->ledger_head, record->ledger_head);
     if (record->exists && !head_is_known && result->position <= record->position) {
         flags |= DR_REPORT_FLAG(REGRESSED);

@@ -25,8 +25,8 @@ sign_again(struct dr_agent *agent, struct dr_arena *arena, const struct dr_agent
     if (msg.kind == DR_REPORT_KIND(READY) || msg.kind == DR_REPORT_KIND(STATE)) {
         msg.flags |= DR_REPORT_FLAG(NEW_EPOCH);
     }
-    rc = dr_attest_build(arena, msg, &agent->key, &renewal->attest, &renewal->outgoing[at].envelope,
-                         renewal->outgoing[at].sha256, &next, err);
+    rc = dr_attest_build(arena, msg, dr_exec_signing_key(agent), &renewal->attest,
+                         &renewal->outgoing[at].envelope, renewal->outgoing[at].sha256, &next, err);
     rc = rc != DR_OK ? rc
                      : dr_envelope_parse(renewal->outgoing[at].envelope, DR_TYPE_ATTESTATION,
                                          &envelope, err);

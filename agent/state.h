@@ -185,6 +185,11 @@ struct dr_agent_renewal {
 DR_MUST_CHECK enum dr_rc
 dr_agent_state_renew(struct dr_agent_state *state, const struct dr_agent_renewal *renewal,
                      struct dr_err *err);
+// The signing key before the one that is used now; zeros: there was none.
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_former_key(struct dr_agent_state *state, uint8_t out[32], struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_agent_state_set_former_key(struct dr_agent_state *state,
+                                                       const uint8_t key[32], struct dr_err *err);
 // Where the counter stands; zeros: the next attestation begins an epoch.
 DR_MUST_CHECK enum dr_rc dr_agent_state_attest(struct dr_agent_state *state,
                                                struct dr_attest_state *out, struct dr_err *err);

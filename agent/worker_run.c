@@ -265,6 +265,7 @@ dr_worker_run(struct dr_worker *worker, struct dr_err *err)
         .with_fingerprints = true,
         .owns = true, // once exec has compared what was found and consumed the approval
         .take_over = run->take_over,
+        .former_key = run->former_key.len == 32 ? run->former_key.data : NULL,
         .file = dr_worker_file,
         .file_arg = worker,
         .begin = run->resume ? check_resumed : ask_to_begin,

@@ -77,6 +77,7 @@ struct dr_engine_job {
     bool with_fingerprints;            // fill the result's fingerprints (PROVE always does)
     bool owns;      // the options' owner becomes the ledger's, once `begin` has agreed
     bool take_over; // with `owns`: also when another agent owns it now
+    const uint8_t *former_key; // with `owns`: 32 bytes, the same owner's key before; NULL: none
     dr_engine_file_fn file;
     void *file_arg;
     // This process compiled the plan from the very bytes that `file` gives, so that digests and

@@ -311,8 +311,10 @@ check_expected(struct dr_engine_run *run, const struct dr_ledger_view *view, str
 static enum dr_rc
 check_owner(const struct dr_engine_run *run, const struct dr_ledger_view *view, struct dr_err *err)
 {
-    return run->job->owns && run->job->take_over ? DR_OK
-                                                 : dr_run_check_owner(run->engine, view, err);
+    const struct dr_engine_job *job = run->job;
+    bool was_mine = job->former_key != NULL && memcmp(job->former_key, view->owner_key, 32) == 0;
+    return job->owns && (job->take_over || was_mine) ? DR_OK
+                                                     : dr_run_check_owner(run->engine, view, err);
 }
 
 // A look without a lock, so that a run with nothing to do disturbs nobody.

@@ -267,6 +267,84 @@ an_agent_that_nobody_knows_announces_itself_and_says_what_to_do(void **state)
     c_end(c);
 }
 
+static int
+move_file(struct coord *c, const char *from, const char *to)
+{
+    char source[PATH_MAX];
+    char target[PATH_MAX];
+    return rename(dr_tmp_path(&c->tmp, from, source), dr_tmp_path(&c->tmp, to, target));
+}
+
+// The fleet and the coordinator know the pair of that file from now on.
+static void
+name_key_in_fleet(struct coord *c, const char *file)
+{
+    char path[PATH_MAX];
+    char *text = NULL;
+    size_t len = 0;
+    C_OK(c, dr_file_read(dr_tmp_path(&c->tmp, file, path), 4096, &text, &len, &c->err));
+    C_OK(c, dr_public_parse(text, &c->agent_key, &c->err));
+    free(text);
+    c_make_fleet(c);
+    dr_rpc_server_recheck(c->server);
+}
+
+// Makes another pair, has the fleet name it, and goes on: no restart, and the ledger stays its own.
+static void
+keys_are_replaced_without_a_restart(void **state)
+{
+    struct coord *c = begin(SQLITE, TWO, 2);
+    char conf[PATH_MAX];
+    (void)state;
+    const char *const next[] = {"key", "next", "--config", dr_tmp_path(&c->tmp, "agent.conf", conf),
+                                NULL};
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    c_push_bundle(
+        c, &ready,
+        &(struct c_approve){.mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+    (void)c_expect(c, KIND_OF(APPLIED));
+    (void)c_expect(c, KIND_OF(STATE));
+    assert_int_equal(c_command(c, next), 0);
+    assert_non_null(strstr(c_output(c), "in words: "));
+    assert_int_equal(c_command(c, next), 1); // not twice
+    (void)kill(c->agent, SIGHUP);
+    C_UNTIL(c, c_log_has(c, "read again"));
+    c_push_order(c, "state");
+    (void)c_expect(c, KIND_OF(STATE)); // by the old key, which still counts
+    name_key_in_fleet(c, "agent.key.next.pub");
+    c_push_trust(c);
+    (void)c_expect(c, KIND_OF(STATE)); // verifies under the new key only
+    c_push_prepare(c, MODE_OF(DOWN));
+    ready = c_expect(c, KIND_OF(READY));
+    assert_int_equal(ready.msg->flags & DROVER__V1__READY_FLAG__FLAG_FOREIGN, 0);
+    // The host's owner tidies up, and nothing changes.
+    assert_int_equal(move_file(c, "agent.key.next", "agent.key"), 0);
+    assert_int_equal(move_file(c, "agent.transport.next", "agent.transport"), 0);
+    (void)kill(c->agent, SIGHUP);
+    C_UNTIL(c, c_log_count(c, "read again") == 2);
+    c_push_bundle(
+        c, &ready,
+        &(struct c_approve){.mode = MODE_OF(DOWN), .people = 2, .acknowledged = ready.msg->flags});
+    (void)c_expect(c, KIND_OF(REVERTED));
+    assert_false(c_has_table(c, "users"));
+    c_end(c);
+}
+
+static void
+a_configuration_that_cannot_be_taken_is_named_and_the_old_one_stays(void **state)
+{
+    struct coord *c = begin(SQLITE, TWO, 2);
+    char path[PATH_MAX];
+    (void)state;
+    c_start_agent(c, NULL);
+    C_OK(c, dr_file_write(dr_tmp_path(&c->tmp, "agent.conf", path), "nonsense", 8, 0600, &c->err));
+    (void)kill(c->agent, SIGHUP);
+    C_UNTIL(c, c_log_has(c, "the configuration is kept as it was"));
+    (void)c_prepare(c, MODE_OF(UP));
+    c_end(c);
+}
+
 static void
 key_new_and_check_say_the_same_words(void **state)
 {
@@ -347,6 +425,8 @@ main(void)
         BOTH(the_system_that_check_prints_can_be_pinned_and_no_other),
         ON(SQLITE, an_agent_that_nobody_knows_announces_itself_and_says_what_to_do),
         ON(SQLITE, key_new_and_check_say_the_same_words),
+        ON(SQLITE, keys_are_replaced_without_a_restart),
+        ON(SQLITE, a_configuration_that_cannot_be_taken_is_named_and_the_old_one_stays),
         ON(SQLITE, check_speaks_json),
         ON(SQLITE, clock_shows_the_latest_signed_time_and_forgets_it_when_the_agent_rests),
         ON(SQLITE, a_second_agent_on_one_state_folder_is_refused),
