@@ -128,9 +128,6 @@ try_event(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_st
 {
     const struct dr_rollout_target before = *target;
     struct dr_err why = {0};
-    // An open intent counts, too: it is no unit that is done.
-    bool is_partial =
-        msg->n_units > 0 || (msg->flags & (uint32_t)DROVER__V1__READY_FLAG__FLAG_PARTIAL) != 0;
     enum dr_rc rc =
         dr_schedule_event(core, rollout, stage, target, event, is_partial, detail, &why);
 
@@ -362,6 +359,9 @@ dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attes
     if (msg->code[0] != '\0') {
         (void)snprintf(detail, sizeof detail, "%.40s: %.180s", msg->code, msg->detail);
     }
+    // An open intent counts, too: it is no unit that is done.
+    bool is_partial =
+        msg->n_units > 0 || (msg->flags & (uint32_t)DROVER__V1__READY_FLAG__FLAG_PARTIAL) != 0;
     enum dr_rc rc = try_event(core, rollout, stage, target, event, is_partial, detail, &refused);
     if (rc == DR_E_ROLLOUT_EVENT) {
         return DR_OK; // it is in the log; a BACKUP out of turn, or what was known already

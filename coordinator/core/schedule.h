@@ -17,18 +17,10 @@ DR_MUST_CHECK enum dr_rc
 dr_schedule_event(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
                   struct dr_rollout_target *target, enum dr_target_event event, bool is_partial,
                   const char *detail, struct dr_err *err);
-// The same for what has to go on whatever follows: when a push cannot be made (a document is
-// missing, something is too large), the target stays where it was (what an agent said has happened
-// stays said), the reason is noted and shown, and it is tried again. Only DR_E_ROLLOUT_EVENT and
-// failures of the store or of memory come out.
-DR_MUST_CHECK enum dr_rc
-dr_schedule_try(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
-                struct dr_rollout_target *target, enum dr_target_event event, bool is_partial,
-                const char *detail, struct dr_err *err);
 // Begins stages and sends waves that may go.
 DR_MUST_CHECK enum dr_rc
 dr_schedule_advance(struct dr_core *core, struct dr_rollout *rollout, struct dr_err *err);
-// A verified attestation that is new here. What it leads to never refuses it: see dr_schedule_try.
+// A verified attestation that is new here. What it leads to never refuses it: see schedule.c.
 DR_MUST_CHECK enum dr_rc
 dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attestation,
                         struct dr_err *err);
