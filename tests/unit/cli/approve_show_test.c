@@ -70,7 +70,8 @@ approve_names_the_mode_that_is_signed(void **state)
                  {DROVER__V1__MODE__DOWN, ", DOWN, "},
                  {DROVER__V1__MODE__PROVE, ", PROVE "},
                  {DROVER__V1__MODE__STAMP, ", STAMP "},
-                 {DROVER__V1__MODE__REMEDY, ", REMEDY, "}};
+                 {DROVER__V1__MODE__REMEDY, ", REMEDY mend, "},
+                 {DROVER__V1__MODE__UNSTAMP, ", UNSTAMP "}};
     struct dr_arena *arena = dr_arena_new(1u << 20);
     (void)state;
     for (size_t i = 0; i < DR_COUNT_OF(modes); i++) {
