@@ -72,4 +72,39 @@ run 8 as alice drover rollout watch R-1 --timeout 60s
 run 0 as carol drover approve R-1 -e staging --yes
 run 0 as carol drover rollout watch R-1 --until staging=applied --timeout 60s
 
+test_begin as_many_keys_as_the_root_needs_are_lost # a new project takes the databases over, with their ledgers
+flow_signoffs R-1
+run 8 as alice drover rollout watch R-1 --timeout 60s
+run 0 as carol drover approve R-1 -e production --confirm production
+run 0 as bob drover approve R-1 -e production --confirm production
+run 0 as bob drover rollout watch R-1 --until production=applied --timeout 60s
+agent_stop staging-lite && agent_stop production-lite && coordinator_stop
+mkdir -p again/run again/log && cp -r revisions agents again/ && cd again || exit 1
+run 0 drover init --name masterplan --person alice --keys keys --no-passphrase --coordinator tcp://127.0.0.1:0
+for env in staging production; do
+    conf=agents/$env-lite/agent.conf
+    rm -rf "agents/$env-lite/state"
+    sed -i "s#^coordinator = .*#coordinator = \"@COORDINATOR@\"#; s#^root_sha256 = .*#root_sha256 = \"@ROOT@\"#; s#^root = .*#root = \"$PWD/trust/root.1.drv\"#" $conf
+    sed -i "s#^coordinator_key = .*#$(grep '^coordinator_key' drover.conf)#" $conf
+    run 0 drover agent add $env-lite -e $env --public-key agents/$env-lite/agent.pub --target "$env/notes=sqlite"
+done
+coordinator_start && agent_start staging-lite && agent_start production-lite || wrong "the new world did not start"
+revision_file 004_more 003_more >revisions/004_more.sql
+run 0 drover submit
+run 0 drover approve chain --yes
+run 0 drover upgrade head
+run 8 drover rollout watch R-1 --timeout 60s
+run 8 drover approve R-1 -e staging --yes
+says "flags that nobody accepted: new-epoch"
+run 0 drover approve R-1 -e staging --yes --ack new-epoch
+run 0 drover rollout watch R-1 --until staging=applied --timeout 60s
+run 0 drover checklist R-1 sign logs-reviewed --note read
+run 0 drover checklist R-1 sign application-updated --note 2.5
+run 8 drover rollout watch R-1 --timeout 60s
+run 0 drover approve R-1 -e production --confirm production --ack new-epoch
+run 0 drover rollout watch R-1 --until production=applied --timeout 60s
+run 0 drover current --url "sqlite:$WORLD/production.db"
+says "004_more (head)"
+cp "$WORLD/again/run/"*.pid "$WORLD/run/"
+
 flow_end
