@@ -74,7 +74,7 @@ dr_offer(struct dr_cli *cli, const char *path, const struct dr_trust_file *file,
     if (cli->project->coordinator[0] == '\0' || !cli->project->has_root_pin) {
         return;
     }
-    enum dr_rc rc = dr_remote_open_soon(cli, PATIENCE_MS, &remote, &err);
+    enum dr_rc rc = dr_remote_open_to_renew(cli, PATIENCE_MS, &remote, &err);
     rc = rc == DR_OK ? dr_remote_put(&remote, file->kind, file->envelope, file->parts,
                                      file->n_parts, &reply, &err)
                      : rc;

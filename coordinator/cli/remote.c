@@ -162,6 +162,25 @@ dr_remote_open_soon(struct dr_cli *cli, uint32_t patience_ms, struct dr_remote *
     return rc;
 }
 
+enum dr_rc
+dr_remote_open_to_renew(struct dr_cli *cli, uint32_t patience_ms, struct dr_remote *out,
+                        struct dr_err *err)
+{
+    struct dr_err mine = {0};
+    enum dr_rc rc = dr_remote_open_soon(cli, patience_ms, out, &mine);
+    if (rc != DR_E_FREEZE_ROOT && rc != DR_E_FREEZE_FLEET) {
+        *err = rc == DR_OK ? *err : mine;
+        return rc;
+    }
+    dr_remote_close(out);
+    rc = dr_remote_open_offline(cli, out, err);
+    rc = rc == DR_OK ? connect_client(out, patience_ms, err) : rc;
+    if (rc == DR_OK) {
+        dr_trust_store_release(out->store);
+    }
+    return rc;
+}
+
 void
 dr_remote_close(struct dr_remote *remote)
 {

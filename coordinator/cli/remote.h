@@ -37,6 +37,9 @@ dr_remote_open(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err);
 // handed over later.
 DR_MUST_CHECK enum dr_rc dr_remote_open_soon(struct dr_cli *cli, uint32_t patience_ms,
                                              struct dr_remote *out, struct dr_err *err);
+// The same for handing over a next root or fleet: an expired one in force is no error.
+DR_MUST_CHECK enum dr_rc dr_remote_open_to_renew(struct dr_cli *cli, uint32_t patience_ms,
+                                                 struct dr_remote *out, struct dr_err *err);
 // Without a connection: what this person's folder holds. DR_E_CONFIG, errors of the trusted store.
 DR_MUST_CHECK enum dr_rc
 dr_remote_open_offline(struct dr_cli *cli, struct dr_remote *out, struct dr_err *err);
@@ -45,8 +48,7 @@ void dr_remote_close(struct dr_remote *remote);
 void dr_remote_note_expiry(const struct dr_cli *cli, const char *what, uint64_t version,
                            int64_t expires, const char *command);
 
-// The log's head that this person saw last (index 0: none), and a newer one to remember.
-void dr_remote_log_seen(const struct dr_cli *cli, struct dr_loghash *out);
+// Remembers the log's head as the one that this person saw last.
 void dr_remote_log_remember(const struct dr_cli *cli, const struct dr_loghash *head);
 // Compares the coordinator's log with what was seen: a warning when it does not continue that, else
 // its head is remembered. dr_remote_open does it.

@@ -99,4 +99,19 @@ run 0 drover root show
 says "Root:     5, from"
 run_json 0 "d['version'] == 5" drover root show
 
+test_begin what_expires_soon_is_said_and_what_has_expired_is_renewed
+run 0 drover root rotate --yes --expires 13d
+run 0 as bob drover sign root
+run 0 drover status
+says "note: root 6 expires in 1" "try: drover root rotate"
+run 0 drover root rotate --yes --expires 4s
+run 0 as bob drover sign root
+expired() { drover status 2>&1 | grep -q "root 7 expired"; }
+wait_until 10 expired || wrong "root 7 does not expire"
+run 0 drover root rotate --yes
+run 0 as bob drover sign trust/root.8.drv
+says "in force"
+run 0 as bob drover status
+says_not "expired"
+
 flow_end
