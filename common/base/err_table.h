@@ -178,9 +178,10 @@ DR_ERR(FREEZE_ROOT, 117, 4, 9, "a newer root has to be signed and to arrive")
 DR_ERR(FREEZE_FLEET, 118, 4, 9, "a newer fleet has to be signed and to arrive")
 DR_ERR(EXPIRED, 119, 4, 9, "sign it again: it holds for a limited time")
 DR_ERR(NOT_YET, 120, 4, 9, "compare this host's clock with the signer's")
-DR_ERR(CLOCK_BACK, 121, 4, 9,
-       "set this host's clock; if it is right, something was signed with a wrong one: on an agent's "
-       "host, drover-agent clock reset --config FILE")
+DR_ERR(
+    CLOCK_BACK, 121, 4, 9,
+    "set this host's clock; if it is right, something was signed with a wrong one: on an agent's "
+    "host, drover-agent clock reset --config FILE")
 DR_ERR(NOT_IN_FLEET, 122, 4, 7, "drover agent add, signed by the fleet role")
 DR_ERR(RETIRED, 123, 4, 7, "bring the target back into the fleet first")
 DR_ERR(WRONG_KEY, 124, 4, 7,

@@ -48,7 +48,7 @@ struct dr_engine_run {
     uint64_t durable_position; // what is certainly flushed
     uint8_t durable_head[32];
     const char *begun_at; // newest revision that was there when the run began; NULL: none
-    uint64_t since; // first position of the revision at hand
+    uint64_t since;       // first position of the revision at hand
     uint32_t recoveries;
     bool must_read;                // the ledger is to be read again, and the schedule made anew
     bool is_unapproved;            // only preflights, and nobody has approved: see run_check.c
@@ -76,6 +76,12 @@ DR_MUST_CHECK enum dr_rc dr_run_check_owner(const struct dr_engine *engine,
 // run_job.c: is the plan for this engine, and well-formed? DR_E_INVALID.
 DR_MUST_CHECK enum dr_rc dr_run_check_plan(const struct dr_engine *engine,
                                            const struct dr_engine_job *job, struct dr_err *err);
+
+// run_position.c: takes over where a ledger that was read ends; units of the result that are not in
+// it go. DR_E_LEDGER_BEHIND when it lacks what was flushed, naming the first of it.
+DR_MUST_CHECK enum dr_rc
+dr_run_note_position(struct dr_engine_run *run, const struct dr_ledger_view *view,
+                     struct dr_err *err);
 
 // run_file.c: asks for the file of a revision and checks it: DR_E_FILE_DIGEST, DR_E_PLAN_MISMATCH,
 // DR_E_FORBIDDEN_STATEMENT for any statement of it that a run may send.

@@ -25,7 +25,8 @@ dr_scratch_open(const char *url, const char *named, struct dr_scratch *out, stru
 // Drops what was made. Says nothing when that fails: the name drover_scratch_* tells what it is.
 void dr_scratch_close(struct dr_scratch *scratch);
 
-// Runs `job` (UP, from nothing; without a plan nothing runs) in it; `environment` and `schema` as in the real one (may be NULL).
+// Runs `job` (UP, from nothing; without a plan nothing runs) in it; `environment` and `schema` as
+// in the real one (may be NULL).
 // `*out` is the schema that it made: only fingerprint and fingerprint_text are to be read. Errors
 // of dr_engine_run.
 DR_MUST_CHECK enum dr_rc

@@ -17,7 +17,7 @@ struct dr_stage_target {
     struct dr_gate_result *gates;         // NULL before dr_stage_load has a plan
     size_t n_gates;
     const struct dr_attestation *stamp_proof; // STAMP, UNSTAMP: evidence of the schema; NULL: none
-    bool is_open; // every gate that holds the start is open
+    bool is_open;                             // every gate that holds the start is open
 };
 
 // The plan of one engine, from the coordinator's bytes.
