@@ -49,7 +49,6 @@ dr_loss_words_init(struct dr_loss_words *w, Drover__V1__Engine engine, struct dr
 void dr_loss_words_read(struct dr_loss_words *w, const char *text, size_t len);
 bool dr_loss_is_word(const struct dr_loss_words *w, size_t at, const char *word);
 bool dr_loss_has_word(const struct dr_loss_words *w, const char *word);
-bool dr_loss_is_mark(const struct dr_loss_words *w, size_t at, char mark);
 // Moves on when it stands there.
 bool dr_loss_take_word(struct dr_loss_words *w, const char *word);
 bool dr_loss_take_mark(struct dr_loss_words *w, char mark);

@@ -29,8 +29,8 @@ dr_loss_is_word(const struct dr_loss_words *w, size_t at, const char *word)
            strncasecmp(w->text + t->start, word, t->end - t->start) == 0;
 }
 
-bool
-dr_loss_is_mark(const struct dr_loss_words *w, size_t at, char mark)
+static bool
+is_mark(const struct dr_loss_words *w, size_t at, char mark)
 {
     return at < w->count && w->tokens[at].kind == DR_GUARD_OTHER &&
            w->text[w->tokens[at].start] == mark;
@@ -47,7 +47,7 @@ dr_loss_take_word(struct dr_loss_words *w, const char *word)
 bool
 dr_loss_take_mark(struct dr_loss_words *w, char mark)
 {
-    bool is_it = dr_loss_is_mark(w, w->at, mark);
+    bool is_it = is_mark(w, w->at, mark);
     w->at += is_it ? 1 : 0;
     return is_it;
 }
@@ -108,14 +108,14 @@ bool
 dr_loss_next_item(struct dr_loss_words *w)
 {
     for (uint32_t depth = 0; w->at < w->count; w->at++) {
-        depth += dr_loss_is_mark(w, w->at, '(') ? 1 : 0;
-        if (dr_loss_is_mark(w, w->at, ')')) {
+        depth += is_mark(w, w->at, '(') ? 1 : 0;
+        if (is_mark(w, w->at, ')')) {
             if (depth == 0) {
                 return false;
             }
             depth--;
         }
-        if (depth == 0 && dr_loss_is_mark(w, w->at, ',')) {
+        if (depth == 0 && is_mark(w, w->at, ',')) {
             w->at++;
             return true;
         }

@@ -310,9 +310,8 @@ print_offers(struct dr_cli *cli, const Drover__V1__AgentList *reply)
     }
     if (table != NULL) {
         dr_table_print(table, stdout);
-        dr_say(cli, "next: drover agent approve %s\n", dr_name_is_valid(reply->offers[0]->agent)
-                                                           ? reply->offers[0]->agent
-                                                           : "NAME");
+        dr_say(cli, "next: drover agent approve %s\n",
+               dr_name_is_valid(reply->offers[0]->agent) ? reply->offers[0]->agent : "NAME");
     }
     dr_table_free(&table);
 }
