@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -15,6 +16,9 @@ import hits
 SOURCE, BUILD = os.environ["DROVER_SOURCE"], os.environ["DROVER_BUILD"]
 TARGET, ENVIRONMENT, AGENT = "staging/w", "staging", "ag"
 PATIENCE_S = 90
+
+# Who ends the test from outside leaves no daemon behind.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 # Every unit writes a line, so that one that ran twice shows.
 OUTSIDE = {
