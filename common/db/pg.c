@@ -47,16 +47,22 @@ add_session(struct dr_pg_settings *settings)
         "-ctcp_keepalives_idle=30 -ctcp_keepalives_interval=10 -ctcp_keepalives_count=3");
 }
 
+static bool
+is_connecting(const struct dr_pg *pg)
+{
+    return pg->connecting != PGRES_POLLING_OK && pg->connecting != PGRES_POLLING_FAILED;
+}
+
 // Drives the connection to its end. DR_OK: connected or failed, as PQstatus says.
 static enum dr_rc
 drive(struct dr_pg *pg, const struct dr_db_wait *wait, struct dr_err *err)
 {
     int64_t deadline =
         wait->deadline_ms != 0 ? wait->deadline_ms : dr_monotonic_ms() + DR_DB_WAIT_DEFAULT_MS;
-    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-    while (state != PGRES_POLLING_OK && state != PGRES_POLLING_FAILED) {
+    while (is_connecting(pg)) {
         struct pollfd fds[2] = {
-            {.fd = PQsocket(pg->conn), .events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT},
+            {.fd = PQsocket(pg->conn),
+             .events = pg->connecting == PGRES_POLLING_READING ? POLLIN : POLLOUT},
             {.fd = wait->cancel_fd > 0 ? wait->cancel_fd : -1, .events = POLLIN},
         };
         int64_t left = deadline - dr_monotonic_ms();
@@ -68,10 +74,21 @@ drive(struct dr_pg *pg, const struct dr_db_wait *wait, struct dr_err *err)
             return dr_err_set(err, DR_E_INTERRUPTED, "interrupted while connecting");
         }
         if (n > 0) {
-            state = PQconnectPoll(pg->conn);
+            pg->connecting = PQconnectPoll(pg->conn);
         }
     }
     return DR_OK;
+}
+
+// Sends what can be sent without waiting: on a Unix socket, all that the server needs to begin.
+static void
+send_first(struct dr_pg *pg)
+{
+    struct pollfd fd = {.fd = PQsocket(pg->conn), .events = POLLOUT};
+    while (pg->connecting == PGRES_POLLING_WRITING && fd.fd >= 0 && poll(&fd, 1, 0) > 0) {
+        pg->connecting = PQconnectPoll(pg->conn);
+        fd.fd = PQsocket(pg->conn);
+    }
 }
 
 static enum dr_rc
@@ -98,8 +115,7 @@ start(struct dr_pg *pg, const struct dr_pg_options *options, struct dr_err *err)
 }
 
 enum dr_rc
-dr_pg_connect(const struct dr_pg_options *options, const struct dr_db_wait *wait,
-              struct dr_pg **out, struct dr_err *err)
+dr_pg_connect_begin(const struct dr_pg_options *options, struct dr_pg **out, struct dr_err *err)
 {
     struct dr_pg *pg = calloc(1, sizeof *pg);
     if (pg == NULL) {
@@ -107,23 +123,48 @@ dr_pg_connect(const struct dr_pg_options *options, const struct dr_db_wait *wait
     }
     pg->magic = DR_PG_MAGIC;
     enum dr_rc rc = start(pg, options, err);
-    if (rc == DR_OK) {
-        // The verbose form is the only one that tells the SQLSTATE of a refused start-up.
-        PQsetErrorVerbosity(pg->conn, PQERRORS_VERBOSE);
-        PQsetNoticeReceiver(pg->conn, dr_pg_notice_keep, pg);
-        rc = PQstatus(pg->conn) == CONNECTION_BAD ? DR_OK : drive(pg, wait, err);
+    if (rc != DR_OK) {
+        dr_pg_close(&pg);
+        return rc;
     }
+    // The verbose form is the only one that tells the SQLSTATE of a refused start-up.
+    PQsetErrorVerbosity(pg->conn, PQERRORS_VERBOSE);
+    PQsetNoticeReceiver(pg->conn, dr_pg_notice_keep, pg);
+    pg->connecting =
+        PQstatus(pg->conn) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+    send_first(pg);
+    *out = pg;
+    return DR_OK;
+}
+
+enum dr_rc
+dr_pg_connect_end(struct dr_pg *pg, const struct dr_db_wait *wait, struct dr_err *err)
+{
+    enum dr_rc rc = drive(pg, wait, err);
     if (rc == DR_OK && PQstatus(pg->conn) != CONNECTION_OK) {
         rc = dr_pg_error_connect(pg->conn, err);
     }
     if (rc == DR_OK && PQsetnonblocking(pg->conn, 1) != 0) {
         rc = dr_err_set(err, DR_E_INTERNAL, "the connection does not take non-blocking mode");
     }
+    pg->lost = rc != DR_OK;
+    PQsetErrorVerbosity(pg->conn, PQERRORS_DEFAULT);
+    return rc;
+}
+
+enum dr_rc
+dr_pg_connect(const struct dr_pg_options *options, const struct dr_db_wait *wait,
+              struct dr_pg **out, struct dr_err *err)
+{
+    struct dr_pg *pg = NULL;
+    enum dr_rc rc = dr_pg_connect_begin(options, &pg, err);
+    if (rc == DR_OK) {
+        rc = dr_pg_connect_end(pg, wait, err);
+    }
     if (rc != DR_OK) {
         dr_pg_close(&pg);
         return rc;
     }
-    PQsetErrorVerbosity(pg->conn, PQERRORS_DEFAULT);
     *out = pg;
     return DR_OK;
 }

@@ -66,6 +66,13 @@ DR_MUST_CHECK enum dr_rc dr_pg_url_on_database(const char *url, const char *data
 DR_MUST_CHECK enum dr_rc
 dr_pg_connect(const struct dr_pg_options *options, const struct dr_db_wait *wait,
               struct dr_pg **out, struct dr_err *err);
+// The same in two steps, so that the server works on it meanwhile: begin does not wait for the
+// network, and nothing but end and close may be called before end. A failed end leaves a connection
+// that is only good to be closed.
+DR_MUST_CHECK enum dr_rc
+dr_pg_connect_begin(const struct dr_pg_options *options, struct dr_pg **out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_pg_connect_end(struct dr_pg *pg, const struct dr_db_wait *wait, struct dr_err *err);
 // Closes without waiting; what was open rolls back. NULL accepted, pointer cleared.
 void dr_pg_close(struct dr_pg **pg);
 // False once the connection is lost; every further call then gives DR_E_DB_LOST. Never blocks.

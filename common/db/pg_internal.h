@@ -41,7 +41,8 @@ struct dr_pg {
     uint32_t magic;
     PGconn *conn;
     bool lost;
-    char application[64]; // must live as long as the notice processor
+    PostgresPollingStatusType connecting; // what libpq waits for; OK or FAILED: it is done
+    char application[64];                 // must live as long as the notice processor
     struct dr_pg_error error;
     char notices[DR_PG_NOTICES_MAX][DR_PG_MESSAGE_MAX + 1];
     uint64_t notices_seen;

@@ -72,6 +72,13 @@ dr_pgd_rollback(struct dr_pgd *d)
 
 // ---------------------------------------------------------------------------------------- connect
 
+static enum dr_rc
+inspect(struct dr_pg *pg, const struct dr_db_wait *wait, struct dr_pg_info *out, struct dr_err *err)
+{
+    enum dr_rc rc = dr_pg_inspect(pg, wait, out, err);
+    return rc == DR_OK ? dr_pg_check_usable(out, err) : rc;
+}
+
 enum dr_rc
 dr_pgd_connect(const struct dr_pgd *d, struct dr_pg **out, struct dr_pg_info *out_info,
                struct dr_err *err)
@@ -85,10 +92,7 @@ dr_pgd_connect(const struct dr_pgd *d, struct dr_pg **out, struct dr_pg_info *ou
         return rc;
     }
     if (out_info != NULL) {
-        rc = dr_pg_inspect(pg, &wait, &info, err);
-        if (rc == DR_OK) {
-            rc = dr_pg_check_usable(&info, err);
-        }
+        rc = inspect(pg, &wait, &info, err);
         if (rc != DR_OK) {
             dr_pg_close(&pg);
             return rc;
@@ -97,6 +101,18 @@ dr_pgd_connect(const struct dr_pgd *d, struct dr_pg **out, struct dr_pg_info *ou
     }
     *out = pg;
     return DR_OK;
+}
+
+enum dr_rc
+dr_pgd_know(struct dr_pgd *d, struct dr_err *err)
+{
+    struct dr_db_wait wait = dr_pgd_wait(d, d->options.connect_timeout_ms);
+    enum dr_rc rc = dr_pgd_reconnect(d, err);
+    if (rc == DR_OK && !d->is_known) {
+        rc = inspect(d->work, &wait, &d->info, err);
+        d->is_known = rc == DR_OK;
+    }
+    return rc;
 }
 
 // `schema` as an identifier in double quotes.
@@ -171,8 +187,13 @@ pg_open(const struct dr_driver_options *options, struct dr_driver **out, struct 
         return dr_err_set(err, DR_E_NOMEM, "no memory left");
     }
     enum dr_rc rc = fill(d, options, err);
-    if (rc == DR_OK) {
+    struct dr_pg_options pg = {.url = d->url, .target = d->name};
+    if (rc == DR_OK && options->is_lazy) {
+        rc = dr_pg_connect_begin(&pg, &d->work, err);
+        d->is_connecting = rc == DR_OK;
+    } else if (rc == DR_OK) {
         rc = dr_pgd_connect(d, &d->work, &d->info, err);
+        d->is_known = rc == DR_OK;
     }
     if (rc != DR_OK) {
         pg_close((struct dr_driver *)d);
@@ -326,7 +347,10 @@ pg_lock(struct dr_driver *driver, uint64_t wait_ms, struct dr_err *err)
     if (d->has_key_a && d->idle != NULL && dr_pg_still_there(d->idle)) {
         return DR_OK;
     }
-    enum dr_rc rc = dr_pgd_take_a(d, wait_ms, err);
+    enum dr_rc rc = dr_pgd_know(d, err);
+    if (rc == DR_OK) {
+        rc = dr_pgd_take_a(d, wait_ms, err);
+    }
     if (rc == DR_OK) {
         rc = dr_pgd_reconnect(d, err);
     }

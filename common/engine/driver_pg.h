@@ -16,6 +16,8 @@ struct dr_pgd {
     int cancel_fd;                    // as given; options.cancel_fd is -1 behind the shield
     char *url, *schema, *tenant, *name;
     struct dr_pg *work; // runs units, holds key B
+    bool is_connecting; // `work` was begun only (lazy)
+    bool is_known;      // `info` is filled
     struct dr_pg *idle; // holds key A, asks about blockers
     bool has_key_a;
     enum { LEDGER_NOT_SEEN, LEDGER_MISSING, LEDGER_THERE } ledger; // at the last look
@@ -34,6 +36,8 @@ DR_MUST_CHECK enum dr_rc dr_pgd_pause(const struct dr_pgd *d, uint64_t ms, struc
 // Connects `*out` anew and checks that it is usable; fills `out_info` (may be NULL).
 DR_MUST_CHECK enum dr_rc dr_pgd_connect(const struct dr_pgd *d, struct dr_pg **out,
                                         struct dr_pg_info *out_info, struct dr_err *err);
+// Asks the server who it is, if that was not done: DR_E_DB_POOLER, DR_E_DB_STANDBY.
+DR_MUST_CHECK enum dr_rc dr_pgd_know(struct dr_pgd *d, struct dr_err *err);
 // Tries an advisory key ('a' on `idle`, 'b' on `work`) until `wait_ms` is over: DR_E_LOCKED names
 // who has it.
 DR_MUST_CHECK enum dr_rc

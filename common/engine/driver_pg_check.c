@@ -191,7 +191,7 @@ dr_pgd_check(struct dr_driver *driver, const struct dr_check *check, bool read_o
 {
     struct dr_pgd *d = dr_pgd_of(driver);
     struct dr_db_wait wait = dr_pgd_wait(d, DR_PGD_SHORT_MS);
-    enum dr_rc rc = dr_pgd_reconnect(d, err);
+    enum dr_rc rc = dr_pgd_know(d, err);
     if (rc == DR_OK) {
         rc = dr_pg_run(d->work, read_only ? "BEGIN READ ONLY" : "BEGIN READ WRITE", &wait, err);
     }

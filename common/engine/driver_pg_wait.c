@@ -83,9 +83,20 @@ dr_pgd_unknown(struct dr_err *err)
 enum dr_rc
 dr_pgd_reconnect(struct dr_pgd *d, struct dr_err *err)
 {
+    if (d->is_connecting) {
+        struct dr_db_wait wait = dr_pgd_wait(d, d->options.connect_timeout_ms);
+        d->is_connecting = false;
+        enum dr_rc rc = dr_pg_connect_end(d->work, &wait, err);
+        if (rc != DR_OK) {
+            dr_pg_close(&d->work);
+        }
+        return rc;
+    }
     if (d->work != NULL && dr_pg_is_alive(d->work)) {
         return DR_OK;
     }
     dr_pg_close(&d->work);
-    return dr_pgd_connect(d, &d->work, &d->info, err);
+    enum dr_rc rc = dr_pgd_connect(d, &d->work, &d->info, err);
+    d->is_known = d->is_known || rc == DR_OK;
+    return rc;
 }

@@ -78,6 +78,7 @@ dr_engine_open(const struct dr_engine_options *options, struct dr_engine **out, 
                                       .tenant = e->options.tenant,
                                       .name = e->options.target[0] == '\0' ? "direct"
                                                                            : e->options.target,
+                                      .is_lazy = e->options.is_lazy,
                                       .connect_timeout_ms = e->options.connect_timeout_ms,
                                       .recover_timeout_ms = e->options.recover_timeout_ms,
                                       .cancel_fd = e->options.cancel_fd,

@@ -49,6 +49,9 @@ struct dr_engine_options {
     const char *environment;  // for `only=`; NULL: sections with `only` are left out
     const char *owner;        // the agent's name; NULL: direct mode, which refuses an owned ledger
     const uint8_t *owner_key; // 32 bytes, the agent's signing key; NULL in direct mode
+    // Opening does not wait for the server, which is asked who it is only when something is to be
+    // run: what open would have said is said by the first call that needs the connection.
+    bool is_lazy;
     uint64_t connect_timeout_ms; // 10 s
     uint64_t lock_wait_ms;       // how long another runner is waited for: 0 is not at all
     uint64_t retry_budget_ms;    // for lock time-outs of one unit, all tries together: 60 s
@@ -75,8 +78,8 @@ struct dr_engine_job {
     const uint8_t *expect_head; // ledger head as in READY; NULL: any. DR_E_STATE_CHANGED otherwise
     const uint8_t *expect_fingerprint; // NULL: any
     bool with_fingerprints;            // fill the result's fingerprints (PROVE always does)
-    bool owns;      // the options' owner becomes the ledger's, once `begin` has agreed
-    bool take_over; // with `owns`: also when another agent owns it now
+    bool owns;                 // the options' owner becomes the ledger's, once `begin` has agreed
+    bool take_over;            // with `owns`: also when another agent owns it now
     const uint8_t *former_key; // with `owns`: 32 bytes, the same owner's key before; NULL: none
     dr_engine_file_fn file;
     void *file_arg;
@@ -197,7 +200,8 @@ dr_engine_preflight(struct dr_engine *engine, const struct dr_engine_job *job,
 // DR_E_FORBIDDEN_STATEMENT (nothing ran); DR_E_PREFLIGHT_FAILED (nothing of that revision ran);
 // DR_E_ENGINE_FAILED, DR_E_VERIFY_FAILED, DR_E_LOCK_TIMEOUT, DR_E_BLOCKS_OTHERS, DR_E_INTERRUPTED
 // (rolled back to the last whole unit); DR_E_COMMIT_UNKNOWN (the database stays away: the next run
-// finds out); DR_E_NEEDS_REPAIR. The error names file, line and column.
+// finds out); DR_E_NEEDS_REPAIR; DR_E_LEDGER_BEHIND (the server lost what it had confirmed). The
+// error names file, line and column.
 DR_MUST_CHECK enum dr_rc
 dr_engine_run(struct dr_engine *engine, const struct dr_engine_job *job, struct dr_arena *arena,
               struct dr_engine_result *out, struct dr_err *err);

@@ -84,8 +84,8 @@ dr_cmd_direct_run(struct dr_cli *cli, const char *url, bool is_down, struct dr_e
     Drover__V1__Engine engine;
     int cancel_fd = dr_cli_cancel_fd();
     enum dr_rc rc = dr_chain_engine(url, &engine, err);
+    rc = rc == DR_OK ? dr_direct_open(&d, cancel_fd, err) : rc; // connects while files are read
     rc = rc == DR_OK ? dr_chain_files_load(cli, &d.graph, err) : rc;
-    rc = rc == DR_OK ? dr_direct_open(&d, cancel_fd, err) : rc;
     rc = rc == DR_OK ? dr_engine_read_heads(d.engine, cli->arena, &d.state, err) : rc;
     rc = rc == DR_OK ? choose_nodes(&d, err) : rc;
     if (rc == DR_OK && d.nodes.count == 0 && !d.state.is_partial) {
@@ -186,14 +186,14 @@ dr_cmd_current(struct dr_cli *cli, struct dr_err *err)
                          : "no database is named");
         return dr_err_hint(err, "drover current --url postgresql:///name, or --url sqlite:FILE");
     }
-    if (dr_chain_files_load(cli, &d.graph, &ignored) != DR_OK) {
+    rc = dr_direct_open(&d, -1, err); // connects while files are read
+    if (rc == DR_OK && dr_chain_files_load(cli, &d.graph, &ignored) != DR_OK) {
         d.graph = NULL; // the version is told without the files too
         if (dr_cli_has(cli, "check-heads")) {
             *err = ignored;
-            return ignored.rc;
+            rc = ignored.rc;
         }
     }
-    rc = dr_direct_open(&d, -1, err);
     if (rc == DR_OK) {
         rc = dr_cli_has(cli, "verify")
                  ? dr_engine_read_state(d.engine, cli->arena, false, true, &d.state, err)

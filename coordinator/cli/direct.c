@@ -68,6 +68,7 @@ dr_direct_open(struct dr_direct *d, int cancel_fd, struct dr_err *err)
         .schema = dr_cli_option(d->cli, "schema"),
         .environment = dr_cli_option(d->cli, "environment"),
         .lock_wait_ms = lock_wait,
+        .is_lazy = true,
         .cancel_fd = cancel_fd,
         .progress = show_progress,
         .progress_arg = d,
