@@ -3,6 +3,7 @@
 #include "agent/net.h"
 
 #include "agent/confine.h"
+#include "agent/net_hello.h"
 #include "agent/net_large.h"
 #include "agent/net_offer.h"
 #include "agent/pipe.h"
@@ -75,22 +76,6 @@ later(unsigned *failures)
 
 // ------------------------------------------------------------------------------------- watch
 
-// The next hello names the head that was shown last, as exec knows it by then.
-static void
-hold_log_head(struct net *net, const Drover__V1__Push *push)
-{
-    Drover__V1__LogHead *head = drover__v1__log_head__unpack(NULL, push->body.len, push->body.data);
-    if (head != NULL && head->hash.len == 32) {
-        uint8_t *hash = net->hello->log_hash.len == 32 ? net->hello->log_hash.data : malloc(32);
-        net->hello->log_hash = (ProtobufCBinaryData){.len = hash == NULL ? 0 : 32, .data = hash};
-        net->hello->log_index = hash == NULL ? 0 : head->index;
-        if (hash != NULL) {
-            memcpy(hash, head->hash.data, 32);
-        }
-    }
-    drover__v1__log_head__free_unpacked(head, NULL);
-}
-
 // A push whose body is here, to exec.
 static void
 deliver(void *user, const Drover__V1__Push *push)
@@ -98,7 +83,7 @@ deliver(void *user, const Drover__V1__Push *push)
     struct net *net = user;
     const ProtobufCMessage *item = &push->base;
     if (push->kind == DROVER__V1__PUSH_KIND__PUSH_LOG_HEAD) {
-        hold_log_head(net, push);
+        dr_net_hello_log(net->hello, push);
     }
     size_t len = protobuf_c_message_get_packed_size(item);
     uint8_t *bytes = malloc(len + 1);
@@ -307,26 +292,13 @@ on_acked(void *user, const ProtobufCMessage *reply, const struct dr_err *err)
 
 // -------------------------------------------------------------------------------- from exec
 
-// What exec holds by now, for the next watch's hello.
-static void
-hold_chain(Drover__V1__AgentHello *hello, ProtobufCBinaryData sha256)
-{
-    if (sha256.len != 32) { // a new root's people have not signed it yet: it has to come again
-        free(hello->chain_sha256.data);
-        hello->chain_sha256 = (ProtobufCBinaryData){0};
-    } else if (hello->chain_sha256.len == 32 || (hello->chain_sha256.data = malloc(32)) != NULL) {
-        memcpy(hello->chain_sha256.data, sha256.data, 32);
-        hello->chain_sha256.len = 32;
-    }
-}
-
 static void
 acknowledge(struct net *net, uint64_t seq, ProtobufCBinaryData chain_sha256)
 {
     Drover__V1__AckRequest request = DROVER__V1__ACK_REQUEST__INIT;
     request.seq = seq;
     request.chain_sha256 = chain_sha256;
-    hold_chain(net->hello, chain_sha256);
+    dr_net_hello_chain(net->hello, chain_sha256);
     (void)DR_FAILPOINT("agent-net-ack");
     net->hello->after_seq = seq;
     enum dr_rc ignored = dr_rpc_client_start(net->client, DR_METHOD_AGENT_ACK, &request.base,

@@ -23,8 +23,8 @@ head_path(const struct dr_cli *cli, char out[PATH_MAX])
     return n > 0 && n < PATH_MAX;
 }
 
-void
-dr_remote_log_seen(const struct dr_cli *cli, struct dr_loghash *out)
+static void
+read_seen(const struct dr_cli *cli, struct dr_loghash *out)
 {
     char path[PATH_MAX];
     char *text = NULL;
@@ -95,7 +95,7 @@ dr_remote_check_log(struct dr_remote *remote)
     }
     now.index = reply->log_count;
     memcpy(now.hash, reply->log_head.data, 32);
-    dr_remote_log_seen(cli, &seen);
+    read_seen(cli, &seen);
     if (seen.index == 0) {
         dr_remote_log_remember(cli, &now);
         return;

@@ -104,15 +104,15 @@ a_message_is_printed_behind_its_schema(void **state)
 {
     struct dr_arena *arena = dr_arena_new(1 << 20);
     struct dr_cli cli = some_cli(arena, DR_CLI_JSONL, false);
-    Drover__V1__RolloutId id = DROVER__V1__ROLLOUT_ID__INIT;
+    Drover__V1__HealthRequest message = DROVER__V1__HEALTH_REQUEST__INIT;
     struct dr_err err = {0};
     char name[] = "R-1";
     (void)state;
-    id.id = name;
+    message.service = name;
     struct run_catch c = run_catch_begin(stdout, STDOUT_FILENO);
-    assert_int_equal(dr_print_message(&cli, "drover.v1.Name", &id.base, &err), DR_OK);
+    assert_int_equal(dr_print_message(&cli, "drover.v1.Name", &message.base, &err), DR_OK);
     run_catch_end(&c, r.out);
-    assert_string_equal(r.out, "{\"schema\":\"drover.v1.Name\",\"id\":\"R-1\"}\n");
+    assert_string_equal(r.out, "{\"schema\":\"drover.v1.Name\",\"service\":\"R-1\"}\n");
     dr_arena_free(&arena);
 }
 
