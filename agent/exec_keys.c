@@ -274,7 +274,9 @@ take_keys(struct dr_agent *agent, struct dr_agent_keys *fresh)
         fresh->has_next_signing && memcmp(signing, fresh->signing[1].public_key, 32) == 0;
     fresh->connects =
         fresh->has_next_transport && memcmp(transport, fresh->transport[1].public_key, 32) == 0;
-    bool is_other = memcmp(transport, fresh->transport[fresh->connects].public_key, 32) != 0;
+    // A pair that is to follow changes what net would offer.
+    bool is_other = fresh->has_next_transport != old.has_next_transport ||
+                    memcmp(transport, fresh->transport[fresh->connects].public_key, 32) != 0;
     agent->keys = *fresh;
     wipe(&old);
     if (is_other) {

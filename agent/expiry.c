@@ -52,7 +52,7 @@ dr_expiry_warn(struct dr_expiry *expiry, const struct dr_trust *trust, int64_t n
     unsigned n = warn(&expiry->next_root, "the root expires", "drover root rotate",
                       trust->root.msg->expires, now);
     if (trust->fleet.msg != NULL) {
-        n += warn(&expiry->next_fleet, "the fleet expires", "drover policy apply",
+        n += warn(&expiry->next_fleet, "the fleet expires", "drover fleet renew",
                   trust->fleet.msg->expires, now);
     }
     return n;
