@@ -63,7 +63,7 @@ dr_rollout_moves(const char *state)
 static bool
 is_good(const Drover__V1__Rollout *r, const char *state)
 {
-    return dr_str_eq(state, r->mode == DROVER__V1__MODE__DOWN ? "reverted" : "applied");
+    return dr_str_eq(state, dr_approval_is_down(r->mode) ? "reverted" : "applied");
 }
 
 const Drover__V1__StageStatus *
