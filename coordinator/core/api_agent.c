@@ -151,7 +151,7 @@ dr_api_agent_watch(struct dr_call *call, const ProtobufCMessage *message, void *
 
     bool is_same = agent != NULL && hello->instance.len == 16 &&
                    memcmp(agent->instance, hello->instance.data, 16) == 0;
-    rc = rc == DR_OK ? note_instance(core, agent, call, hello, &err) : rc;
+    rc = rc == DR_OK && agent != NULL ? note_instance(core, agent, call, hello, &err) : rc;
     if (rc == DR_OK) {
         rc = dr_schedule_agent_back(core, agent->name, hello->after_seq == 0, &err);
     }
