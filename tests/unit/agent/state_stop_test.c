@@ -205,6 +205,7 @@ stops_of_an_earlier_version_are_kept(void **state)
                          "DROP TABLE stop; CREATE TABLE stop(place INTEGER PRIMARY KEY"
                          " AUTOINCREMENT, sha256 BLOB NOT NULL UNIQUE, envelope BLOB NOT NULL);"
                          "INSERT INTO stop(sha256, envelope) VALUES(x'01', x'02');"
+                         "ALTER TABLE record DROP COLUMN what;"
                          "UPDATE meta SET value = 1 WHERE key = 'version'",
                          NULL),
         DR_OK);
