@@ -97,7 +97,7 @@ dr_merkle_is_proven(const uint8_t root[32], uint64_t n_leaves, uint64_t index, s
         // A right child, or the last odd node: it went up unchanged until it became a right child.
         if (node % 2 == 1 || node == last) {
             hash_pair(path[i], hash, hash);
-            for (; node % 2 == 0 && node != 0; node /= 2, last /= 2) {
+            for (; node % 2 == 0; node /= 2, last /= 2) { // ends: here node is not 0
             }
         } else {
             hash_pair(hash, path[i], hash);

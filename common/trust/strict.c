@@ -225,9 +225,12 @@ dr_strict_decode(struct dr_arena *arena, const ProtobufCMessageDescriptor *type,
         return dr_err_set(err, DR_E_LIMIT, "no room to decode '%s' of %zu bytes", type->short_name,
                           bytes.len);
     }
-    if (!message || protobuf_c_message_get_packed_size(message) != bytes.len ||
-        protobuf_c_message_pack(message, again) != bytes.len ||
-        memcmp(again, bytes.data, bytes.len) != 0) {
+    bool is_canonical = message && protobuf_c_message_get_packed_size(message) == bytes.len;
+    if (is_canonical) {
+        protobuf_c_message_pack(message, again);
+        is_canonical = memcmp(again, bytes.data, bytes.len) == 0;
+    }
+    if (!is_canonical) {
         return dr_err_set(err, DR_E_BAD_DOCUMENT, "'%s' is not in its canonical form",
                           type->short_name);
     }

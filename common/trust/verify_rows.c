@@ -275,26 +275,34 @@ dr_row_in_chain(struct dr_check *check)
     return DR_ROW_PASSED;
 }
 
+// What withdrew a revision of the chain; NULL: nothing did.
+static const Drover__V1__ChainEntry *
+withdrawal_of(const struct dr_chain *chain, ProtobufCBinaryData digest)
+{
+    struct dr_chain_revision found;
+    bool is_there = dr_chain_find(chain, digest.data, &found);
+    return is_there ? found.withdraw : NULL; // GCOVR_EXCL_BR_LINE row 'in chain' found them all
+}
+
 enum dr_row
 dr_row_withdrawn(struct dr_check *check)
 {
     const Drover__V1__Plan *plan = check->out->plan;
     Drover__V1__Mode mode = check->out->approval.msg->mode;
-    struct dr_chain_revision found;
     if (dr_approval_is_down(mode) || mode == DROVER__V1__MODE__REMEDY) {
         return DR_ROW_PASSED;
     }
     for (size_t i = 0; i < plan->n_revisions; i++) {
-        if (dr_chain_find(&check->chain, plan->revisions[i]->digest.data, &found) &&
-            found.withdraw) {
+        const Drover__V1__ChainEntry *withdraw =
+            withdrawal_of(&check->chain, plan->revisions[i]->digest);
+        if (withdraw) {
             DR_ROW_REFUSE(check, WITHDRAWN, "revision '%s' was withdrawn: %s",
-                          plan->revisions[i]->id, found.withdraw->reason);
+                          plan->revisions[i]->id, withdraw->reason);
         }
     }
     for (size_t i = 0; i < check->chain.msg->n_entries; i++) {
         const Drover__V1__ChainEntry *entry = check->chain.msg->entries[i];
-        if (check->applied[i] && dr_chain_find(&check->chain, entry->digest.data, &found) &&
-            found.withdraw) {
+        if (check->applied[i] && withdrawal_of(&check->chain, entry->digest)) {
             DR_ROW_REFUSE(check, WITHDRAWN,
                           "'%s' holds withdrawn revision '%s' and has to go down first",
                           check->in->me->target, entry->revision_id);

@@ -171,6 +171,41 @@ whole_fleet_is_held_without_paths(void **state)
     REFUSED(DR_E_BAD_PROOF, update(NULL));
 }
 
+// Each entry with its path: as good as without, but each is proved by itself.
+static void
+whole_fleet_may_come_with_paths(void **state)
+{
+    (void)state;
+    add_fleet(7);
+    add_all_leaves();
+    for (size_t i = 0; i < N; i++) {
+        OK(&p.w, dr_proven_make(p.w.arena, &p.w.fleet_tree, p.w.leaves[i], i, &p.update.entries[i],
+                                &p.w.err));
+    }
+    OK(&p.w, update(NULL));
+    assert_int_equal(held()->n_entries, N);
+    assert_false(held()->is_fleet_whole);
+}
+
+// Other entries of the same fleet, as long as those before: they take their place.
+static void
+entries_of_equal_length_replace_each_other(void **state)
+{
+    bool changed = false;
+    (void)state;
+    add_fleet(7);
+    add_entries(1);
+    OK(&p.w, update(NULL));
+    OK(&p.w, dr_proven_make(p.w.arena, &p.w.fleet_tree, p.w.leaves[1], 1, &p.update.entries[0],
+                            &p.w.err));
+    p.w.fleet_msg.expires += 1;
+    add_fleet(8);
+    add_entries(1);
+    OK(&p.w, update(&changed));
+    assert_true(changed);
+    assert_int_equal(held()->fleet.msg->version, 8);
+}
+
 static void
 roots_are_followed_one_by_one(void **state)
 {
@@ -597,6 +632,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(everything_is_held_across_a_restart),
         TEST(whole_fleet_is_held_without_paths),
+        TEST(whole_fleet_may_come_with_paths),
+        TEST(entries_of_equal_length_replace_each_other),
         TEST(roots_are_followed_one_by_one),
         TEST(good_roots_before_a_bad_one_stay),
         TEST(expired_last_root_is_held_but_refuses_everything),
