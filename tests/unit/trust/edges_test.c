@@ -281,6 +281,13 @@ the_soak_begins_with_the_last_proof(void **state)
     }
     v->evidence_msg[E_REVERTED].kind = ATT(FAILED);
     assert_true(gate(v, G_STAGED).is_open);
+    for (size_t i = 0; i < 2; i++) { // the earlier one proves the first unit, and then the last
+        v->evidence_msg[E_APPLIED].units = &w.proof_up_p[i];
+        v->evidence_msg[E_APPLIED].n_units = i == 0 ? 1 : 2;
+        v->evidence_msg[E_AGAIN].units = &w.proof_up_p[i == 0 ? 1 : 0];
+        v->evidence_msg[E_AGAIN].n_units = i == 0 ? 2 : 1;
+        assert_true(gate(v, G_STAGED).is_open);
+    }
     v->evidence_msg[E_STATE].time = v->evidence_msg[E_AGAIN].time + 3599;
     assert_false(gate(v, G_STAGED).is_open);
     v->evidence_msg[E_STATE].time = v->evidence_msg[E_AGAIN].time - 1; // a clock that went back
