@@ -107,6 +107,16 @@ dr_cmd_veto(struct dr_cli *cli, struct dr_err *err)
     return rc;
 }
 
+// What is lifted, from what its author signed.
+static void
+say_stop(struct dr_cli *cli, const struct dr_stop *stop, const char *environment)
+{
+    const Drover__V1__Signoff *msg = stop->signoff.msg;
+    dr_say(cli, "You lift in %s: the %s of %s, %s ago: %s\n", environment, dr_stop_word(stop),
+           stop->person, dr_print_age(cli, msg->time),
+           msg->note[0] ? dr_print_safe(cli, msg->note) : "no reason given");
+}
+
 // Lifts every stop that still holds and that `plans` (NULL: freezes) is about.
 static enum dr_rc
 lift_all(struct dr_remote *remote, const char *environment, const struct dr_stage *stage,
@@ -130,6 +140,7 @@ lift_all(struct dr_remote *remote, const char *environment, const struct dr_stag
                              dr_data_eq(msg->plan_sha256, stage->plans[p].named->plan_sha256));
         }
         if (is_meant && !stops[i].is_over && !stops[i].is_lifted) {
+            say_stop(cli, &stops[i], environment);
             rc = dr_stop_lift(remote, &stops[i], environment, &key, &have, &need, err);
             done++;
         }

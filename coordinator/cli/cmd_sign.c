@@ -13,6 +13,18 @@ is_closed(const struct dr_signing *s)
            s->document.is_complete;
 }
 
+// What came from the coordinator is signed after a look at it: where nobody can be asked, only with
+// --yes. A file was named by who types.
+static enum dr_rc
+confirm(const struct dr_signing *s, struct dr_err *err)
+{
+    bool go = true;
+    enum dr_rc rc = s->cli->interactive || !s->document.is_file
+                        ? dr_ask_yes(s->cli, "Sign this?", &go, err)
+                        : DR_OK;
+    return rc == DR_OK && !go ? dr_err_set(err, DR_E_INTERRUPTED, "nothing was signed") : rc;
+}
+
 static enum dr_rc
 sign(struct dr_cli *cli, const struct dr_trust_now *now, const char *name, struct dr_err *err)
 {
@@ -25,7 +37,8 @@ sign(struct dr_cli *cli, const struct dr_trust_now *now, const char *name, struc
     if (rc == DR_OK && is_closed(&s)) {
         dr_print_note(cli, "note: it had enough signatures already, so none was added");
     } else if (rc == DR_OK) {
-        rc = dr_remote_signing_key(cli, &key, err);
+        rc = confirm(&s, err);
+        rc = rc == DR_OK ? dr_remote_signing_key(cli, &key, err) : rc;
         rc = rc == DR_OK ? dr_signing_add(&s, &key, err) : rc;
     }
     rc = rc == DR_OK ? dr_signing_report(&s, err) : rc;

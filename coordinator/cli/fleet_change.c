@@ -9,18 +9,20 @@
 
 #include "base/clock.h"
 
+#include <string.h>
+
 // A fleet that came into force through somebody else becomes a file here first, so that the next
 // one is built on it.
 static enum dr_rc
 bring_in(struct dr_fleet_change *change, struct dr_err *err)
 {
     const struct dr_trust *trust = change->now.remote.trust;
-    const char *path = NULL;
+    struct dr_signing_file file;
     if (trust == NULL || trust->fleet.msg == NULL ||
         trust->fleet.msg->version <= dr_trust_file_newest(change->cli, "fleet")) {
         return DR_OK;
     }
-    return dr_signing_keep(change->cli, &change->now, DR_TYPE_FLEET, &path, err);
+    return dr_signing_in_force(change->cli, &change->now, DR_TYPE_FLEET, &file, err);
 }
 
 enum dr_rc
@@ -63,12 +65,44 @@ make_draft(struct dr_fleet_change *change, struct dr_trust_file *out, struct dr_
                : rc;
 }
 
+// Is what the change was built on in force, or signed by me? Otherwise my signature would also go
+// to what somebody else proposed.
+static bool
+stands_on_mine(const struct dr_fleet_change *change, const struct dr_key *key)
+{
+    const struct dr_trust *trust = change->now.remote.trust;
+    struct dr_arena *arena = change->cli->arena;
+    struct dr_envelope envelope;
+    struct dr_bytes pae;
+    struct dr_err ignored = {0};
+    if (change->now.root.msg == NULL || change->draft.header->version == 1) {
+        return true; // what `drover init` made, beside a first root
+    }
+    if (dr_envelope_parse(change->draft.file.envelope, DR_TYPE_FLEET, &envelope, &ignored) !=
+            DR_OK ||
+        dr_envelope_pae(arena, envelope.type, envelope.payload, &pae, &ignored) != DR_OK) {
+        return false;
+    }
+    bool is = trust != NULL && trust->fleet.msg != NULL &&
+              memcmp(trust->fleet.sha256, envelope.sha256, 32) == 0;
+    for (size_t i = 0; !is && i < envelope.n_sigs; i++) {
+        is = dr_envelope_sig_is_valid(&envelope.sigs[i], key->public_key, pae);
+    }
+    return is;
+}
+
 static enum dr_rc
-sign(struct dr_fleet_change *change, struct dr_signing *s, struct dr_err *err)
+sign(struct dr_fleet_change *change, struct dr_signing *s, bool was_shown, struct dr_err *err)
 {
     struct dr_key key = {0};
+    bool goes_on = true;
     Drover__V1__PutDocumentReply *reply = NULL;
     enum dr_rc rc = dr_remote_signing_key(change->cli, &key, err);
+    if (rc == DR_OK && !was_shown && !stands_on_mine(change, &key)) {
+        dr_signing_describe(s);
+        rc = dr_ask_yes(change->cli, "Sign all of this?", &goes_on, err);
+        rc = rc == DR_OK && !goes_on ? dr_err_set(err, DR_E_INTERRUPTED, "nothing was signed") : rc;
+    }
     rc = rc == DR_OK ? dr_signing_add(s, &key, err) : rc;
     dr_key_fini(&key);
     if (rc != DR_OK) {
@@ -103,7 +137,7 @@ dr_fleet_change_finish(struct dr_fleet_change *change, const char *question, str
         rc = dr_ask_yes(change->cli, question, &goes_on, err);
     }
     if (rc == DR_OK && goes_on) {
-        rc = sign(change, &s, err);
+        rc = sign(change, &s, question != NULL, err);
     } else if (rc == DR_OK) {
         dr_say(change->cli, "Nothing was signed.\n");
     }

@@ -6,6 +6,7 @@
 #include "trust/fleet.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const gate_names[] = {NULL,       "backup", "staged", "rollback-proved",
@@ -57,13 +58,33 @@ put_duration(const char *key, uint64_t seconds, struct dr_buf *out)
     dr_buf_printf(out, "%s = \"%" PRIu64 "%s\"", key, seconds / units[i].seconds, units[i].unit);
 }
 
+// Between quotes, so that it is read back as it is and stays on its line.
+static void
+put_quoted(const char *before, const char *text, const char *after, struct dr_buf *out)
+{
+    dr_buf_printf(out, "\"%s", before);
+    for (const char *p = text; *p != '\0'; p++) {
+        if (*p == '"' || *p == '\\') {
+            dr_buf_printf(out, "\\%c", *p);
+        } else if ((unsigned char)*p < ' ' || *p == 0x7f || *p == '$') { // "${NAME}" is replaced
+            dr_buf_printf(out, "\\x%02x", (unsigned)(unsigned char)*p);
+        } else {
+            dr_buf_add(out, p, 1);
+        }
+    }
+    dr_buf_printf(out, "\"%s", after);
+}
+
 static void
 put_gate(const Drover__V1__Gate *gate, struct dr_buf *out)
 {
     bool is_signoff = gate->kind == DROVER__V1__GATE_KIND__GATE_SIGNOFF;
     bool is_backup = gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP;
-    dr_buf_printf(out, "    gate \"%s%s%s\" {", gate_names[gate->kind % DR_COUNT_OF(gate_names)],
-                  is_backup ? "" : ":", is_signoff ? gate->item : gate->from_environment);
+    const char *kind = gate_names[gate->kind % DR_COUNT_OF(gate_names)];
+    char before[32];
+    (void)snprintf(before, sizeof before, "%s%s", kind ? kind : "", is_backup ? "" : ":");
+    dr_buf_str(out, "    gate ");
+    put_quoted(before, is_signoff ? gate->item : gate->from_environment, " {", out);
     if (is_backup) {
         dr_buf_printf(out, " restore = \"%s\" ", levels[gate->restore_level % DR_COUNT_OF(levels)]);
         put_duration("max_age", gate->max_age_s, out);
@@ -81,7 +102,8 @@ put_list(const char *key, char *const *items, size_t n, struct dr_buf *out)
 {
     dr_buf_printf(out, "    %s = {", key);
     for (size_t i = 0; i < n; i++) {
-        dr_buf_printf(out, "%s\"%s\"", i ? ", " : "", items[i]);
+        dr_buf_str(out, i ? ", " : "");
+        put_quoted("", items[i], "", out);
     }
     dr_buf_str(out, "}\n");
 }

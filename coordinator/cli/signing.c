@@ -64,14 +64,12 @@ find_companions(struct dr_signing *s, struct dr_err *err)
     for (size_t i = 0; rc == DR_OK && i < DR_COUNT_OF(types) && is_next_root(s); i++) {
         struct dr_signing_file *f = &s->with[s->n_with];
         struct dr_signing inner = {.cli = s->cli, .now = s->now};
-        *f = (struct dr_signing_file){0};
-        rc = dr_signing_keep(s->cli, s->now, types[i], &f->path, err);
+        rc = dr_signing_in_force(s->cli, s->now, types[i], f, err);
         if (rc != DR_OK || f->path == NULL) {
             continue;
         }
-        rc = dr_trust_file_read(s->cli, f->path, &f->file, err);
         inner.document = *f;
-        rc = rc == DR_OK ? count(s, f, err) : rc;
+        rc = count(s, f, err);
         if (rc == DR_OK && !f->is_complete) {
             rc = dr_signing_read_words(&inner, err);
             f->version = inner.document.version;
@@ -117,8 +115,7 @@ dr_signing_open(struct dr_cli *cli, const struct dr_trust_now *now, const char *
                 struct dr_signing *out, struct dr_err *err)
 {
     *out = (struct dr_signing){.cli = cli, .now = now};
-    enum dr_rc rc = dr_signing_find(cli, now, name, &out->document.path, err);
-    rc = rc == DR_OK ? dr_trust_file_read(cli, out->document.path, &out->document.file, err) : rc;
+    enum dr_rc rc = dr_signing_find(cli, now, name, &out->document, err);
     const char *kind = out->document.file.kind;
     if (rc == DR_OK && !dr_str_eq(kind, DR_TYPE_ROOT) && !dr_str_eq(kind, DR_TYPE_FLEET) &&
         !dr_str_eq(kind, DR_TYPE_CHAIN)) {

@@ -13,6 +13,7 @@ struct dr_signing_file {
     uint32_t have, need;         // under the root that decides now
     uint32_t have_old, need_old; // a next root: under the root in force; need_old 0 otherwise
     bool is_complete;
+    bool is_file; // named as a file by who types, not fetched
 };
 
 struct dr_signing {
@@ -23,6 +24,8 @@ struct dr_signing {
     size_t n_with;
     const Drover__V1__Root *root; // whose people may sign: the document's own, or the one in force
     struct dr_buf changes;        // lines of words
+    char until[32];               // when a fleet expires
+    bool is_in_force;             // to the byte what is in force already
 };
 
 // Finds what `name` means (a file, or root, fleet or chain with or without .N, in the project or at
@@ -48,11 +51,12 @@ DR_MUST_CHECK enum dr_rc dr_signing_report(struct dr_signing *signing, struct dr
 // For signing.c: what `name` means, in signing_find.c; lines of change, in signing_words.c.
 DR_MUST_CHECK enum dr_rc
 dr_signing_find(struct dr_cli *cli, const struct dr_trust_now *now, const char *name,
-                const char **out_path, struct dr_err *err);
+                struct dr_signing_file *out, struct dr_err *err);
 DR_MUST_CHECK enum dr_rc dr_signing_read_words(struct dr_signing *signing, struct dr_err *err);
-// trust/KIND.N.drv of a document that is in force in the person's folder: made if it is not there.
+// The fleet or chain that is in force as trust/KIND.N.drv, written if it is not there; path NULL:
+// none is known. Without the person's trusted folder the newest complete file.
 DR_MUST_CHECK enum dr_rc
-dr_signing_keep(struct dr_cli *cli, const struct dr_trust_now *now, const char *kind,
-                const char **out_path, struct dr_err *err);
+dr_signing_in_force(struct dr_cli *cli, const struct dr_trust_now *now, const char *kind,
+                    struct dr_signing_file *out, struct dr_err *err);
 
 #endif

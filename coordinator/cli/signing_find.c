@@ -73,18 +73,19 @@ to_file(struct dr_cli *cli, const struct kind *kind, const Drover__V1__Document 
     return out->parts != NULL ? DR_OK : dr_err_set(err, DR_E_NOMEM, "out of memory");
 }
 
-// Writes a document to its place in trust/. A file that is there keeps its signatures, too; one
-// with another content is not touched.
+// Its place in trust/. A file that is there keeps its signatures, too: `file` gets them; one with
+// another content is refused. Nothing is written: what nobody signed here leaves no trace.
 static enum dr_rc
-put_file(struct dr_cli *cli, const struct kind *kind, uint64_t version, struct dr_trust_file *file,
-         const char **out_path, struct dr_err *err)
+place_file(struct dr_cli *cli, const struct kind *kind, uint64_t version,
+           struct dr_trust_file *file, const char **out_path, struct dr_err *err)
 {
     const char *path = dr_trust_file_path(cli, kind->word, version);
     struct dr_trust_file held = {0};
     struct dr_envelope a, b;
+    enum dr_rc rc = DR_OK;
     *out_path = path;
     if (dr_path_exists(path)) {
-        enum dr_rc rc = dr_trust_file_read(cli, path, &held, err);
+        rc = dr_trust_file_read(cli, path, &held, err);
         rc = rc == DR_OK ? dr_envelope_parse(held.envelope, kind->type, &a, err) : rc;
         rc = rc == DR_OK ? dr_envelope_parse(file->envelope, kind->type, &b, err) : rc;
         rc = rc == DR_OK ? dr_envelope_merge(cli->arena, &a, &b, &file->envelope, err) : rc;
@@ -96,11 +97,8 @@ put_file(struct dr_cli *cli, const struct kind *kind, uint64_t version, struct d
                                "coordinator's",
                                dr_project_shown(cli, path));
         }
-        if (rc != DR_OK) {
-            return rc;
-        }
     }
-    return dr_trust_file_write(path, file, err);
+    return rc;
 }
 
 // The newest of what waits for signatures, else (chain and fleet) of what is in force.
@@ -139,52 +137,77 @@ ask_coordinator(struct dr_cli *cli, const struct dr_trust_now *now, const struct
 
 static enum dr_rc
 fetch(struct dr_cli *cli, const struct dr_trust_now *now, const struct kind *kind, uint64_t version,
-      const char **out_path, struct dr_err *err)
+      struct dr_signing_file *out, struct dr_err *err)
 {
     const Drover__V1__Document *document = NULL;
-    struct dr_trust_file file;
     uint64_t found = 0;
     enum dr_rc rc = ask_coordinator(cli, now, kind, version, &document, &found, err);
-    rc = rc == DR_OK ? to_file(cli, kind, document, &file, err) : rc;
-    return rc == DR_OK ? put_file(cli, kind, found, &file, out_path, err) : rc;
+    rc = rc == DR_OK ? to_file(cli, kind, document, &out->file, err) : rc;
+    return rc == DR_OK ? place_file(cli, kind, found, &out->file, &out->path, err) : rc;
 }
 
 enum dr_rc
 dr_signing_find(struct dr_cli *cli, const struct dr_trust_now *now, const char *name,
-                const char **out_path, struct dr_err *err)
+                struct dr_signing_file *out, struct dr_err *err)
 {
     uint64_t version = 0;
     const struct kind *kind = dr_path_exists(name) ? NULL : parse_name(name, &version);
-    *out_path = name;
-    if (kind == NULL) {
-        return DR_OK; // a path; reading it tells what is wrong with it
+    *out = (struct dr_signing_file){.path = name, .is_file = kind == NULL};
+    if (kind == NULL) { // a path; reading it tells what is wrong with it
+        return dr_trust_file_read(cli, name, &out->file, err);
     }
     struct dr_err mine = {0};
-    enum dr_rc rc =
-        now->is_online ? fetch(cli, now, kind, version, out_path, &mine) : DR_E_NOT_FOUND;
+    enum dr_rc rc = now->is_online ? fetch(cli, now, kind, version, out, &mine) : DR_E_NOT_FOUND;
     if (rc != DR_E_NOT_FOUND) {
         *err = rc == DR_OK ? *err : mine;
         return rc;
     }
     version = version ? version : dr_trust_file_newest(cli, kind->word);
-    *out_path = dr_trust_file_path(cli, kind->word, version);
-    if (version == 0 || !dr_path_exists(*out_path)) {
+    out->path = dr_trust_file_path(cli, kind->word, version);
+    if (version == 0 || !dr_path_exists(out->path)) {
         dr_err_set(err, DR_E_NOT_FOUND, "no %s waits here%s", name,
                    now->is_online ? " or at the coordinator" : ", and no coordinator answers");
         return dr_err_hint(err, "drover inbox shows what waits for your signature");
+    }
+    return dr_trust_file_read(cli, out->path, &out->file, err);
+}
+
+// The newest file of a kind that has the signatures it needs: never a proposal.
+static enum dr_rc
+newest_complete(struct dr_cli *cli, const struct dr_trust_now *now, const char *word,
+                struct dr_signing_file *out, struct dr_err *err)
+{
+    for (uint64_t v = dr_trust_file_newest(cli, word); v > 0; v--) {
+        const char *path = dr_trust_file_path(cli, word, v);
+        struct dr_trust_file file = {0};
+        uint32_t have = 0;
+        uint32_t need = 0;
+        if (!dr_path_exists(path)) {
+            continue;
+        }
+        enum dr_rc rc = dr_trust_file_read(cli, path, &file, err);
+        rc = rc == DR_OK ? dr_trust_file_count(cli, now->root.msg, &file, &have, &need, err) : rc;
+        if (rc != DR_OK) {
+            return rc;
+        }
+        if (have >= need) {
+            out->path = path;
+            out->file = file;
+            return DR_OK;
+        }
     }
     return DR_OK;
 }
 
 enum dr_rc
-dr_signing_keep(struct dr_cli *cli, const struct dr_trust_now *now, const char *type,
-                const char **out_path, struct dr_err *err)
+dr_signing_in_force(struct dr_cli *cli, const struct dr_trust_now *now, const char *type,
+                    struct dr_signing_file *out, struct dr_err *err)
 {
     const struct dr_trust *trust = now->remote.trust;
     bool is_fleet = dr_str_eq(type, DR_TYPE_FLEET);
     struct dr_trust_file file = {.kind = type};
     uint64_t version = 0;
-    *out_path = NULL;
+    *out = (struct dr_signing_file){0};
     if (trust != NULL && is_fleet && trust->fleet.msg != NULL && trust->is_fleet_whole) {
         version = trust->fleet.msg->version;
         file.envelope = trust->fleet.wire;
@@ -198,10 +221,10 @@ dr_signing_keep(struct dr_cli *cli, const struct dr_trust_now *now, const char *
         file.envelope = trust->chain.wire;
     }
     if (version > 0) {
-        return put_file(cli, is_fleet ? &kinds[1] : &kinds[2], version, &file, out_path, err);
+        out->file = file;
+        enum dr_rc rc =
+            place_file(cli, is_fleet ? &kinds[1] : &kinds[2], version, &out->file, &out->path, err);
+        return rc == DR_OK ? dr_trust_file_write(out->path, &out->file, err) : rc;
     }
-    const char *word = is_fleet ? "fleet" : "chain";
-    version = dr_trust_file_newest(cli, word);
-    *out_path = version > 0 ? dr_trust_file_path(cli, word, version) : NULL;
-    return DR_OK;
+    return newest_complete(cli, now, is_fleet ? "fleet" : "chain", out, err);
 }

@@ -11,12 +11,37 @@
 #include <string.h>
 
 static enum dr_rc
-decode(struct dr_signing *s, const struct dr_trust_file *file,
+decode(const struct dr_signing *s, const struct dr_trust_file *file,
        const ProtobufCMessageDescriptor *type, ProtobufCMessage **out, struct dr_err *err)
 {
     struct dr_envelope envelope;
     enum dr_rc rc = dr_envelope_parse(file->envelope, NULL, &envelope, err);
     return rc == DR_OK ? dr_strict_decode(s->cli->arena, type, envelope.payload, out, err) : rc;
+}
+
+// A signature goes only to what may still come into force here: of this cluster, newer than what is
+// in force, or the same to the byte. With another in its place people who were away would be told a
+// second story under one number.
+static enum dr_rc
+check_place(struct dr_signing *s, ProtobufCBinaryData my_cluster, ProtobufCBinaryData cluster,
+            uint64_t in_force, bool is_same, struct dr_err *err)
+{
+    uint64_t version = s->document.version;
+    const char *path = dr_print_safe(s->cli, s->document.path);
+    if (!dr_data_eq(my_cluster, cluster)) {
+        return dr_err_set(err, DR_E_FOREIGN_CLUSTER, "'%s' is of another cluster", path);
+    }
+    if (version < in_force) {
+        return dr_err_set(err, DR_E_ROLLBACK, "'%s' is version %llu, and %llu is in force", path,
+                          (unsigned long long)version, (unsigned long long)in_force);
+    }
+    if (version == in_force && !is_same) {
+        return dr_err_set(err, DR_E_EQUIVOCATION,
+                          "'%s' is not the version %llu that is in force; nothing was signed", path,
+                          (unsigned long long)version);
+    }
+    s->is_in_force = version == in_force;
+    return DR_OK;
 }
 
 static enum dr_rc
@@ -32,10 +57,24 @@ root_words(struct dr_signing *s, struct dr_err *err)
     s->document.version = root->version;
     s->root = root;
     const Drover__V1__Root *old = s->now->root.msg;
-    if (old != NULL && old->version < root->version) {
+    if (old == NULL) {
+        dr_words_root_change(NULL, root, &s->changes);
+        return DR_OK;
+    }
+    struct dr_envelope envelope;
+    rc = dr_envelope_parse(s->document.file.envelope, NULL, &envelope, err);
+    rc = rc == DR_OK ? check_place(s, old->cluster_id, root->cluster_id, old->version,
+                                   memcmp(envelope.sha256, s->now->root.sha256, 32) == 0, err)
+                     : rc;
+    if (rc == DR_OK && root->version > old->version + 1) {
+        dr_err_set(err, DR_E_BAD_ROOT, "root %llu does not come next: root %llu is in force",
+                   (unsigned long long)root->version, (unsigned long long)old->version);
+        return dr_err_hint(err, "drover sign root.%llu", (unsigned long long)old->version + 1);
+    }
+    if (rc == DR_OK) {
         dr_words_root_change(old, root, &s->changes);
     }
-    return DR_OK;
+    return rc;
 }
 
 // Decodes the leaves as messages, for comparing.
@@ -60,7 +99,8 @@ decode_leaves(struct dr_signing *s, const struct dr_bytes *leaves, size_t n,
 // The fleet to compare with is one that was signed: in force here, or the newest complete file
 // before this one. Never a proposal: what it adds would not be seen by anybody.
 static enum dr_rc
-older_leaves(struct dr_signing *s, const struct dr_bytes **out, size_t *out_n, struct dr_err *err)
+older_leaves(struct dr_signing *s, const Drover__V1__Fleet **out_header,
+             const struct dr_bytes **out, size_t *out_n, struct dr_err *err)
 {
     const struct dr_trust *trust = s->now->remote.trust;
     struct dr_trust_file file = {0};
@@ -74,6 +114,7 @@ older_leaves(struct dr_signing *s, const struct dr_bytes **out, size_t *out_n, s
         for (size_t i = 0; i < trust->n_entries; i++) {
             leaves[i] = trust->entries[i].leaf;
         }
+        *out_header = trust->fleet.msg;
         *out = leaves;
         *out_n = trust->n_entries;
         return DR_OK;
@@ -87,12 +128,34 @@ older_leaves(struct dr_signing *s, const struct dr_bytes **out, size_t *out_n, s
                 DR_OK &&
             dr_trust_file_count(s->cli, root, &file, &have, &need, &ignored) == DR_OK &&
             have >= need) {
+            const struct dr_signing inner = {.cli = s->cli, .document.file = file};
+            ProtobufCMessage *header = NULL;
+            enum dr_rc rc = decode(&inner, &file, &drover__v1__fleet__descriptor, &header, err);
+            *out_header = (const Drover__V1__Fleet *)header;
             *out = file.parts;
             *out_n = file.n_parts;
-            return DR_OK;
+            return rc;
         }
     }
     return DR_OK;
+}
+
+static enum dr_rc
+check_fleet_place(struct dr_signing *s, const Drover__V1__Fleet *fleet, struct dr_err *err)
+{
+    const struct dr_trust *trust = s->now->remote.trust;
+    const Drover__V1__Root *root = s->now->root.msg;
+    struct dr_envelope envelope;
+    if (root == NULL) {
+        return DR_OK; // a first fleet beside the first root
+    }
+    bool has = trust != NULL && trust->fleet.msg != NULL;
+    enum dr_rc rc = dr_envelope_parse(s->document.file.envelope, NULL, &envelope, err);
+    return rc == DR_OK
+               ? check_place(s, root->cluster_id, fleet->cluster_id,
+                             has ? trust->fleet.msg->version : 0,
+                             has && memcmp(envelope.sha256, trust->fleet.sha256, 32) == 0, err)
+               : rc;
 }
 
 static enum dr_rc
@@ -104,6 +167,7 @@ fleet_words(struct dr_signing *s, struct dr_err *err)
     Drover__V1__FleetEntry **entries = NULL;
     Drover__V1__FleetEntry **before = NULL;
     const struct dr_bytes *old = NULL;
+    const Drover__V1__Fleet *old_header = NULL;
     size_t old_n = 0;
     enum dr_rc rc = decode(s, &s->document.file, &drover__v1__fleet__descriptor, &message, err);
     if (rc != DR_OK) {
@@ -111,22 +175,52 @@ fleet_words(struct dr_signing *s, struct dr_err *err)
     }
     fleet.msg = (const Drover__V1__Fleet *)message;
     s->document.version = fleet.msg->version;
-    rc = dr_fleet_entries_check(s->cli->arena, &fleet, s->document.file.parts,
-                                s->document.file.n_parts, &checked, err);
+    dr_format_time(s->until, fleet.msg->expires);
+    rc = check_fleet_place(s, fleet.msg, err);
+    rc = rc != DR_OK ? rc
+                     : dr_fleet_entries_check(s->cli->arena, &fleet, s->document.file.parts,
+                                              s->document.file.n_parts, &checked, err);
     rc = rc == DR_OK
              ? decode_leaves(s, s->document.file.parts, s->document.file.n_parts, &entries, err)
              : rc;
-    rc = rc == DR_OK ? older_leaves(s, &old, &old_n, err) : rc;
+    rc = rc == DR_OK ? older_leaves(s, &old_header, &old, &old_n, err) : rc;
     rc = rc == DR_OK ? decode_leaves(s, old, old_n, &before, err) : rc;
     if (rc == DR_OK) {
-        const struct dr_trust *trust = s->now->remote.trust;
-        dr_words_fleet_change(s->cli, trust != NULL ? trust->fleet.msg : NULL, before, old_n,
-                              fleet.msg, entries, s->document.file.n_parts, &s->changes);
+        dr_words_fleet_change(s->cli, old_header, before, old_n, fleet.msg, entries,
+                              s->document.file.n_parts, &s->changes);
     }
     return rc;
 }
 
-// A chain is signed here only as it stands: who signs it has every revision as a file.
+// What a chain adds to the one in force, which it has to begin with.
+static enum dr_rc
+chain_change(struct dr_signing *s, const struct dr_chain *chain, struct dr_err *err)
+{
+    const struct dr_trust *trust = s->now->remote.trust;
+    const struct dr_chain *held = trust != NULL && trust->chain.msg ? &trust->chain : NULL;
+    const Drover__V1__Root *root = s->now->root.msg;
+    enum dr_rc rc = DR_OK;
+    if (root != NULL && !dr_data_eq(root->cluster_id, chain->msg->cluster_id)) {
+        return dr_err_set(err, DR_E_FOREIGN_CLUSTER, "the chain is of another cluster");
+    }
+    s->is_in_force = held != NULL && memcmp(held->sha256, chain->sha256, 32) == 0;
+    if (held != NULL && !s->is_in_force) {
+        rc = dr_chain_follows(held, chain, err);
+    }
+    for (size_t i = held ? held->msg->n_entries : 0; rc == DR_OK && i < chain->msg->n_entries;
+         i++) {
+        const Drover__V1__ChainEntry *e = chain->msg->entries[i];
+        bool is_add = e->action == DROVER__V1__CHAIN_ACTION__ADD;
+        dr_buf_printf(&s->changes, "%s %s%s%s%s%s\n", is_add ? "+" : "- withdrawn",
+                      dr_print_safe(s->cli, e->revision_id),
+                      is_add ? (e->author[0] ? ", by " : "") : ": ",
+                      dr_print_safe(s->cli, is_add ? e->author : e->reason),
+                      e->branch[0] ? ", branch " : "", dr_print_safe(s->cli, e->branch));
+    }
+    return rc;
+}
+
+// Who signs a chain has every revision as a file.
 static enum dr_rc
 chain_words(struct dr_signing *s, const struct dr_trust_file *file, uint64_t *out_version,
             struct dr_err *err)
@@ -136,6 +230,11 @@ chain_words(struct dr_signing *s, const struct dr_trust_file *file, uint64_t *ou
     struct dr_graph *graph = NULL;
     enum dr_rc rc = dr_envelope_parse(file->envelope, DR_TYPE_CHAIN, &envelope, err);
     rc = rc == DR_OK ? dr_chain_decode(s->cli->arena, envelope.payload, &chain, err) : rc;
+    if (rc == DR_OK) {
+        chain.wire = file->envelope;
+        memcpy(chain.sha256, envelope.sha256, 32);
+        rc = chain_change(s, &chain, err);
+    }
     rc = rc == DR_OK ? dr_chain_files_load(s->cli, &graph, err) : rc;
     for (size_t i = 0; rc == DR_OK && i < chain.msg->n_entries; i++) {
         const Drover__V1__ChainEntry *entry = chain.msg->entries[i];
@@ -210,8 +309,8 @@ dr_signing_describe(const struct dr_signing *s)
     if (dr_str_eq(s->document.file.kind, DR_TYPE_ROOT)) {
         describe_root(s);
     } else {
-        dr_say(s->cli, "%s version %llu\n", kind_word(&s->document.file),
-               (unsigned long long)s->document.version);
+        dr_say(s->cli, "%s version %llu%s%s\n", kind_word(&s->document.file),
+               (unsigned long long)s->document.version, s->until[0] ? ", until " : "", s->until);
     }
     for (const char *p = s->changes.data; p != NULL && *p != '\0';) {
         size_t len = strcspn(p, "\n");
@@ -219,7 +318,7 @@ dr_signing_describe(const struct dr_signing *s)
         p += len + (p[len] == '\n' ? 1 : 0);
     }
     if (s->changes.len == 0 && s->document.version > 1) {
-        dr_say(s->cli, "  nothing but its times\n");
+        dr_say(s->cli, s->is_in_force ? "  as it is in force\n" : "  nothing but its times\n");
     }
     for (size_t i = 0; i < s->n_with; i++) {
         dr_say(s->cli, "  also signed, unchanged, so that it holds under this root: %s %llu\n",

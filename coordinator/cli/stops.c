@@ -39,10 +39,10 @@ wire_of(const Drover__V1__Document *document)
     return (struct dr_bytes){document->envelope.data, document->envelope.len};
 }
 
-// What a lift that lacks signatures is about; false when it is none.
-static bool
-lifts(struct dr_remote *remote, const Drover__V1__Document *document, const struct dr_stop *stop,
-      const char *environment)
+// The LIFT that a document holds, of this stop and there; NULL: it is another, or none.
+static const Drover__V1__Signoff *
+lift_in(struct dr_remote *remote, const Drover__V1__Document *document, const struct dr_stop *stop,
+        const char *environment)
 {
     struct dr_envelope envelope;
     ProtobufCMessage *message = NULL;
@@ -50,12 +50,26 @@ lifts(struct dr_remote *remote, const Drover__V1__Document *document, const stru
     if (dr_envelope_parse(wire_of(document), DR_TYPE_SIGNOFF, &envelope, &ignored) != DR_OK ||
         dr_strict_decode(remote->cli->arena, &drover__v1__signoff__descriptor, envelope.payload,
                          &message, &ignored) != DR_OK) {
-        return false;
+        return NULL;
     }
     const Drover__V1__Signoff *msg = (const Drover__V1__Signoff *)message;
-    return msg->kind == DROVER__V1__SIGNOFF_KIND__LIFT &&
-           dr_data_is(msg->seen_sha256, stop->signoff.sha256) &&
-           (environment[0] == '\0' || dr_str_eq(msg->environment, environment));
+    bool is_it = msg->kind == DROVER__V1__SIGNOFF_KIND__LIFT &&
+                 dr_data_is(msg->seen_sha256, stop->signoff.sha256) &&
+                 (environment[0] == '\0' || dr_str_eq(msg->environment, environment));
+    return is_it ? msg : NULL;
+}
+
+// Does it say nothing but that? Whoever adds a signature signs all of it, so a lift of another
+// cluster, or with a note, an end or a plan of its own, is not one to add to.
+static bool
+is_plain_lift(struct dr_remote *remote, const Drover__V1__Document *document,
+              const struct dr_stop *stop, const char *environment)
+{
+    const Drover__V1__Signoff *msg = lift_in(remote, document, stop, environment);
+    return msg != NULL && dr_data_eq(msg->cluster_id, remote->trust->root.msg->cluster_id) &&
+           dr_data_eq(msg->plan_sha256, stop->signoff.msg->plan_sha256) && msg->note[0] == '\0' &&
+           msg->item[0] == '\0' && msg->expires == 0 &&
+           msg->time <= dr_now_unix_s() + DR_CLOCK_SKEW_S;
 }
 
 static enum dr_rc
@@ -69,16 +83,16 @@ mark_lifts(struct dr_remote *remote, struct dr_stop *stops, size_t n, struct dr_
         struct dr_signoff lift;
         struct dr_err ignored = {0};
         const char *environment = stop->signoff.msg->environment;
-        stop->is_lifted =
-            stop->is_lifted ||
-            (lifts(remote, rows[i % n_rows], stop, environment) && environment[0] != '\0' &&
-             dr_signoff_load(remote->cli->arena, &remote->trust->root, environment,
-                             wire_of(rows[i % n_rows]), &lift, &ignored) == DR_OK);
+        stop->is_lifted = stop->is_lifted ||
+                          (lift_in(remote, rows[i % n_rows], stop, environment) != NULL &&
+                           environment[0] != '\0' &&
+                           dr_signoff_load(remote->cli->arena, &remote->trust->root, environment,
+                                           wire_of(rows[i % n_rows]), &lift, &ignored) == DR_OK);
     }
     rc = rc == DR_OK ? list(remote, LIFT_KIND, true, &rows, &n_rows, err) : rc;
     for (size_t i = 0; rc == DR_OK && i < n * n_rows; i++) {
         struct dr_stop *stop = &stops[i / n_rows];
-        if (lifts(remote, rows[i % n_rows], stop, stop->signoff.msg->environment)) {
+        if (is_plain_lift(remote, rows[i % n_rows], stop, stop->signoff.msg->environment)) {
             stop->lift = rows[i % n_rows];
         }
     }
@@ -140,7 +154,7 @@ dr_stop_lift(struct dr_remote *remote, const struct dr_stop *stop, const char *e
     struct dr_bytes wire;
     uint8_t digest[32];
     enum dr_rc rc = DR_OK;
-    if (stop->lift != NULL && lifts(remote, stop->lift, stop, environment)) {
+    if (stop->lift != NULL && is_plain_lift(remote, stop->lift, stop, environment)) {
         rc = dr_envelope_parse(wire_of(stop->lift), DR_TYPE_SIGNOFF, &envelope, err);
         rc = rc == DR_OK ? dr_envelope_add(arena, &envelope, key, &wire, err) : rc;
     } else {

@@ -33,6 +33,28 @@ dr_words_roles(const Drover__V1__Root *root, uint32_t person, struct dr_buf *out
     dr_buf_str(out, out->len == start ? "no role" : "");
 }
 
+// " key 3b9f77c2 10ab44de" for each: what `drover key show` calls the key id, for comparing.
+static void
+add_key(const char *what, ProtobufCBinaryData key, struct dr_buf *out)
+{
+    uint8_t id[32];
+    char shown[20];
+    if (key.len != DR_KEY_SIZE) {
+        return;
+    }
+    dr_keyid(key.data, id);
+    dr_print_digest(shown, id, sizeof(id));
+    dr_buf_printf(out, "%s%s", what, shown);
+}
+
+static void
+add_signing_keys(const Drover__V1__Person *person, struct dr_buf *out)
+{
+    for (size_t i = 0; i < person->n_keys; i++) {
+        add_key(i ? ", " : ", key id ", person->keys[i]->public_key, out);
+    }
+}
+
 static bool
 same_keys(const Drover__V1__Person *a, const Drover__V1__Person *b)
 {
@@ -53,7 +75,9 @@ person_change(const Drover__V1__Root *old, const Drover__V1__Root *next, uint32_
     struct dr_buf after = {0};
     dr_words_roles(next, index, &after);
     if (was < 0) {
-        dr_buf_printf(out, "+ %s: %s\n", person->name, after.data);
+        dr_buf_printf(out, "+ %s: %s", person->name, after.data);
+        add_signing_keys(person, out);
+        dr_buf_str(out, "\n");
         dr_buf_fini(&after);
         return;
     }
@@ -62,10 +86,14 @@ person_change(const Drover__V1__Root *old, const Drover__V1__Root *next, uint32_
         dr_buf_printf(out, "~ %s: %s -> %s\n", person->name, before.data, after.data);
     }
     if (!same_keys(old->people[was], person)) {
-        dr_buf_printf(out, "~ %s: another signing key\n", person->name);
+        dr_buf_printf(out, "~ %s: another signing key", person->name);
+        add_signing_keys(person, out);
+        dr_buf_str(out, "\n");
     }
     if (!dr_data_eq(old->people[was]->transport_key, person->transport_key)) {
-        dr_buf_printf(out, "~ %s: another transport key\n", person->name);
+        dr_buf_printf(out, "~ %s: another transport key", person->name);
+        add_key(", key id ", person->transport_key, out);
+        dr_buf_str(out, "\n");
     }
     dr_buf_fini(&before);
     dr_buf_fini(&after);
@@ -153,23 +181,82 @@ engine_name(Drover__V1__Engine engine)
     return engine == DROVER__V1__ENGINE__SQLITE ? "sqlite" : "postgresql";
 }
 
+// "database orders, system 7301, schema public", what is pinned of it.
+static const char *
+identity_text(const struct dr_cli *cli, const Drover__V1__DatabaseIdentity *identity)
+{
+    struct dr_buf text = {0};
+    const char *const parts[3][2] = {{"database ", identity ? identity->database : ""},
+                                     {"system ", identity ? identity->system_identifier : ""},
+                                     {"schema ", identity ? identity->schema : ""}};
+    for (size_t i = 0; i < DR_COUNT_OF(parts); i++) {
+        if (parts[i][1][0] != '\0') {
+            dr_buf_printf(&text, "%s%s%s", text.len ? ", " : "", parts[i][0],
+                          dr_print_safe(cli, parts[i][1]));
+        }
+    }
+    const char *kept = dr_arena_str(cli->arena, text.len ? text.data : "no database");
+    dr_buf_fini(&text);
+    return kept ? kept : "";
+}
+
+// "tier=canary region=eu"
+static const char *
+labels_text(const struct dr_cli *cli, const Drover__V1__Target *target)
+{
+    struct dr_buf text = {0};
+    for (size_t i = 0; i < target->n_labels; i++) {
+        dr_buf_printf(&text, "%s%s=%s", i ? " " : "", dr_print_safe(cli, target->labels[i]->key),
+                      dr_print_safe(cli, target->labels[i]->value));
+    }
+    const char *kept = dr_arena_str(cli->arena, text.len ? text.data : "no labels");
+    dr_buf_fini(&text);
+    return kept ? kept : "";
+}
+
+static void
+target_new(const struct dr_cli *cli, const Drover__V1__Target *next, struct dr_buf *out)
+{
+    dr_buf_printf(out, "+ target %s, agent %s, %s, %s, %s%s", next->name, next->agent,
+                  engine_name(next->engine), identity_text(cli, next->identity),
+                  labels_text(cli, next),
+                  next->state == DROVER__V1__TARGET_STATE__RETIRED ? ", retired" : "");
+    add_key(", key id ", next->agent_signing_key, out);
+    add_key(", transport key id ", next->agent_transport_key, out);
+    dr_buf_str(out, "\n");
+}
+
+static void
+text_change(const char *target, const char *old, const char *next, struct dr_buf *out)
+{
+    if (!dr_str_eq(old, next)) {
+        dr_buf_printf(out, "~ target %s: %s -> %s\n", target, old, next);
+    }
+}
+
 static void
 target_change(const struct dr_cli *cli, const Drover__V1__Target *old,
               const Drover__V1__Target *next, struct dr_buf *out)
 {
     size_t start = out->len;
     if (old == NULL) {
-        dr_buf_printf(out, "+ target %s, agent %s, %s%s\n", next->name, next->agent,
-                      engine_name(next->engine),
-                      next->state == DROVER__V1__TARGET_STATE__RETIRED ? ", retired" : "");
+        target_new(cli, next, out);
         return;
     }
     if (!dr_data_eq(old->agent_signing_key, next->agent_signing_key)) {
-        dr_buf_printf(out, "~ target %s: another signing key of its agent\n", next->name);
+        dr_buf_printf(out, "~ target %s: another signing key of its agent", next->name);
+        add_key(", key id ", next->agent_signing_key, out);
+        dr_buf_str(out, "\n");
     }
     if (!dr_data_eq(old->agent_transport_key, next->agent_transport_key)) {
-        dr_buf_printf(out, "~ target %s: another transport key of its agent\n", next->name);
+        dr_buf_printf(out, "~ target %s: another transport key of its agent", next->name);
+        add_key(", key id ", next->agent_transport_key, out);
+        dr_buf_str(out, "\n");
     }
+    text_change(next->name, engine_name(old->engine), engine_name(next->engine), out);
+    text_change(next->name, identity_text(cli, old->identity), identity_text(cli, next->identity),
+                out);
+    text_change(next->name, labels_text(cli, old), labels_text(cli, next), out);
     if (!dr_str_eq(old->agent, next->agent)) {
         dr_buf_printf(out, "~ target %s: agent %s -> %s\n", next->name, old->agent, next->agent);
     }
@@ -179,7 +266,8 @@ target_change(const struct dr_cli *cli, const Drover__V1__Target *old,
                                                                        : "active again");
     }
     if (out->len == start && !same_message(cli, &old->base, &next->base)) {
-        dr_buf_printf(out, "~ target %s: identity or labels\n", next->name);
+        dr_buf_printf(out, "~ target %s: something that this drover has no words for\n",
+                      next->name);
     }
 }
 
@@ -209,17 +297,23 @@ policy_change(const struct dr_cli *cli, const Drover__V1__Environment *old,
 {
     struct dr_buf before = {0};
     struct dr_buf after = {0};
+    size_t start = out->len;
+    if (old != NULL && same_message(cli, &old->base, &next->base)) {
+        return;
+    }
     if (old == NULL) {
         dr_buf_printf(out, "+ environment %s, %zu gates\n", next->name, next->n_gates);
-        return;
+    } else {
+        dr_policy_text(old, &before);
     }
-    if (same_message(cli, &old->base, &next->base)) {
-        return;
-    }
-    dr_policy_text(old, &before);
+    dr_buf_str(&before, "");
     dr_policy_text(next, &after);
     lines_missing(after.data, before.data, "-", next->name, out);
     lines_missing(before.data, after.data, "+", next->name, out);
+    if (out->len == start) {
+        dr_buf_printf(out, "~ policy %s: its order, or something that has no words here\n",
+                      next->name);
+    }
     dr_buf_fini(&before);
     dr_buf_fini(&after);
 }
@@ -245,8 +339,10 @@ dr_words_fleet_change(struct dr_cli *cli, const Drover__V1__Fleet *old,
             policy_change(cli, was ? was->environment : NULL, entries[i]->environment, out);
         }
     }
-    if (old != NULL && !dr_data_eq(old->coordinator_key, next->coordinator_key)) {
-        dr_buf_str(out, "~ another key of the coordinator\n");
+    if (old == NULL || !dr_data_eq(old->coordinator_key, next->coordinator_key)) {
+        dr_buf_str(out, old ? "~ another key of the coordinator" : "+ coordinator");
+        add_key(", key id ", next->coordinator_key, out);
+        dr_buf_str(out, "\n");
     }
 }
 

@@ -74,7 +74,7 @@ says "is the public key of 'bob', not of 'carol'"
 run 0 drover people replace-key bob --public-key newkeys/bob.pub --yes
 says "~ bob: another signing key" "~ bob: another transport key" "Coordinator: 1 of"
 rm -rf trust.carol && cp -r trust trust.before && rm trust/root.3.drv
-run 0 as carol drover sign root
+run 0 as carol drover sign root --yes
 says "~ bob: another signing key" "in force"
 rm -rf keys/bob.* && cp newkeys/bob.* keys/
 run 0 as bob drover status
@@ -83,7 +83,7 @@ says_not "is not signed by enough people"
 test_begin somebody_leaves
 run 0 drover people remove carol --yes
 says "- carol" "~ root: 2 of 3 -> 2 of 2"
-run 0 as bob drover sign root
+run 0 as bob drover sign root --yes
 says "in force"
 run 0 drover people list
 says_not "carol"
@@ -93,7 +93,7 @@ OUT=$(as carol drover status 2>&1)
 test_begin renewing_is_one_command_and_nothing_else_changes
 run 0 drover root rotate --yes
 says "nothing but its times"
-run 0 as bob drover root sign
+run 0 as bob drover root sign --yes
 says "in force"
 run 0 drover root show
 says "Root:     5, from"
@@ -101,11 +101,11 @@ run_json 0 "d['version'] == 5" drover root show
 
 test_begin what_expires_soon_is_said_and_what_has_expired_is_renewed
 run 0 drover root rotate --yes --expires 13d
-run 0 as bob drover sign root
+run 0 as bob drover sign root --yes
 run 0 drover status
 says "note: root 6 expires in 1" "try: drover root rotate"
 run 0 drover root rotate --yes --expires 4s
-run 0 as bob drover sign root
+run 0 as bob drover sign root --yes
 expired() { drover status 2>&1 | grep -q "root 7 expired"; }
 wait_until 10 expired || wrong "root 7 does not expire"
 run 0 drover root rotate --yes

@@ -24,7 +24,7 @@ rm keys/bob.*
 run 0 drover key new bob --dir newkeys --no-passphrase
 cp newkeys/bob.* keys/
 run 0 as alice drover people replace-key bob --public-key keys/bob.pub --yes
-run 0 as carol drover sign root
+run 0 as carol drover sign root --yes
 says "~ bob: another signing key" "in force"
 run 0 as bob drover status
 
@@ -35,7 +35,7 @@ rm -rf agents/production-lite
 run 0 drover-agent key new --dir agents/production-lite --name production-lite
 cp production.conf agents/production-lite/agent.conf
 run 0 as alice drover agent rekey production-lite --public-key agents/production-lite/agent.pub --yes
-run 0 as carol drover sign fleet
+run 0 as carol drover sign fleet --yes
 says "~ target production/notes: another signing key of its agent" "in force"
 agent_start production-lite || wrong "the agent did not start with an empty state"
 head=$(sed -n 's/^-- Revision ID: //p' revisions/*.sql)

@@ -49,7 +49,7 @@ says "ended with 1; nothing was signed" "your text is kept in"
 run_json 0 "any(w['kind'] == 'fleet' and w['try'].startswith('drover sign fleet.') and w['signatures'] == 1 for w in d['waiting'])" as bob drover inbox
 run 0 as alice drover inbox
 says_not "drover sign fleet.5"
-run 0 as bob drover sign fleet.5
+run 0 as bob drover sign fleet.5 --yes
 says '+ policy production: author_may_not_approve = true' "in force"
 run 0 as bob drover inbox
 says "Nothing waits for bob."
@@ -117,7 +117,7 @@ run 2 as alice drover agent rekey production-lite
 says "drover-agent key new --dir NEWFOLDER --name production-lite"
 run 0 as alice drover agent rekey production-lite --public-key newagent/agent.pub --yes
 says "~ target production/notes: another signing key of its agent"
-run 0 as bob drover sign fleet
+run 0 as bob drover sign fleet --yes
 says "in force"
 agent_stop production-lite
 cp newagent/agent.* agents/production-lite/
@@ -126,7 +126,7 @@ run 1 as alice drover agent retire nobody --yes
 says "the fleet has no agent 'nobody'"
 run 0 as alice drover agent retire staging-lite --yes
 says "~ target staging/notes: retired"
-run 0 as bob drover sign fleet
+run 0 as bob drover sign fleet --yes
 run 0 as bob drover fleet show
 says "retired"
 run 0 as alice drover fleet renew --yes

@@ -155,7 +155,7 @@ static void
 no_spoilt_bundle_is_accepted(void **state)
 {
     static struct bench b;
-    uint64_t seed = seed_of(), rounds = number_of("DROVER_MUTATIONS", ROUNDS);
+    uint64_t seed = seed_of(), first = seed, rounds = number_of("DROVER_MUTATIONS", ROUNDS);
     unsigned accepted = 0, hints = 0;
     (void)state;
     b = (struct bench){.e = e_begin()};
@@ -182,8 +182,8 @@ no_spoilt_bundle_is_accepted(void **state)
         }
     }
     // What is accepted is the very approval that was signed, with a hint changed beside it.
-    print_message("%llu rounds, %u with a changed hint beside the signed bytes\n",
-                  (unsigned long long)rounds, hints);
+    print_message("seed %llu: %llu mutations, %u with a changed hint beside the signed bytes\n",
+                  (unsigned long long)first, (unsigned long long)rounds, hints);
     assert_int_equal(accepted, hints);
     free(bytes);
     dr_arena_free(&arena);

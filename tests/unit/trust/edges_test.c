@@ -167,6 +167,19 @@ a_stamp_without_ready_or_of_unknown_heads_is_not_proved(void **state)
     assert_null(proof);
 }
 
+static void
+a_stamp_believes_what_the_approval_lists_and_not_the_future(void **state)
+{
+    (void)state;
+    struct view *v = stamp_view();
+    Drover__V1__Approval approval = w.request.header;
+    v->in.approval = &approval;
+    assert_false(is_stamped(v));
+    v->in.approval = NULL;
+    v->in.now = v->evidence_msg[E_APPLIED].time - 100000;
+    assert_false(is_stamped(v));
+}
+
 // A revision that the chain does not have adds nothing to what a stamp has to show.
 static void
 a_stamp_looks_at_revisions_of_the_chain_only(void **state)
@@ -281,12 +294,16 @@ the_soak_begins_with_the_last_proof(void **state)
     }
     v->evidence_msg[E_REVERTED].kind = ATT(FAILED);
     assert_true(gate(v, G_STAGED).is_open);
+    int64_t shown = v->evidence_msg[E_STATE].time;
     for (size_t i = 0; i < 2; i++) { // the earlier one proves the first unit, and then the last
         v->evidence_msg[E_APPLIED].units = &w.proof_up_p[i];
         v->evidence_msg[E_APPLIED].n_units = i == 0 ? 1 : 2;
         v->evidence_msg[E_AGAIN].units = &w.proof_up_p[i == 0 ? 1 : 0];
         v->evidence_msg[E_AGAIN].n_units = i == 0 ? 2 : 1;
         assert_true(gate(v, G_STAGED).is_open);
+        v->evidence_msg[E_STATE].time = v->evidence_msg[E_AGAIN].time + 3599;
+        assert_false(gate(v, G_STAGED).is_open);
+        v->evidence_msg[E_STATE].time = shown;
     }
     v->evidence_msg[E_STATE].time = v->evidence_msg[E_AGAIN].time + 3599;
     assert_false(gate(v, G_STAGED).is_open);
@@ -294,7 +311,99 @@ the_soak_begins_with_the_last_proof(void **state)
     assert_false(gate(v, G_STAGED).is_open);
 }
 
+static void
+an_agents_own_backup_is_not_taken_from_the_evidence(void **state)
+{
+    (void)state;
+    struct view *v = signed_view();
+    struct dr_attestation backup;
+    OK(&w, dr_attest_decode(w.arena, w.backup, true, &backup, &w.err));
+    v->evidence[0].msg = backup.msg;
+    assert_true(gate(v, G_BACKUP).is_open);
+    v->in.only_own_backup = true;
+    assert_false(gate(v, G_BACKUP).is_open);
+}
+
+static void
+a_schema_is_verified_by_the_environment_that_the_gate_names(void **state)
+{
+    (void)state;
+    w.gate[G_SIGNOFF].kind = GATE(VERIFIED);
+    w.gate[G_SIGNOFF].from_environment = word(&w, "staging");
+    struct view *v = signed_view();
+    assert_true(gate(v, G_SIGNOFF).is_open);
+    for (size_t i = 0; i < E_CANARY; i++) { // only production's canary shows it now
+        v->evidence_msg[i].fingerprint_before = DATA32(w.nonce);
+    }
+    assert_false(gate(v, G_SIGNOFF).is_open);
+}
+
 // ------------------------------------------------------------------------------------ verify
+
+// Everything says SQLite but the fleet.
+static void
+the_fleet_decides_the_engine_before_any_plan_is_looked_at(void **state)
+{
+    (void)state;
+    w.plan_msg.engine = DROVER__V1__ENGINE__SQLITE;
+    world_sign(&w);
+    w.me.engine = DROVER__V1__ENGINE__SQLITE;
+    REFUSED(DR_E_WRONG_ENGINE, dr_verify(w.arena, &w.input, &w.verdict, &w.err));
+    assert_string_equal(w.verdict.failed_check, "me");
+}
+
+// The approval's leaf names one target and the entry of another: whose word would it be?
+static void
+a_canary_is_named_by_its_target_and_by_its_entry(void **state)
+{
+    (void)state;
+    world_sign(&w);
+    uint8_t entry[32], ready[32];
+    memcpy(entry, w.approval_target[0].entry_sha256, 32);
+    memcpy(ready, w.approval_target[0].ready_sha256, 32);
+    tear_down(NULL);
+    (void)set_up(NULL);
+    memcpy(w.approval_target[0].entry_sha256, entry, 32);
+    memcpy(w.approval_target[0].ready_sha256, ready, 32);
+    w.approval_target[0].target = "production/another";
+    world_sign(&w);
+    REFUSED(DR_E_CANARY_FIRST, dr_verify(w.arena, &w.input, &w.verdict, &w.err));
+}
+
+// Two canaries, and the leaf of the one that succeeded is brought twice.
+static void
+each_leaf_of_wave_one_is_brought_once(void **state)
+{
+    struct dr_approval_target three[3];
+    struct dr_bytes payload, *leaves = NULL;
+    struct dr_merkle_tree tree;
+    struct dr_envelope envelope;
+    Drover__V1__ProvenEntry *canaries[2];
+    (void)state;
+    world_sign(&w);
+    three[0] = w.approval_target[0];
+    three[1] = w.approval_target[0];
+    three[1].target = "production/other";
+    three[2] = w.approval_target[1];
+    w.request.targets = three;
+    w.request.n_targets = 3;
+    OK(&w, dr_approval_draft(w.arena, &w.request, &payload, &leaves, &w.err));
+    OK(&w, dr_merkle_build(w.arena, leaves, 3, &tree, &w.err));
+    struct dr_bytes approval = sign_by_two(&w, DR_TYPE_APPROVAL, payload);
+    OK(&w, dr_envelope_parse(approval, NULL, &envelope, &w.err));
+    w.evidence_msg[E_CANARY].approval_sha256 = DATA32(envelope.sha256);
+    sign_evidence(&w, E_CANARY, EVIDENCE);
+    make_bundle(&w);
+    w.bundle.approval = data_of(approval);
+    OK(&w, dr_proven_make(w.arena, &tree, leaves[2], 2, &w.bundle.leaf, &w.err));
+    for (size_t i = 0; i < 2; i++) {
+        OK(&w, dr_proven_make(w.arena, &tree, leaves[0], 0, &canaries[i], &w.err));
+    }
+    w.bundle.canaries = canaries;
+    w.bundle.n_canaries = 2;
+    REFUSED(DR_E_CANARY_FIRST, dr_verify(w.arena, &w.input, &w.verdict, &w.err));
+    assert_non_null(strstr(w.err.message, "not all there"));
+}
 
 static void
 a_plan_with_another_remedy_has_not_the_one_that_was_approved(void **state)
@@ -373,6 +482,31 @@ a_ready_without_fingerprint_leaves_the_schema_open(void **state)
     memcpy(facts.ledger_head, w.ledger_head, 32);
     memcpy(facts.fingerprint, w.nonce, 32);
     OK(&w, dr_verify_database(&w.verdict, &facts, &w.err));
+}
+
+// The fleet names the database, or READY alone does: each is enough to refuse another one.
+// id: S18
+static void
+a_database_named_by_the_fleet_or_by_ready_alone_is_compared(void **state)
+{
+    (void)state;
+    for (int by_fleet = 0; by_fleet < 2; by_fleet++) {
+        tear_down(NULL);
+        (void)set_up(NULL);
+        w.target[PRD_ORDERS].identity = by_fleet == 1 ? &w.identity : NULL;
+        w.ready_msg.identity = by_fleet == 1 ? NULL : &w.identity;
+        world_sign(&w);
+        OK(&w, dr_verify(w.arena, &w.input, &w.verdict, &w.err));
+        Drover__V1__DatabaseIdentity other = w.identity;
+        struct dr_database_facts facts = {
+            .identity = &w.identity, .has_lock_a = true, .has_lock_b = true};
+        memcpy(facts.ledger_head, w.ledger_head, 32);
+        memcpy(facts.fingerprint, w.fp_before, 32);
+        OK(&w, dr_verify_database(&w.verdict, &facts, &w.err));
+        other.database = word(&w, "stock");
+        facts.identity = &other;
+        REFUSED(DR_E_DATABASE_IDENTITY, dr_verify_database(&w.verdict, &facts, &w.err));
+    }
 }
 
 static void
@@ -473,6 +607,68 @@ a_cancel_of_another_plan_and_a_lift_for_another_place_change_nothing(void **stat
                            &stops[1], &w.err));
     REFUSED(DR_E_CANCELLED,
             dr_signoff_check_stops(&w.root, stops, 2, "production", w.plan_sha, NOW, NOW, &w.err));
+}
+
+// One person's item that names the freeze as what was looked at is no lift of it.
+static void
+only_a_lift_lifts(void **state)
+{
+    struct dr_signoff stops[2];
+    ProtobufCBinaryData data;
+    uint8_t freeze[32], sha256[32];
+    (void)state;
+    world_sign(&w);
+    make_stop(&w, DROVER__V1__SIGNOFF_KIND__FREEZE, "production", NOW, NULL, 1, &data, freeze);
+    OK(&w, dr_signoff_load(w.arena, &w.root, "production", (struct dr_bytes){data.data, data.len},
+                           &stops[0], &w.err));
+    make_stop(&w, DROVER__V1__SIGNOFF_KIND__CANCEL, "production", NOW - 10000, freeze, 1, &data,
+              sha256);
+    OK(&w, dr_signoff_load(w.arena, &w.root, "production", (struct dr_bytes){data.data, data.len},
+                           &stops[1], &w.err));
+    REFUSED(DR_E_FROZEN,
+            dr_signoff_check_stops(&w.root, stops, 2, "production", w.plan_sha, NOW, NOW, &w.err));
+}
+
+// The number of what is held, chained to it as if it came next.
+// id: G19
+static void
+a_number_used_twice_is_an_alarm_even_where_the_chain_fits(void **state)
+{
+    (void)state;
+    world_sign(&w);
+    struct dr_attestation held, next;
+    struct dr_bytes wire = {w.evidence_wire[E_STATE].data, w.evidence_wire[E_STATE].len};
+    OK(&w, dr_attest_load(w.arena, &w.fleet, w.all, N, wire, &held, &w.err));
+    Drover__V1__Attestation msg = *held.msg;
+    msg.time++;
+    msg.previous_sha256 = DATA32(held.sha256);
+    next = held;
+    next.msg = &msg;
+    dr_sha256(packed(&w, &msg.base), next.sha256);
+    REFUSED(DR_E_COUNTER_REUSED, dr_attest_follows(&held, &next, &w.err));
+    msg.counter++;
+    OK(&w, dr_attest_follows(&held, &next, &w.err));
+}
+
+// The same fields, as long as the canonical form, in another order.
+// id: Z06
+static void
+another_order_of_the_same_fields_is_refused(void **state)
+{
+    ProtobufCMessage *message = NULL;
+    (void)state;
+    Drover__V1__Signoff msg = w.item_msg;
+    static uint8_t id[16] = "sixteen bytes id";
+    msg.signoff_id = dr_data(id, 16);
+    msg.plan_sha256 = DATA32(w.nonce);
+    struct dr_bytes whole = packed(&w, &msg.base);
+    OK(&w, dr_strict_decode(w.arena, &drover__v1__signoff__descriptor, whole, &message, &w.err));
+    uint8_t *bytes = dr_arena_alloc(w.arena, whole.len);
+    memcpy(bytes, whole.data + 18, whole.len - 18); // cluster_id, tag and length before it, last
+    memcpy(bytes + whole.len - 18, whole.data, 18);
+    REFUSED(DR_E_BAD_DOCUMENT,
+            dr_strict_decode(w.arena, &drover__v1__signoff__descriptor,
+                             (struct dr_bytes){bytes, whole.len}, &message, &w.err));
 }
 
 static void
@@ -580,6 +776,15 @@ main(void)
         EDGE(a_stamp_believes_runs_and_rehearsals_only),
         EDGE(a_stamp_believes_active_targets_of_its_engine_only),
         EDGE(a_stamp_without_ready_or_of_unknown_heads_is_not_proved),
+        EDGE(a_stamp_believes_what_the_approval_lists_and_not_the_future),
+        EDGE(an_agents_own_backup_is_not_taken_from_the_evidence),
+        EDGE(a_schema_is_verified_by_the_environment_that_the_gate_names),
+        EDGE(the_fleet_decides_the_engine_before_any_plan_is_looked_at),
+        EDGE(a_canary_is_named_by_its_target_and_by_its_entry),
+        EDGE(each_leaf_of_wave_one_is_brought_once),
+        EDGE(only_a_lift_lifts),
+        EDGE(a_number_used_twice_is_an_alarm_even_where_the_chain_fits),
+        EDGE(another_order_of_the_same_fields_is_refused),
         EDGE(a_stamp_looks_at_revisions_of_the_chain_only),
         EDGE(schema_afterwards_is_that_of_the_same_plan),
         EDGE(backup_of_two_heads_is_compared_head_by_head),
@@ -590,6 +795,7 @@ main(void)
         EDGE(a_plan_with_another_remedy_has_not_the_one_that_was_approved),
         EDGE(a_canarys_last_word_counts_in_whatever_order_it_comes),
         EDGE(a_ready_without_fingerprint_leaves_the_schema_open),
+        EDGE(a_database_named_by_the_fleet_or_by_ready_alone_is_compared),
         EDGE(what_began_a_moment_ahead_of_this_clock_goes_on),
         EDGE(an_approval_is_drafted_without_evidence_and_with_each_digest_once),
         EDGE(leaves_out_of_order_are_refused_wherever_they_stand),
