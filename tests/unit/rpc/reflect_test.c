@@ -147,11 +147,11 @@ the_full_form_shows_defaults(void **state)
     assert_string_equal(text, "{\"entry\":null,\"rollout\":null}");
     free(text);
     json_decref(json);
-    Drover__V1__AckRequest ack;
-    drover__v1__ack_request__init(&ack);
-    assert_int_equal(dr_json_from_message_full(&ack.base, &json, &err), DR_OK);
+    Drover__V1__HealthRequest health;
+    drover__v1__health_request__init(&health);
+    assert_int_equal(dr_json_from_message_full(&health.base, &json, &err), DR_OK);
     text = json_dumps(json, JSON_COMPACT);
-    assert_string_equal(text, "{\"seq\":\"0\"}");
+    assert_string_equal(text, "{\"service\":\"\"}");
     free(text);
     json_decref(json);
 }
