@@ -75,7 +75,10 @@ class Bench:
         self.options, self.work = options, pathlib.Path(work)
         self.password = os.environ.get("DROVER_BENCH_PASSWORD", "")
         self.session = None
-        self.applied = {}  # what a database holds: its key to the kind of chain
+        self.places = {}
+        self.serial = 0
+        self.old = []  # databases to drop
+        self.applied = {}  # what a database holds: its engine and name to the kind of chain
 
     # --- databases
 
@@ -102,18 +105,29 @@ class Bench:
         self.admin("SELECT pg_reload_conf()")
 
     def place(self, engine, tool):
-        name = "b_" + "".join(c if c.isalnum() else "_" for c in tool.name)
-        if engine == "sqlite":
-            return peers.Place("sqlite", name, str(self.work / f"{name}.db"))
-        return peers.Place("postgresql", name, self.options.socket, self.options.port, self.password)
+        """Where the tool works now; one object for each tool and engine."""
+        key = (engine, tool.name)
+        if key not in self.places:
+            name = "b_" + "".join(c if c.isalnum() else "_" for c in tool.name)
+            host = str(self.work / f"{name}.db") if engine == "sqlite" else self.options.socket
+            self.places[key] = peers.Place(engine, name, host, self.options.port, self.password)
+        return self.places[key]
 
     def empty(self, place):
+        """A new database. The old one goes at the job's end: DROP DATABASE makes a checkpoint, which takes seconds."""
         if place.engine == "sqlite":
             for path in self.work.glob(f"{place.name}.db*"):
                 path.unlink()
             return
-        self.admin(f"DROP DATABASE IF EXISTS {place.name} WITH (FORCE)")
+        self.serial += 1
+        self.old.append(place.name)
+        place.name = f"{place.name.split('_no_')[0]}_no_{self.serial}"
         self.admin(f"CREATE DATABASE {place.name} OWNER drover")
+
+    def sweep(self):
+        for name in self.old:
+            self.admin(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self.old = []
 
     def tables(self, place):
         if place.engine == "sqlite":
@@ -128,7 +142,7 @@ class Bench:
     def run(self, tool, action, place, kind):
         """One run: wall and cpu in ms, memory in MiB."""
         if action in ("apply", "down"):
-            self.applied.pop(place.key, None)
+            self.applied.pop((place.engine, place.name), None)
         folder = self.chain(kind, place.engine, tool)
         result, log = self.work / "timed", self.work / "log"
         words = tool.command(action, place, self.count(kind))
@@ -143,7 +157,7 @@ class Bench:
             tail = log.read_bytes()[-600:].decode(errors="replace")
             raise Broken(f"{tool.name} {action} {kind} on {place.engine} ended with {status}: {tail}")
         if action == "apply":
-            self.applied[place.key] = kind
+            self.applied[(place.engine, place.name)] = kind
         return {"wall": wall / 1000, "cpu": (user + system) / 1000, "memory": memory / 1024}
 
     def count(self, kind):
@@ -161,7 +175,7 @@ class Bench:
         """Brings the database to where the action starts."""
         if job["action"] == "apply":
             self.empty(place)
-        elif job["action"] == "down" or self.applied.get(place.key) != job["kind"]:
+        elif job["action"] == "down" or self.applied.get((place.engine, place.name)) != job["kind"]:
             self.empty(place)
             self.run(tool, "apply", place, job["kind"])
         self.calm(place)
@@ -270,6 +284,7 @@ class Bench:
                 spent[tool.name] += time.monotonic() - began
         if job["wanted"].get("flush"):
             self.dear_flush(False)
+        self.sweep()
         return summarize(row)
 
 
@@ -308,11 +323,12 @@ def main():
     parser.add_argument("--only", help="jobs whose name has this text")
     parser.add_argument("--pairs", type=int, help="rounds of each job")
     parser.add_argument("--budget", type=float, help="seconds after which a peer sits out a job's other rounds")
+    parser.add_argument("--least", type=int, help="rounds that each peer runs all the same")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--tiny", action="store_true")
     options = parser.parse_args()
-    pairs, budget, options.least = (1, 1, 1) if options.tiny else (5, 4, 3) if options.quick else (15, 10, 5)
-    options.pairs, options.budget = options.pairs or pairs, options.budget or budget
+    pairs, budget, least = (1, 1, 1) if options.tiny else (5, 4, 3) if options.quick else (15, 10, 5)
+    options.pairs, options.budget, options.least = options.pairs or pairs, options.budget or budget, options.least or least
     # The port names the socket, too; every client looks here for what its address leaves out.
     os.environ["PGPORT"] = str(options.port)
     # Debian's psql is a wrapper in Perl that takes longer than psql.

@@ -22,10 +22,6 @@ class Place:
     password: str = ""
 
     @property
-    def key(self):
-        return self.engine, self.name
-
-    @property
     def url(self):
         return f"postgresql://drover@/{self.name}?host={self.host}" if self.engine == "postgresql" else f"sqlite:{self.host}"
 
