@@ -1,0 +1,80 @@
+// What the real agent signs after a run that failed, and what the next READY makes of it.
+#include "support/agent_world.h"
+
+#define HOLD          DROVER__V1__ON_FAILURE__HOLD
+#define MODE_OF(name) DROVER__V1__MODE__##name
+
+// Two units, and the second fails: in a transaction, outside of one, and with a way back that
+// fails.
+static const struct tp_revision HALF[] = {
+    {.id = "001_half",
+     .sections = {TP_UP("CREATE TABLE half(id INTEGER PRIMARY KEY)"),
+                  TP_UP("INSERT INTO nowhere VALUES(1)"), TP_DOWN("DROP TABLE half"),
+                  TP_DOWN("SELECT 1")}},
+};
+static const struct tp_revision OUTSIDE[] = {
+    {.id = "001_outside",
+     .sections = {TP_UP("CREATE TABLE half(id INTEGER PRIMARY KEY)"),
+                  {.kind = DROVER__V1__UNIT_KIND__UNIT_UP,
+                   .is_outside = true,
+                   .probe = DROVER__V1__PROBE__PROBE_INDEX_CREATED,
+                   .object = "half_i",
+                   .statements = {"CREATE INDEX CONCURRENTLY half_i ON public.half(nothing)"}},
+                  TP_DOWN("SELECT 1"),
+                  TP_DOWN("DROP TABLE half")}},
+};
+static const struct tp_revision NO_WAY_BACK[] = {
+    {.id = "001_users",
+     .sections = {TP_UP("CREATE TABLE users(id INTEGER PRIMARY KEY)"), TP_DOWN("DROP TABLE no")}},
+    {.id = "002_broken",
+     .parents = {"001_users"},
+     .sections = {TP_UP("INSERT INTO nowhere VALUES(1)"), TP_DOWN("DROP TABLE orders")}},
+};
+
+// Fails, and gives the flags of the next READY.
+static uint32_t
+flags_after_failure(Drover__V1__Engine engine, const struct tp_revision *revisions, size_t n,
+                    Drover__V1__OnFailure on_failure)
+{
+    static struct coord world;
+    struct coord *c = &world;
+    world = (struct coord){0};
+    c_begin(c, engine, revisions, n);
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    c_push_bundle(c, &ready,
+                  &(struct c_approve){.mode = MODE_OF(UP),
+                                      .on_failure = on_failure,
+                                      .people = 2,
+                                      .acknowledged = ready.msg->flags});
+    struct dr_attestation failed = c_expect(c, KIND_OF(FAILED));
+    assert_int_equal(failed.msg->flags, DROVER__V1__READY_FLAG__FLAG_PARTIAL);
+    c_push_prepare(c, MODE_OF(UP));
+    uint32_t flags = c_expect(c, KIND_OF(READY)).msg->flags;
+    c_end(c);
+    return flags & ~(uint32_t)DROVER__V1__READY_FLAG__FLAG_NO_BACKUP;
+}
+
+// id: P2
+static void
+what_a_failed_run_left_is_the_agents_own(void **state)
+{
+    const uint32_t partial = DROVER__V1__READY_FLAG__FLAG_PARTIAL;
+    (void)state;
+    assert_int_equal(flags_after_failure(DROVER__V1__ENGINE__SQLITE, HALF, 1, HOLD), partial);
+    assert_int_equal(flags_after_failure(DROVER__V1__ENGINE__POSTGRESQL, HALF, 1, HOLD), partial);
+    assert_int_equal(flags_after_failure(DROVER__V1__ENGINE__POSTGRESQL, OUTSIDE, 1, HOLD),
+                     partial);
+    assert_int_equal(flags_after_failure(DROVER__V1__ENGINE__POSTGRESQL, NO_WAY_BACK, 2,
+                                         DROVER__V1__ON_FAILURE__REVERSE),
+                     0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_failed_run_left_is_the_agents_own),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
