@@ -130,6 +130,14 @@ is_same(ProtobufCBinaryData a, const uint8_t b[32])
     return a.len == 32 && memcmp(a.data, b, 32) == 0;
 }
 
+// After a failure the rows are known, but not always the schema.
+static bool
+has_fingerprint(const struct dr_agent_record *record)
+{
+    static const uint8_t NONE[32];
+    return memcmp(record->fingerprint, NONE, 32) != 0;
+}
+
 static uint32_t
 flags_of(const struct dr_agent_slot *slot, const Drover__V1__WorkerResult *result,
          const struct dr_agent_record *record)
@@ -146,7 +154,8 @@ flags_of(const struct dr_agent_slot *slot, const Drover__V1__WorkerResult *resul
     if (result->owner[0] != '\0' && !is_mine) {
         flags |= DR_REPORT_FLAG(FOREIGN);
     }
-    if (head_is_known && !is_same(result->fingerprint, record->fingerprint)) {
+    if (head_is_known && has_fingerprint(record) &&
+        !is_same(result->fingerprint, record->fingerprint)) {
         flags |= DR_REPORT_FLAG(DRIFT);
     }
     if (result->is_partial) {
@@ -198,9 +207,12 @@ missing_text(const struct dr_agent_slot *slot, const Drover__V1__WorkerResult *r
 void
 dr_report_note_record(struct dr_report *report, const Drover__V1__WorkerResult *result)
 {
-    if (result->ledger_head.len == 32 && result->fingerprint.len == 32) {
+    if (result->ledger_head.len == 32) {
         memcpy(report->record.ledger_head, result->ledger_head.data, 32);
-        memcpy(report->record.fingerprint, result->fingerprint.data, 32);
+        memset(report->record.fingerprint, 0, 32); // not known after some failures
+        if (result->fingerprint.len == 32) {
+            memcpy(report->record.fingerprint, result->fingerprint.data, 32);
+        }
         report->record.position = result->position;
         name_last(report->slot, result, report->record.what, sizeof report->record.what);
         report->change.record = &report->record;

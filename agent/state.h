@@ -89,7 +89,7 @@ struct dr_agent_record {
     bool exists;
     uint8_t ledger_head[32];
     uint64_t position;
-    uint8_t fingerprint[32];
+    uint8_t fingerprint[32]; // zeros: a failed run could not read it
     char what[256]; // what the last row was for, for people; "" when an older version wrote it
 };
 DR_MUST_CHECK enum dr_rc dr_agent_state_record(struct dr_agent_state *state, const char *target,

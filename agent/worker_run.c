@@ -234,7 +234,7 @@ look_after(struct dr_worker *worker, const struct dr_engine_result *result)
     while (dr_pipe_receive(&worker->pipe, &frame, NULL) == DR_OK && frame != NULL) {
         dr_pipe_frame_free(&frame);
     }
-    if (result->heads_count > 0 && take_end(worker, result, &ignored) != DR_OK) {
+    if (result->position > 0 && take_end(worker, result, &ignored) != DR_OK) {
         worker->result.n_heads = 0;
     }
     worker->result.fingerprint.len = 0; // after a failure the engine does not read it

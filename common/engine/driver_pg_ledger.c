@@ -306,7 +306,7 @@ read_now(struct dr_pgd *d, struct dr_arena *arena, enum dr_ledger_depth depth,
     bool is_whole = depth == DR_LEDGER_WHOLE;
     struct reading r = {.d = d, .arena = arena, .view = view};
     struct dr_db_wait wait = dr_pgd_wait(d, 10 * DR_PGD_SHORT_MS);
-    r.at_traps = is_whole || (d->has_key_a && depth != DR_LEDGER_HEADS) ? 1 : 0;
+    r.at_traps = depth != DR_LEDGER_HEADS ? 1 : 0;
     r.replay = is_whole ? dr_ledger_replay_new(arena, d->tenant) : NULL;
     if (is_whole && r.replay == NULL) {
         return no_room(err);

@@ -149,26 +149,6 @@ sq_identity(const struct dr_driver *driver, struct dr_identity *out)
     (void)snprintf(out->server_version, sizeof out->server_version, "%s", dr_sqlite_version());
 }
 
-// A trigger on a table of the ledger could change or swallow what is written there.
-static enum dr_rc
-check_traps(struct dr_sqd *d, struct dr_err *err)
-{
-    int64_t count = 0;
-    enum dr_rc rc = dr_sqlite_value_int(d->db,
-                                        "SELECT count(*) FROM sqlite_schema WHERE type IN "
-                                        "('trigger', 'view') AND (tbl_name LIKE 'drover\\_%' "
-                                        "ESCAPE '\\')",
-                                        &count, err);
-    if (rc == DR_OK && count > 0) {
-        (void)dr_err_set(err, DR_E_LEDGER_TAMPERED,
-                         "there is a trigger or a view on a table of drover's ledger: what is "
-                         "written there could be changed or lost");
-        return dr_err_hint(err, "find out who made it, and drop it: SELECT sql FROM sqlite_schema "
-                                "WHERE tbl_name LIKE 'drover_%%'");
-    }
-    return rc;
-}
-
 static enum dr_rc
 sq_lock(struct dr_driver *driver, uint64_t wait_ms, struct dr_err *err)
 {
@@ -193,7 +173,7 @@ sq_lock(struct dr_driver *driver, uint64_t wait_ms, struct dr_err *err)
         rc = dr_sqlite_identify(d->db, &now, err); // the path may name another file by now
     }
     if (rc == DR_OK) {
-        rc = check_traps(d, err);
+        rc = dr_sqd_refuse_traps(d, err);
     }
     return rc;
 }

@@ -35,6 +35,10 @@ dr_sqd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, enum dr_led
 enum dr_rc dr_sqd_ledger_own(struct dr_driver *driver, const char *owner, const uint8_t key[32],
                              struct dr_err *err);
 
+// A trigger or a view on a table of the ledger could change or swallow what is written there:
+// DR_E_LEDGER_TAMPERED.
+DR_MUST_CHECK enum dr_rc dr_sqd_refuse_traps(struct dr_sqd *d, struct dr_err *err);
+
 // driver_sqlite_write.c
 DR_MUST_CHECK enum dr_rc
 dr_sqd_ledger_write(struct dr_sqd *d, const struct dr_ledger_change *change, struct dr_err *err);

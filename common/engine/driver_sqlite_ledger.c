@@ -285,6 +285,25 @@ has_tables(struct dr_sqd *d, bool *out, struct dr_err *err)
 }
 
 enum dr_rc
+dr_sqd_refuse_traps(struct dr_sqd *d, struct dr_err *err)
+{
+    int64_t count = 0;
+    enum dr_rc rc = dr_sqlite_value_int(d->db,
+                                        "SELECT count(*) FROM sqlite_schema WHERE type IN "
+                                        "('trigger', 'view') AND (tbl_name LIKE 'drover\\_%' "
+                                        "ESCAPE '\\')",
+                                        &count, err);
+    if (rc == DR_OK && count > 0) {
+        (void)dr_err_set(err, DR_E_LEDGER_TAMPERED,
+                         "there is a trigger or a view on a table of drover's ledger: what is "
+                         "written there could be changed or lost");
+        return dr_err_hint(err, "find out who made it, and drop it: SELECT sql FROM sqlite_schema "
+                                "WHERE tbl_name LIKE 'drover_%%'");
+    }
+    return rc;
+}
+
+enum dr_rc
 dr_sqd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, enum dr_ledger_depth depth,
                    struct dr_ledger_view *out, struct dr_err *err)
 {
@@ -305,6 +324,9 @@ dr_sqd_ledger_read(struct dr_driver *driver, struct dr_arena *arena, enum dr_led
     rc = dr_sqlite_script(d->db, "BEGIN", err);
     if (rc == DR_OK) {
         rc = has_tables(d, &view.exists, err);
+    }
+    if (rc == DR_OK && view.exists && depth != DR_LEDGER_HEADS) {
+        rc = dr_sqd_refuse_traps(d, err);
     }
     if (rc == DR_OK && view.exists) {
         struct reading r = {.d = d, .arena = arena, .view = &view, .depth = depth};

@@ -88,7 +88,8 @@ struct dr_ledger_unit {
 // What the ledger says about one tenant. All in the arena that was given.
 // How deep a ledger is read.
 enum dr_ledger_depth {
-    DR_LEDGER_LIST = 0,  // every revision, and the last row against its own hash
+    DR_LEDGER_LIST = 0,  // every revision, the last row against its own hash, and no traps on the
+                         // ledger's tables
     DR_LEDGER_WHOLE = 1, // every row replayed, and compared with the list
     DR_LEDGER_HEADS = 2, // of the revisions only heads and half-done ones, without their units:
                          // what it costs does not grow with the chain

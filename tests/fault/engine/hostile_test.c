@@ -84,6 +84,9 @@ trap_on_the_ledger_is_refused_before_anything_runs(void **state)
         assert_ok(e, dr_engine_open(&e->options, &engine, &e->err));
         assert_int_equal(dr_engine_read_state(engine, e->arena, true, true, &s, &e->err),
                          DR_E_LEDGER_TAMPERED);
+        assert_int_equal(dr_engine_read_state(engine, e->arena, true, false, &s, &e->err),
+                         DR_E_LEDGER_TAMPERED);
+        assert_non_null(strstr(e->err.message, traps[i].named));
         dr_engine_close(&engine);
         env_sql(e, traps[i].remedy);
         if (traps[i].rest != NULL) {
@@ -132,6 +135,12 @@ trigger_on_the_ledger_of_a_sqlite_file_is_refused(void **state)
     assert_int_equal(env_up(e, both), DR_E_LEDGER_TAMPERED);
     assert_non_null(strstr(e->err.message, "trigger"));
     assert_false(env_has_table(e, "b"));
+    struct dr_engine *engine = NULL;
+    struct dr_engine_state s;
+    assert_ok(e, dr_engine_open(&e->options, &engine, &e->err));
+    assert_int_equal(dr_engine_read_state(engine, e->arena, true, false, &s, &e->err),
+                     DR_E_LEDGER_TAMPERED);
+    dr_engine_close(&engine);
     env_sql(e, "DROP TRIGGER t");
     assert_ok(e, env_up(e, both));
     tp_free(both);

@@ -31,6 +31,16 @@ static const struct tp_revision NO_WAY_BACK[] = {
      .sections = {TP_UP("INSERT INTO nowhere VALUES(1)"), TP_DOWN("DROP TABLE orders")}},
 };
 
+// Closes the ledger behind itself, so that the look after the failure is refused.
+static const struct tp_revision TRAP[] = {
+    {.id = "001_trap",
+     .sections = {TP_UP("CREATE TABLE half(id INTEGER PRIMARY KEY)"),
+                  TP_UP("DO 'BEGIN EXECUTE ''ALTER TABLE dro'' || ''ver.ledger ENABLE ROW LEVEL "
+                        "SECURITY''; END'"),
+                  TP_UP("INSERT INTO nowhere VALUES(1)"), TP_DOWN("DROP TABLE half"),
+                  TP_DOWN("SELECT 1"), TP_DOWN("SELECT 2")}},
+};
+
 // Fails, and gives the flags of the next READY.
 static uint32_t
 flags_after_failure(Drover__V1__Engine engine, const struct tp_revision *revisions, size_t n,
@@ -50,6 +60,14 @@ flags_after_failure(Drover__V1__Engine engine, const struct tp_revision *revisio
     struct dr_attestation failed = c_expect(c, KIND_OF(FAILED));
     assert_int_equal(failed.msg->flags, DROVER__V1__READY_FLAG__FLAG_PARTIAL);
     c_push_prepare(c, MODE_OF(UP));
+    if (revisions == TRAP) {
+        struct dr_attestation trapped = c_expect(c, KIND_OF(FAILED)); // id: S08
+        assert_string_equal(trapped.msg->code, "ledger-tampered");
+        assert_non_null(strstr(trapped.msg->detail, "row security on drover.ledger"));
+        (void)dr_pgcluster_ask(dr_pgcluster_shared(), c->url,
+                               "ALTER TABLE drover.ledger DISABLE ROW LEVEL SECURITY");
+        c_push_prepare(c, MODE_OF(UP));
+    }
     uint32_t flags = c_expect(c, KIND_OF(READY)).msg->flags;
     c_end(c);
     return flags & ~(uint32_t)DROVER__V1__READY_FLAG__FLAG_NO_BACKUP;
@@ -65,6 +83,7 @@ what_a_failed_run_left_is_the_agents_own(void **state)
     assert_int_equal(flags_after_failure(DROVER__V1__ENGINE__POSTGRESQL, HALF, 1, HOLD), partial);
     assert_int_equal(flags_after_failure(DROVER__V1__ENGINE__POSTGRESQL, OUTSIDE, 1, HOLD),
                      partial);
+    assert_int_equal(flags_after_failure(DROVER__V1__ENGINE__POSTGRESQL, TRAP, 1, HOLD), partial);
     assert_int_equal(flags_after_failure(DROVER__V1__ENGINE__POSTGRESQL, NO_WAY_BACK, 2,
                                          DROVER__V1__ON_FAILURE__REVERSE),
                      0);
