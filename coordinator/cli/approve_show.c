@@ -56,10 +56,10 @@ show_revision(const struct dr_cli *cli, const Drover__V1__PlanRevision *r,
 }
 
 static void
-show_target(const struct dr_cli *cli, const Drover__V1__Attestation *ready)
+show_target(const struct dr_cli *cli, const Drover__V1__Attestation *ready, uint32_t wave)
 {
     bool is_fresh = dr_now_unix_s() <= ready->time;
-    dr_say(cli, "  target %s, ready %s%s, at %s%s%s\n", ready->target,
+    dr_say(cli, "  target %s, wave %u, ready %s%s, at %s%s%s\n", ready->target, wave,
            is_fresh ? "just now" : dr_print_age(cli, ready->time), is_fresh ? "" : " ago",
            ready->n_heads ? ready->heads[0]->id : "base", ready->flags ? ", flags: " : "",
            dr_ready_flags_names(cli->arena, ready->flags));
@@ -126,7 +126,7 @@ dr_approve_show(const struct dr_stage *stage, const struct dr_stage_plan *plan,
         for (size_t j = 0; j < stage->n_targets; j++) {
             const struct dr_attestation *ready = &stage->targets[j].ready;
             if (ready->msg != NULL && dr_str_eq(ready->msg->target, request->targets[i].target)) {
-                show_target(cli, ready->msg);
+                show_target(cli, ready->msg, request->targets[i].wave);
             }
         }
     }

@@ -5,6 +5,7 @@
 // A rollout with several engines has a plan for each, so the command signs one approval per engine.
 
 #include "coordinator/cli/approve_check.h"
+#include "coordinator/cli/approve_seen.h"
 #include "coordinator/cli/approve_show.h"
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
@@ -21,6 +22,16 @@
 #include <string.h>
 #include <time.h>
 
+// What was shown of one plan and gets the signature.
+struct shown {
+    struct dr_approval_request *request;
+    bool is_pending; // another person's, to add to
+    struct dr_envelope pending;
+    struct dr_bytes payload;
+    struct dr_bytes *leaves;
+    size_t n_leaves; // 0: this plan has nothing to sign
+};
+
 struct approving {
     struct dr_cli *cli;
     struct dr_remote remote;
@@ -33,6 +44,9 @@ struct approving {
     uint32_t signatures, needed; // of the approval that has the fewest
     bool all_complete;
     size_t signed_count;
+    struct shown *shown; // one for each plan of the stage
+    struct dr_stage_gate *gates;
+    size_t n_gates;
 };
 
 static enum dr_rc
@@ -130,18 +144,16 @@ check_ready(struct approving *a, struct dr_err *err)
 static enum dr_rc
 check_gates(struct approving *a, struct dr_err *err)
 {
-    struct dr_stage_gate *gates = NULL;
-    size_t n = 0;
-    enum dr_rc rc = dr_stage_gates(&a->stage, &gates, &n, err);
+    enum dr_rc rc = dr_stage_gates(&a->stage, &a->gates, &a->n_gates, err);
     if (rc != DR_OK) {
         return rc;
     }
     dr_say(a->cli, "Gates of %s:\n", a->stage.said->environment);
-    size_t closed = dr_stage_print_gates(&a->stage, gates, n);
+    size_t closed = dr_stage_print_gates(&a->stage, a->gates, a->n_gates);
     if (closed == 0) {
         return DR_OK;
     }
-    const struct dr_stage_gate *first = gates;
+    const struct dr_stage_gate *first = a->gates;
     while (first->is_open || first->is_after) {
         first++;
     }
@@ -266,51 +278,88 @@ put(struct approving *a, struct dr_bytes wire, const struct dr_bytes *leaves, si
 }
 
 static enum dr_rc
-approve_plan(struct approving *a, const struct dr_stage_plan *plan, bool only_show,
-             struct dr_err *err)
+show_plan(struct approving *a, const struct dr_stage_plan *plan, struct shown *out,
+          struct dr_err *err)
 {
     struct dr_approval_request *r = dr_arena_alloc(a->cli->arena, sizeof(*r));
-    struct dr_envelope pending;
-    struct dr_bytes payload;
-    struct dr_bytes wire;
-    struct dr_bytes *leaves = NULL;
-    size_t n = 0;
-    bool found = false;
     if (r == NULL) {
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
     enum dr_rc rc = draft(a, plan, r, err);
+    out->request = r;
     if (rc != DR_OK || r->n_targets == 0) {
         return rc;
     }
-    rc = find_pending(a, r, &pending, &leaves, &n, &found, err);
-    if (rc == DR_OK && found) {
-        payload = pending.payload;
+    rc = find_pending(a, r, &out->pending, &out->leaves, &out->n_leaves, &out->is_pending, err);
+    if (rc == DR_OK && out->is_pending) {
+        out->payload = out->pending.payload;
     } else if (rc == DR_OK) {
-        rc = dr_approval_draft(a->cli->arena, r, &payload, &leaves, err);
-        n = r->n_targets;
+        rc = dr_approval_draft(a->cli->arena, r, &out->payload, &out->leaves, err);
+        out->n_leaves = r->n_targets;
     }
-    if (rc == DR_OK && only_show) {
-        return dr_approve_show(&a->stage, plan, a->graph, r, payload, err);
-    }
-    if (rc == DR_OK) {
-        rc = found
-                 ? dr_envelope_add(a->cli->arena, &pending, &a->key, &wire, err)
-                 : dr_envelope_sign(a->cli->arena, DR_TYPE_APPROVAL, payload, &a->key, &wire, err);
-    }
-    return rc == DR_OK ? put(a, wire, leaves, n, err) : rc;
+    return rc == DR_OK ? dr_approve_show(&a->stage, plan, a->graph, r, out->payload, err) : rc;
 }
 
 static enum dr_rc
-each_plan(struct approving *a, bool only_show, struct dr_err *err)
+show_plans(struct approving *a, struct dr_err *err)
 {
-    for (size_t i = 0; i < a->stage.n_plans; i++) {
-        enum dr_rc rc = approve_plan(a, &a->stage.plans[i], only_show, err);
+    enum dr_rc rc = DR_OK;
+    a->shown = dr_arena_array(a->cli->arena, a->stage.n_plans + 1, sizeof(*a->shown));
+    if (a->shown == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; rc == DR_OK && i < a->stage.n_plans; i++) {
+        rc = show_plan(a, &a->stage.plans[i], &a->shown[i], err);
+    }
+    if (rc == DR_OK) {
+        dr_approve_seen(&a->stage, a->gates, a->n_gates);
+    }
+    return rc;
+}
+
+// Somebody may have signed the very same while I was asked: two halves of a quorum on two documents
+// would open nothing. Their bytes say what mine say, for no longer.
+static enum dr_rc
+look_again(struct approving *a, struct shown *s, struct dr_err *err)
+{
+    struct shown theirs = {.request = s->request};
+    struct dr_approval approval;
+    char until[32];
+    enum dr_rc rc = find_pending(a, s->request, &theirs.pending, &theirs.leaves, &theirs.n_leaves,
+                                 &theirs.is_pending, err);
+    if (rc != DR_OK || !theirs.is_pending) {
+        return rc;
+    }
+    rc = dr_approval_decode(a->cli->arena, theirs.pending.wire, &approval, err);
+    if (rc == DR_OK) {
+        *s = theirs;
+        dr_format_time(until, approval.msg->expires);
+        dr_say(a->cli, "Somebody signed the same meanwhile, until %s: yours is added to it.\n",
+               until);
+    }
+    return rc;
+}
+
+static enum dr_rc
+sign_plans(struct approving *a, struct dr_err *err)
+{
+    enum dr_rc rc = DR_OK;
+    for (size_t i = 0; rc == DR_OK && i < a->stage.n_plans; i++) {
+        struct shown *s = &a->shown[i];
+        struct dr_bytes wire = {0};
+        if (s->n_leaves == 0) {
+            continue;
+        }
+        rc = s->is_pending ? DR_OK : look_again(a, s, err);
         if (rc != DR_OK) {
             return rc;
         }
+        rc = s->is_pending ? dr_envelope_add(a->cli->arena, &s->pending, &a->key, &wire, err)
+                           : dr_envelope_sign(a->cli->arena, DR_TYPE_APPROVAL, s->payload, &a->key,
+                                              &wire, err);
+        rc = rc == DR_OK ? put(a, wire, s->leaves, s->n_leaves, err) : rc;
     }
-    return DR_OK;
+    return rc;
 }
 
 static enum dr_rc
@@ -384,11 +433,11 @@ dr_cmd_approve(struct dr_cli *cli, struct dr_err *err)
     rc = rc == DR_OK ? dr_approve_check_stops(&a->stage, err) : rc;
     rc = rc == DR_OK ? check_gates(a, err) : rc;
     rc = rc == DR_OK ? check_ready(a, err) : rc;
-    rc = rc == DR_OK ? each_plan(a, true, err) : rc;
+    rc = rc == DR_OK ? show_plans(a, err) : rc;
     rc = rc == DR_OK ? confirm(a, err) : rc;
     rc = rc == DR_OK ? dr_remote_signing_key(cli, &a->key, err) : rc;
     rc = rc == DR_OK ? dr_approve_check_author(&a->stage, &a->key, err) : rc;
-    rc = rc == DR_OK ? each_plan(a, false, err) : rc;
+    rc = rc == DR_OK ? sign_plans(a, err) : rc;
     dr_key_fini(&a->key);
     if (rc == DR_OK) {
         say_done(a);

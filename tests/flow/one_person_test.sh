@@ -87,7 +87,7 @@ run 8 drover rollout watch R-1 --timeout 60s
 run 2 drover approve R-1 -e production
 says "'production' must be typed" "--confirm=production"
 run 0 drover approve R-1 -e production --confirm production
-says "signed by alice: no error in staging" "You sign for production: rollout R-1" "target production/app, ready" "Approved. 1 of 1"
+says "signed by alice: no error in staging" "You sign for production: rollout R-1" "target production/app, wave 1, ready" "Approved. 1 of 1"
 run 0 drover rollout watch R-1 --until production=applied --timeout 60s
 run 0 drover status
 same "$(printf '%s\n' "$OUT" | grep -c '001_users (head)')" 2

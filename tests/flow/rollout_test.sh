@@ -77,6 +77,7 @@ run 0 as alice drover approve R-1 -e production --confirm production
 says "Approved. 1 of 2"
 run 0 as alice drover approve R-1 -e production --confirm production
 says "Approved. 1 of 2"
+says_not "Changed since"
 run 0 as alice drover rollout show R-1
 says "approvals 1/2"
 same "$(version_of production)" ""
