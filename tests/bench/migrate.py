@@ -344,6 +344,8 @@ def main():
             print(f"bench: {job['engine']}: {job['name']}", file=sys.stderr, flush=True)
             rows.append(bench.measure(job))
             pathlib.Path(options.out).write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+        bench.old += [place.name for place in bench.places.values() if place.engine == "postgresql"]
+        bench.sweep()
     finally:
         shutil.rmtree(work)
 
