@@ -11,9 +11,7 @@
 
 enum { TIDY_LEAKS = 0, TIDY_ROLE = 4 }; // places of the questions
 
-// Session state that the committed unit left: told in one line, then removed.
-// A role that set_config gave outlives RESET ALL, so it is put back by name and compared.
-static const char *const tidy_sql[] = {
+static const char leaks_sql[] =
     "SELECT pg_catalog.string_agg(what, ', ') FROM (SELECT 'setting ' || name AS what FROM "
     "pg_catalog.pg_settings WHERE"
     " source = 'session' UNION ALL SELECT 'temporary ' || relname FROM pg_catalog.pg_class WHERE "
@@ -25,7 +23,12 @@ static const char *const tidy_sql[] = {
     " SELECT 'prepared statement ' || name FROM pg_catalog.pg_prepared_statements WHERE name <> '' "
     "AND from_sql"
     " UNION ALL SELECT 'cursor ' || name FROM pg_catalog.pg_cursors WHERE is_holdable UNION ALL"
-    " SELECT 'channel ' || c FROM pg_catalog.pg_listening_channels() c) leaks",
+    " SELECT 'channel ' || c FROM pg_catalog.pg_listening_channels() c) leaks";
+
+// Session state that the committed unit left: told in one line, then removed.
+// A role that set_config gave outlives RESET ALL, so it is put back by name and compared.
+static const char *const tidy_sql[] = {
+    leaks_sql,
     "SELECT pg_catalog.set_config('drover.role', pg_catalog.current_setting('role'), false)",
     "RESET SESSION AUTHORIZATION",
     "RESET ROLE",
@@ -71,10 +74,9 @@ dr_pgd_tidy(struct dr_pgd *d, struct dr_exec_result *out)
             rc = dr_pg_pipeline_add(d->work, &stmt, &ignored);
         }
         dr_pg_forget_prepared(d->work); // DEALLOCATE ALL took ours too
-        if (rc == DR_OK) {
-            rc = dr_pgd_prepare(d, &ignored);
-        }
-        rc = dr_pg_pipeline_end(d->work, &done, &ignored);
+        rc = rc == DR_OK ? dr_pgd_prepare(d, &ignored) : rc;
+        enum dr_rc end = dr_pg_pipeline_end(d->work, &done, &ignored);
+        rc = rc == DR_OK ? end : rc;
     }
     if (rc != DR_OK) {
         dr_pg_close(&d->work);

@@ -67,8 +67,9 @@ known_as(struct dr_cli *cli, const Drover__V1__Root *root, const char *folder, c
     bool is_read = path && dr_file_read(path, DR_KEYFILE_MAX, &text, &len, &ignored) == DR_OK &&
                    dr_public_parse(text, &key, &ignored) == DR_OK;
     free(text);
-    if (!is_read || root == NULL) {
-        return is_read ? key.name : "";
+    const char *name = is_read ? dr_arena_str(cli->arena, key.name) : NULL;
+    if (name == NULL || root == NULL) {
+        return name ? name : "";
     }
     const Drover__V1__Person *person = dr_str_ends(file, ".key")
                                            ? dr_root_person_by_signing(root, key.signing)

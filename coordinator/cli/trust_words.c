@@ -103,10 +103,10 @@ static void
 role_change(const char *name, const Drover__V1__Role *old, const Drover__V1__Role *next,
             struct dr_buf *out)
 {
-    if (old == NULL) {
-        dr_buf_printf(out, "+ %s: %u of %zu\n", name, next->threshold, next->n_people);
-    } else if (next == NULL) {
+    if (next == NULL) {
         dr_buf_printf(out, "- %s: nobody approves there any more\n", name);
+    } else if (old == NULL) {
+        dr_buf_printf(out, "+ %s: %u of %zu\n", name, next->threshold, next->n_people);
     } else if (old->threshold != next->threshold || old->n_people != next->n_people) {
         dr_buf_printf(out, "~ %s: %u of %zu -> %u of %zu\n", name, old->threshold, old->n_people,
                       next->threshold, next->n_people);
