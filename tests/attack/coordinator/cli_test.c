@@ -261,6 +261,9 @@ no_text_of_the_coordinator_moves_the_terminal(void **state)
         {"approve", "chain", "--yes"},
         {"why", "staging/notes"},
         {"current"},
+        {"inbox"},
+        {"freeze", "list"},
+        {"sign", "fleet", "--yes"},
     };
     (void)state;
     unsigned spoilt = 0;

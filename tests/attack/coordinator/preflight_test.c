@@ -164,6 +164,7 @@ a_preflight_that_would_tell_unlock_or_reach_out_never_reaches_the_server(void **
 {
     static const char *const ROWS[][2] = {
         {"SELECT pg_notify('tell', 'them') IS NOT NULL", "'tell'"},
+        {"SELECT pg_advisory_lock(7077) IS NOT NULL", "(7077)"},
         {"SELECT pg_advisory_unlock_all() IS NOT NULL", "pg_advisory_unlock_all() IS"},
         {"SELECT pg_logical_emit_message(false, 'tell', 'wal') IS NOT NULL", "'wal'"},
         {"SELECT set_config('transaction_read_only', 'off', false) = 'off'", "'off', false"},

@@ -314,6 +314,28 @@ a_changed_byte_of_a_record_is_refused(void **state)
                      DR_E_RPC_PROTOCOL);
 }
 
+// A record that comes before the one that was sent before it, or after a lost one, opens nothing.
+static void
+records_out_of_order_are_refused(void **state)
+{
+    struct pair pair;
+    struct dr_err err = {0};
+    uint8_t first[5 + DR_NOISE_TAG], second[5 + DR_NOISE_TAG], out[5];
+    (void)state;
+    begin(&pair, &vectors[0]);
+    shake_hands(&pair, &vectors[0]);
+    struct dr_noise_cipher receive = pair.receive[1], other = pair.receive[0];
+    assert_int_equal(dr_noise_seal(&pair.send[0], "first", 5, first, &err), DR_OK);
+    assert_int_equal(dr_noise_seal(&pair.send[0], "later", 5, second, &err), DR_OK);
+    assert_int_equal(dr_noise_open(&receive, second, sizeof second, out, &err), DR_E_RPC_PROTOCOL);
+    assert_int_equal(dr_noise_open(&other, first, sizeof first, out, &err),
+                     DR_E_RPC_PROTOCOL); // sent back to its sender
+    receive = pair.receive[1];
+    assert_int_equal(dr_noise_open(&receive, first, sizeof first, out, &err), DR_OK);
+    assert_int_equal(dr_noise_open(&receive, second, sizeof second, out, &err), DR_OK);
+    assert_int_equal(dr_noise_open(&receive, first, sizeof first, out, &err), DR_E_RPC_PROTOCOL);
+}
+
 // The key after REKEY, from Python's cryptography (ChaChaPoly of RFC 8439 with the nonce 2^64 - 1).
 static void
 both_sides_rekey_after_the_same_record(void **state)
@@ -372,6 +394,7 @@ main(void)
         cmocka_unit_test(another_prologue_ends_the_handshake),
         cmocka_unit_test(a_key_of_small_order_is_refused),
         cmocka_unit_test(a_changed_byte_of_a_record_is_refused),
+        cmocka_unit_test(records_out_of_order_are_refused),
         cmocka_unit_test(both_sides_rekey_after_the_same_record),
         cmocka_unit_test(the_last_nonce_is_never_used),
         cmocka_unit_test(messages_over_the_limit_are_refused),
