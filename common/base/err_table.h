@@ -294,5 +294,5 @@ DR_ERR(ROLLOUT_ENDED, 510, 1, 9, "drover rollout list")
 DR_ERR(CHAIN_MISSING, 511, 8, 9, "drover approve chain")
 DR_ERR(NO_FLEET, 512, 1, 9, "sign and send one: drover agent add ..., drover sign")
 DR_ERR(BAD_LOG, 162, 4, 15,
-       "the log was changed after it was written: compare with another copy (drover log --output "
-       "json)")
+       "the log was changed after it was written: compare with another copy: drover log "
+       "--compare FILE")

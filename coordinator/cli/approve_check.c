@@ -4,41 +4,23 @@
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/stops.h"
 
-static bool
-is_about(const struct dr_stage *stage, const Drover__V1__Signoff *msg)
-{
-    if (msg->kind == DROVER__V1__SIGNOFF_KIND__FREEZE) {
-        return true;
-    }
-    for (size_t i = 0; msg->kind == DROVER__V1__SIGNOFF_KIND__VETO && i < stage->n_plans; i++) {
-        if (dr_data_eq(msg->plan_sha256, stage->plans[i].named->plan_sha256)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 enum dr_rc
 dr_approve_check_stops(const struct dr_stage *stage, struct dr_err *err)
 {
     struct dr_stop *stops = NULL;
     size_t n = 0;
+    const struct dr_cli *cli = stage->remote->cli;
     const char *environment = stage->said->environment;
     enum dr_rc rc = dr_stops_load(stage->remote, environment, &stops, &n, err);
-    for (size_t i = 0; rc == DR_OK && i < n; i++) {
-        const Drover__V1__Signoff *msg = stops[i].signoff.msg;
-        bool is_freeze = msg->kind == DROVER__V1__SIGNOFF_KIND__FREEZE;
-        if (stops[i].is_over || stops[i].is_lifted || !is_about(stage, msg)) {
-            continue;
-        }
-        const char *note = dr_print_safe(stage->remote->cli, msg->note);
-        dr_err_set(err, is_freeze ? DR_E_FROZEN : DR_E_VETOED, "%s %s this: %s", stops[i].person,
-                   is_freeze ? "froze" : "vetoed", note[0] ? note : "no reason given");
-        rc = is_freeze
-                 ? dr_err_hint(err, "drover freeze lift %s", environment)
-                 : dr_err_hint(err, "drover veto lift %s -e %s", stage->rollout->id, environment);
+    const struct dr_stop *stop =
+        rc == DR_OK ? dr_stops_holding(stops, n, environment, stage->rollout) : NULL;
+    if (stop == NULL) {
+        return rc;
     }
-    return rc;
+    bool is_freeze = stop->signoff.msg->kind == DROVER__V1__SIGNOFF_KIND__FREEZE;
+    dr_err_set(err, is_freeze ? DR_E_FROZEN : DR_E_VETOED, "%s",
+               dr_stop_text(cli, stop, environment));
+    return dr_err_hint(err, "%s", dr_stop_way_out(cli, stop, environment, stage->rollout));
 }
 
 // The entry that adds a revision to the chain that I trust.

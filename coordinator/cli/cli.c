@@ -256,6 +256,8 @@ check_args(struct dr_cli *cli, struct dr_err *err)
     } else if (c->args_max >= 0 && (int)cli->args_count > c->args_max) {
         dr_err_set(err, DR_E_USAGE, "'drover %s' does not take '%s'", c->name,
                    cli->args[c->args_max]);
+    } else if (dr_cli_option(cli, "url") != NULL && dr_cli_option(cli, "target") != NULL) {
+        dr_err_set(err, DR_E_USAGE, "--url names one database, so --target cannot be given too");
     } else {
         return DR_OK;
     }

@@ -88,6 +88,23 @@ digest_of_evidence(const struct dr_stage *s, uint8_t out[32])
     dr_buf_fini(&all);
 }
 
+// An item that is asked for afterwards means nothing before something ran there.
+static enum dr_rc
+check_time(const struct dr_stage *s, const Drover__V1__Gate *gate, struct dr_err *err)
+{
+    bool is_time = !gate->after;
+    for (size_t i = 0; !is_time && i < s->said->n_targets; i++) {
+        const char *state = s->said->targets[i]->state;
+        is_time = dr_str_eq(state, "applied") || dr_str_eq(state, "reverted");
+    }
+    if (is_time) {
+        return DR_OK;
+    }
+    dr_err_set(err, DR_E_WAITING, "'%s' is signed afterwards: nothing of %s has run in '%s' yet",
+               gate->item, s->rollout->id, s->said->environment);
+    return dr_err_hint(err, "drover rollout watch %s", s->rollout->id);
+}
+
 static enum dr_rc
 check_item(const struct dr_stage *s, const char *item, struct dr_err *err)
 {
@@ -99,7 +116,7 @@ check_item(const struct dr_stage *s, const char *item, struct dr_err *err)
         }
         if (dr_str_eq(policy->gates[i]->item, item)) {
             dr_buf_fini(&known);
-            return DR_OK;
+            return check_time(s, policy->gates[i], err);
         }
         dr_buf_printf(&known, "%s%s", known.len ? ", " : "", policy->gates[i]->item);
     }

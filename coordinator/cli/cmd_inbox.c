@@ -23,6 +23,9 @@ struct inbox {
     const Drover__V1__Person *me;
     struct row *rows;
     size_t n;
+    struct dr_stop *stops;
+    size_t n_stops;
+    struct dr_chain proposed; // the longest chain that lacks signatures; msg NULL: none
 };
 
 static void
@@ -63,7 +66,13 @@ version_in(struct inbox *in, const char *kind, struct dr_bytes payload)
     struct dr_err ignored = {0};
     struct dr_arena *arena = in->cli->arena;
     if (dr_str_eq(kind, "chain")) {
-        return dr_chain_decode(arena, payload, &chain, &ignored) == DR_OK ? chain.msg->version : 0;
+        if (dr_chain_decode(arena, payload, &chain, &ignored) != DR_OK) {
+            return 0;
+        }
+        if (in->proposed.msg == NULL || chain.msg->n_entries > in->proposed.msg->n_entries) {
+            in->proposed = chain;
+        }
+        return chain.msg->version;
     }
     bool is_root = dr_str_eq(kind, "root");
     if (dr_strict_decode(arena,
@@ -106,13 +115,13 @@ add_documents(struct inbox *in, const char *word, const char *type, const Drover
         struct dr_bytes wire = {rows[i]->envelope.data, rows[i]->envelope.len};
         struct dr_trust_file file = {.kind = type, .envelope = wire};
         struct row row = {.what = word};
-        if (dr_envelope_parse(wire, type, &envelope, &ignored) != DR_OK ||
-            have_signed(in, &envelope) || (!is_in(in, role) && !dr_str_eq(word, "root"))) {
+        if (dr_envelope_parse(wire, type, &envelope, &ignored) != DR_OK) {
             continue;
         }
         uint64_t version = version_in(in, word, envelope.payload);
-        if (version <= in_force(in, word)) {
-            continue; // a later one has overtaken it
+        if (version <= in_force(in, word) || have_signed(in, &envelope) ||
+            (!is_in(in, role) && !dr_str_eq(word, "root"))) {
+            continue; // a later one has overtaken it, or it does not wait for me
         }
         bool is_chain = dr_str_eq(word, "chain");
         rc = dr_trust_file_count(in->cli, in->remote->trust->root.msg, &file, &row.have, &row.need,
@@ -126,11 +135,56 @@ add_documents(struct inbox *in, const char *word, const char *type, const Drover
     return rc;
 }
 
+// Submitted revisions that no chain names yet: the first reviewer's turn.
+static enum dr_rc
+add_revisions(struct inbox *in, const Drover__V1__Role *role, struct dr_err *err)
+{
+    Drover__V1__ListRevisionsRequest request = DROVER__V1__LIST_REVISIONS_REQUEST__INIT;
+    Drover__V1__ListRevisionsReply *submitted = NULL;
+    const struct dr_chain *held = &in->remote->trust->chain;
+    struct dr_arena *arena = in->cli->arena;
+    struct dr_chain_revision found;
+    uint32_t n_new = 0;
+    if (!is_in(in, role)) {
+        return DR_OK;
+    }
+    request.project = in->cli->project->name;
+    enum dr_rc rc = dr_remote_call(in->remote, DR_METHOD_OPERATOR_LIST_REVISIONS, &request.base,
+                                   &submitted, err);
+    for (size_t i = 0; rc == DR_OK && i < submitted->n_revisions; i++) {
+        const Drover__V1__SubmittedRevision *row = submitted->revisions[i];
+        n_new +=
+            row->digest.len == 32 &&
+            (held->msg == NULL || !dr_chain_find(held, row->digest.data, &found)) &&
+            (in->proposed.msg == NULL || !dr_chain_find(&in->proposed, row->digest.data, &found));
+    }
+    if (n_new > 0) {
+        add(in, (struct row){"chain",
+                             dr_arena_printf(arena, "%u submitted %s", n_new,
+                                             n_new == 1 ? "revision" : "revisions"),
+                             "drover approve chain", 0, role->threshold});
+    }
+    return rc;
+}
+
 static bool
 names_me(const struct inbox *in, const Drover__V1__StageStatus *stage)
 {
     for (size_t i = 0; i < stage->n_signers; i++) {
         if (dr_str_eq(stage->signers[i], in->me->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Has anything happened there that somebody can look at afterwards?
+static bool
+is_done(const Drover__V1__StageStatus *stage)
+{
+    for (size_t i = 0; i < stage->n_targets; i++) {
+        if (dr_str_eq(stage->targets[i]->state, "applied") ||
+            dr_str_eq(stage->targets[i]->state, "reverted")) {
             return true;
         }
     }
@@ -150,18 +204,23 @@ add_stage(struct inbox *in, const Drover__V1__Rollout *rollout,
         ready += dr_str_eq(stage->targets[i]->state, "ready");
     }
     if (ready > 0 && !stage->approval_complete && !names_me(in, stage) && is_in(in, role)) {
+        const struct dr_stop *stop =
+            dr_stops_holding(in->stops, in->n_stops, stage->environment, rollout);
         add(in,
-            (struct row){
-                "approval",
-                dr_arena_printf(arena, "%s in %s, %zu %s ready", rollout->id, stage->environment,
-                                ready, ready == 1 ? "target" : "targets"),
-                dr_arena_printf(arena, "drover approve %s -e %s", rollout->id, stage->environment),
-                stage->signatures, role->threshold});
+            (struct row){"approval",
+                         dr_arena_printf(
+                             arena, "%s in %s, %zu %s ready%s%s", rollout->id, stage->environment,
+                             ready, ready == 1 ? "target" : "targets", stop ? "; " : "",
+                             stop ? dr_stop_text(in->cli, stop, stage->environment) : ""),
+                         stop ? dr_stop_way_out(in->cli, stop, stage->environment, rollout)
+                              : dr_arena_printf(arena, "drover approve %s -e %s", rollout->id,
+                                                stage->environment),
+                         stage->signatures, role->threshold});
     }
     for (size_t i = 0; i < stage->n_gates; i++) {
         const Drover__V1__GateStatus *gate = stage->gates[i];
-        bool waits = gate->by_person && !gate->is_open && (gate->target[0] == '\0' || ready > 0);
-        if (waits && (ready > 0 || gate->after) && dr_name_is_valid(gate->item)) {
+        bool is_time = gate->after ? is_done(stage) : ready > 0;
+        if (gate->by_person && !gate->is_open && is_time && dr_name_is_valid(gate->item)) {
             add(in, (struct row){"item",
                                  dr_arena_printf(arena, "%s of %s in %s", gate->item, rollout->id,
                                                  stage->environment),
@@ -195,14 +254,12 @@ add_rollouts(struct inbox *in, struct dr_err *err)
 }
 
 // Lifts of freezes and vetoes that lack signatures.
-static enum dr_rc
-add_lifts(struct inbox *in, struct dr_err *err)
+static void
+add_lifts(struct inbox *in)
 {
-    struct dr_stop *stops = NULL;
-    size_t n = 0;
+    const struct dr_stop *stops = in->stops;
     struct dr_arena *arena = in->cli->arena;
-    enum dr_rc rc = dr_stops_load(in->remote, NULL, &stops, &n, err);
-    for (size_t i = 0; rc == DR_OK && i < n; i++) {
+    for (size_t i = 0; i < in->n_stops; i++) {
         struct dr_envelope envelope;
         struct dr_err ignored = {0};
         const char *environment = stops[i].signoff.msg->environment;
@@ -223,7 +280,6 @@ add_lifts(struct inbox *in, struct dr_err *err)
                              : dr_arena_printf(arena, "drover veto lift R-N -e %s", environment),
                          (uint32_t)envelope.n_sigs, role->threshold});
     }
-    return rc;
 }
 
 static void
@@ -285,9 +341,11 @@ dr_cmd_inbox(struct dr_cli *cli, struct dr_err *err)
     rc = rc == DR_OK ? add_documents(&in, "root", DR_TYPE_ROOT, root->root, err) : rc;
     rc = rc == DR_OK ? add_documents(&in, "fleet", DR_TYPE_FLEET, root->fleet, err) : rc;
     rc = rc == DR_OK ? add_documents(&in, "chain", DR_TYPE_CHAIN, root->reviewers, err) : rc;
+    rc = rc == DR_OK ? add_revisions(&in, root->reviewers, err) : rc;
+    rc = rc == DR_OK ? dr_stops_load(&remote, NULL, &in.stops, &in.n_stops, err) : rc;
     rc = rc == DR_OK ? add_rollouts(&in, err) : rc;
-    rc = rc == DR_OK ? add_lifts(&in, err) : rc;
     if (rc == DR_OK) {
+        add_lifts(&in);
         print_inbox(&in);
     }
     dr_remote_close(&remote);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define EXPORT_MAX (512u * 1024 * 1024)
 #define ENTRY_MAX  (1u * 1024 * 1024)
@@ -30,6 +31,7 @@ struct reading {
     uint8_t (*other)[32];
     uint64_t n_other, cap, first, differs; // 0: not yet
     bool collects;
+    struct dr_loghash other_chain;
 };
 
 static enum dr_rc
@@ -57,9 +59,13 @@ print_entry(struct reading *r, const Drover__V1__LogEntry *entry, struct dr_err 
 static enum dr_rc
 collect(struct reading *r, const Drover__V1__LogEntry *entry, struct dr_err *err)
 {
-    if (entry->hash.len != 32 || (r->n_other > 0 && entry->index != r->first + r->n_other)) {
-        return dr_err_set(err, DR_E_BAD_LOG, "entry %llu does not follow the one before it",
-                          (unsigned long long)entry->index);
+    if (r->n_other == 0 && entry->index > 1 && entry->previous.len == 32) { // a later part
+        r->other_chain.index = entry->index - 1;
+        memcpy(r->other_chain.hash, entry->previous.data, 32);
+    }
+    enum dr_rc rc = dr_loghash_verify(&r->other_chain, entry, err);
+    if (rc != DR_OK) {
+        return rc;
     }
     if (r->n_other == r->cap) {
         r->cap = r->cap == 0 ? 1024 : r->cap * 2;
@@ -205,9 +211,18 @@ read_other(struct reading *r, const char *other, struct dr_err *err)
         dr_err_set(err, DR_E_USAGE, "'%s' is no head of a log", other);
         return dr_err_hint(err, "INDEX:HASH, as drover log --verify prints it, or a file");
     }
+    struct stat is_there;
+    if (colon != NULL && stat(other, &is_there) != 0 && strspn(other, "0123456789") > 0) {
+        dr_err_set(err, DR_E_USAGE, "'%s' is no head of a log, and no file", other);
+        return dr_err_hint(err, "INDEX:HASH, as drover log --verify prints it, or a file");
+    }
     r->collects = true;
     enum dr_rc rc = read_export(r, other, err);
     r->collects = false;
+    if (rc == DR_OK && r->n_other == 0) {
+        dr_err_set(err, DR_E_INVALID, "'%s' holds no entry of a log", other);
+        rc = dr_err_hint(err, "drover log -o jsonl > export.jsonl");
+    }
     return rc;
 }
 
@@ -258,6 +273,10 @@ dr_cmd_log(struct dr_cli *cli, struct dr_err *err)
         return rc;
     }
     rc = file != NULL ? read_export(&r, file, err) : read_coordinator(&r, err);
+    if (rc == DR_OK && file != NULL && r.verifies && r.count == 0) {
+        dr_err_set(err, DR_E_INVALID, "'%s' holds no entry of a log", file);
+        rc = dr_err_hint(err, "drover log -o jsonl > export.jsonl");
+    }
     if (rc == DR_OK && r.list != NULL) {
         dr_print_json(cli, json_pack("{s:s, s:O}", "schema", "drover.v1.Log", "entries", r.list));
     }

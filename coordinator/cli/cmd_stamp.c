@@ -134,9 +134,9 @@ prove(struct stamping *s, struct dr_err *err)
                            : "the schema is not what revision '%s' leaves: nothing was recorded",
                      s->d.expr);
     return dr_err_hint(err,
-                       "mend the schema, or accept exactly this difference: drover stamp %s "
+                       "mend the schema, or accept exactly this difference: the same command with "
                        "--accept-difference %s",
-                       s->d.expr, hex);
+                       hex);
 }
 
 // ------------------------------------------------------------------------------------------ record

@@ -9,6 +9,7 @@
 #include "coordinator/cli/project.h"
 #include "coordinator/cli/remote.h"
 #include "coordinator/cli/rollout_view.h"
+#include "coordinator/cli/stops.h"
 
 #include "base/clock.h"
 #include "rpc/reflect.h"
@@ -283,6 +284,28 @@ follow(struct watching *w, struct dr_err *err)
                : rc;
 }
 
+// The command that goes on from here: lifting what holds it, or the approval.
+static void
+say_waiting(struct watching *w, const Drover__V1__StageStatus *waiting)
+{
+    struct dr_stop *stops = NULL;
+    size_t n = 0;
+    struct dr_err ignored = {0}; // without the stops the approval says it
+    const char *environment = waiting->environment;
+    const struct dr_stop *stop =
+        dr_stops_load(&w->remote, environment, &stops, &n, &ignored) == DR_OK
+            ? dr_stops_holding(stops, n, environment, w->last)
+            : NULL;
+    dr_say(w->cli, "Waiting for people in %s: %u of %u signatures\n", environment,
+           waiting->signatures, waiting->needed);
+    if (stop != NULL) {
+        dr_say(w->cli, "Stopped: %s\nnext: %s\n", dr_stop_text(w->cli, stop, environment),
+               dr_stop_way_out(w->cli, stop, environment, w->last));
+        return;
+    }
+    dr_say(w->cli, "next: drover approve %s -e %s\n", w->id, environment);
+}
+
 static void
 say_end(struct watching *w)
 {
@@ -299,9 +322,7 @@ say_end(struct watching *w)
         return;
     }
     if (where == DR_ROLLOUT_WAITS) {
-        dr_say(w->cli, "Waiting for people in %s: %u of %u signatures\n", waiting->environment,
-               waiting->signatures, waiting->needed);
-        dr_say(w->cli, "next: drover approve %s -e %s\n", w->id, waiting->environment);
+        say_waiting(w, waiting);
     } else if (where == DR_ROLLOUT_FAILED) {
         dr_say(w->cli, "%s has failed. next: drover rollout show %s\n", w->id, w->id);
     } else if (w->until_state != NULL) {

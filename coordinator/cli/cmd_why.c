@@ -6,6 +6,7 @@
 #include "coordinator/cli/project.h"
 #include "coordinator/cli/remote.h"
 #include "coordinator/cli/rollout_view.h"
+#include "coordinator/cli/stops.h"
 
 #include <string.h>
 
@@ -16,6 +17,7 @@ struct asking {
     const Drover__V1__Rollout *rollout;     // NULL: in none
     const Drover__V1__TargetStatus *status; // its row there; NULL: not on the first page
     const Drover__V1__StageStatus *stage;
+    const struct dr_stop *stop; // a freeze or veto that holds it; NULL: none
 };
 
 static enum dr_rc
@@ -60,12 +62,25 @@ find_rollout(struct asking *a, struct dr_err *err)
     return rc;
 }
 
+static enum dr_rc
+find_stop(struct asking *a, struct dr_err *err)
+{
+    struct dr_stop *stops = NULL;
+    size_t n = 0;
+    enum dr_rc rc = dr_stops_load(&a->remote, a->view->environment, &stops, &n, err);
+    a->stop = rc == DR_OK ? dr_stops_holding(stops, n, a->view->environment, a->rollout) : NULL;
+    return rc;
+}
+
 // The first command that anybody has for it; "" when none is fit to be shown.
 static const char *
 next_of(const struct asking *a)
 {
     const char *const texts[] = {a->status ? a->status->next : "", a->stage ? a->stage->next : "",
                                  a->rollout ? a->rollout->next : ""};
+    if (a->stop != NULL) {
+        return dr_stop_way_out(a->cli, a->stop, a->view->environment, a->rollout);
+    }
     for (size_t i = 0; i < DR_COUNT_OF(texts); i++) {
         if (texts[i][0] != '\0' && dr_print_is_tame(texts[i], true)) {
             return texts[i];
@@ -100,6 +115,9 @@ print_text(const struct asking *a)
                a->rollout->to[0] ? a->rollout->to : "base", a->rollout->state,
                a->rollout->reason[0] ? ": " : "", a->rollout->reason);
     }
+    if (a->stop != NULL) {
+        dr_say(cli, "  stopped %s\n", dr_stop_text(cli, a->stop, v->environment));
+    }
     dr_say(cli, "  agent   %s, %s\n", v->agent,
            v->connected   ? "connected"
            : v->last_seen ? "not connected, see its log: journalctl -u drover-agent"
@@ -114,10 +132,11 @@ print_json(const struct asking *a)
 {
     const Drover__V1__TargetView *v = a->view;
     dr_print_json(a->cli,
-                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:o}", "schema",
+                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:s, s:o}", "schema",
                             "drover.v1.Why", "target", v->target, "state", v->state, "reason",
                             v->reason, "rollout", v->rollout, "agent", v->agent, "connected",
                             v->connected, "since", (json_int_t)(a->status ? a->status->since : 0),
+                            "stop", a->stop ? dr_stop_text(a->cli, a->stop, v->environment) : "",
                             "next", next_of(a), "progress",
                             dr_progress_json(dr_rollout_moves(v->state) ? v->progress : NULL)));
 }
@@ -129,6 +148,7 @@ dr_cmd_why(struct dr_cli *cli, struct dr_err *err)
     enum dr_rc rc = dr_remote_open(cli, &a.remote, err);
     rc = rc == DR_OK ? find_view(&a, err) : rc;
     rc = rc == DR_OK ? find_rollout(&a, err) : rc;
+    rc = rc == DR_OK ? find_stop(&a, err) : rc;
     if (rc == DR_OK && cli->format == DR_CLI_TEXT) {
         print_text(&a);
     } else if (rc == DR_OK) {

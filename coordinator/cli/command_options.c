@@ -151,8 +151,8 @@ const struct dr_cli_option dr_opt_folder[] = {
 const struct dr_cli_option dr_opt_agent[] = {
     {"environment", 'e', "ENV", "environment that the agent serves (required)"},
     {"target", 't', "NAME=DATABASE",
-     "a target: production/orders=postgresql:orders, or with its URL, and ,system=ID behind it as "
-     "drover-agent check prints it; may be repeated"},
+     "a target: production/orders=postgresql:orders, or its URL; may be repeated. Behind it "
+     ",system=ID, as drover-agent check prints it"},
     {"public-key", 0, "FILE", "the agent's public key file (required)"},
     {"label", 0, "KEY=VALUE", "label of its targets; may be repeated"},
     {"conf", 0, "FILE", "write the agent's configuration here, and the root file beside it"},

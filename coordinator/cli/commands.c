@@ -60,6 +60,8 @@ const struct dr_cli_command dr_cli_commands[] = {
      dr_opt_log, 0, 0, dr_cmd_log},
     {"inbox", LOOK, "", "what waits for my signature", NULL, "drover inbox", dr_opt_none, 0, 0,
      dr_cmd_inbox},
+    {"freeze list", LOOK, "", "freezes and vetoes, and who signed them", NULL, "drover freeze list",
+     dr_opt_none, 0, 0, dr_cmd_freeze_list},
     {"rollout list", LOOK, "", "all rollouts", NULL, "drover rollout list", dr_opt_none, 0, 0,
      dr_cmd_rollout_list},
     {"rollout show", LOOK, "R-N", "one rollout as a tree", NULL, "drover rollout show R-1",
@@ -92,8 +94,7 @@ const struct dr_cli_command dr_cli_commands[] = {
      dr_opt_upgrade, 1, 1, dr_cmd_downgrade},
     {"repair", CHANGE, "[TARGET]", "what is half done on a target, and the safe ways out of it",
      "Shows every unit as done, not done or in doubt, and what to type. Exit 7 when something is "
-     "to "
-     "be repaired\n"
+     "to be repaired\n"
      "and no way was chosen. With --resume or --reverse it goes that way: at once on one database, "
      "as a rollout\n"
      "with a coordinator.",
@@ -103,10 +104,9 @@ const struct dr_cli_command dr_cli_commands[] = {
     {"stamp", CHANGE, "REVISION", "record a revision as what is there; nothing runs",
      "On one database the schema must be what the chain makes of an empty database; otherwise the "
      "difference is\n"
-     "shown, and --accept-difference names it. Rows are not compared. With a coordinator it is a "
-     "rollout that people "
-     "approve, with the\n"
-     "same proof from other targets' evidence, or with --ack difference.",
+     "shown, and --accept-difference names it. Rows are not compared. With a coordinator it is a\n"
+     "rollout that people approve, with the same proof from other targets' evidence, or with\n"
+     "--ack difference.",
      "drover stamp head --url postgresql:///orders\ndrover stamp base --url sqlite:app.db\n"
      "drover stamp 004_monthly_reviews -t production/orders",
      dr_opt_stamp, 1, 1, dr_cmd_stamp},
@@ -129,8 +129,6 @@ const struct dr_cli_command dr_cli_commands[] = {
     {"freeze lift", CHANGE, "ENV", "let an environment go on",
      "Takes as many approvers as an approval there. The next one types the same.",
      "drover freeze lift production", dr_opt_change, 1, 1, dr_cmd_freeze_lift},
-    {"freeze list", LOOK, "", "freezes and vetoes, and who signed them", NULL, "drover freeze list",
-     dr_opt_none, 0, 0, dr_cmd_freeze_list},
     {"veto", CHANGE, "R-N", "forbid a rollout in an environment",
      "One person's signature is enough. Every agent that has seen it refuses the plan, however "
      "many "

@@ -114,6 +114,9 @@ dr_cli_help_group(const char *word, struct dr_buf *out)
             rows++;
         }
     }
+    if (rows > 0) {
+        dr_buf_printf(out, "\ndrover %s COMMAND --help tells more, with examples.\n", word);
+    }
     return rows > 0;
 }
 

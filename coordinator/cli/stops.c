@@ -1,6 +1,7 @@
 // Freezes and vetoes, and what lifts them.
 
 #include "coordinator/cli/stops.h"
+#include "coordinator/cli/print.h"
 
 #include "base/clock.h"
 
@@ -128,6 +129,58 @@ dr_stops_load(struct dr_remote *remote, const char *environment, struct dr_stop 
         (*out)[(*out_n)++] = stop;
     }
     return rc == DR_OK && *out_n > 0 ? mark_lifts(remote, *out, *out_n, err) : rc;
+}
+
+static bool
+is_about(const Drover__V1__Signoff *msg, const Drover__V1__Rollout *rollout)
+{
+    if (msg->kind == DROVER__V1__SIGNOFF_KIND__FREEZE) {
+        return true;
+    }
+    bool is_veto = msg->kind == DROVER__V1__SIGNOFF_KIND__VETO;
+    for (size_t i = 0; is_veto && rollout != NULL && i < rollout->n_plans; i++) {
+        if (dr_data_eq(msg->plan_sha256, rollout->plans[i]->plan_sha256)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct dr_stop *
+dr_stops_holding(const struct dr_stop *stops, size_t n, const char *environment,
+                 const Drover__V1__Rollout *rollout)
+{
+    for (size_t i = 0; i < n; i++) {
+        const Drover__V1__Signoff *msg = stops[i].signoff.msg;
+        bool is_here = msg->environment[0] == '\0' || dr_str_eq(msg->environment, environment);
+        if (is_here && !stops[i].is_over && !stops[i].is_lifted && is_about(msg, rollout)) {
+            return &stops[i];
+        }
+    }
+    return NULL;
+}
+
+const char *
+dr_stop_text(const struct dr_cli *cli, const struct dr_stop *stop, const char *environment)
+{
+    bool is_freeze = stop->signoff.msg->kind == DROVER__V1__SIGNOFF_KIND__FREEZE;
+    const char *note = dr_print_safe(cli, stop->signoff.msg->note);
+    const char *text = dr_arena_printf(cli->arena, "%s %s%s: %s", stop->person,
+                                       is_freeze ? "froze " : "vetoed this in ", environment,
+                                       note[0] ? note : "no reason given");
+    return text != NULL ? text : "";
+}
+
+const char *
+dr_stop_way_out(const struct dr_cli *cli, const struct dr_stop *stop, const char *environment,
+                const Drover__V1__Rollout *rollout)
+{
+    bool is_freeze = stop->signoff.msg->kind == DROVER__V1__SIGNOFF_KIND__FREEZE;
+    const char *text =
+        is_freeze || rollout == NULL
+            ? dr_arena_printf(cli->arena, "drover freeze lift %s", environment)
+            : dr_arena_printf(cli->arena, "drover veto lift %s -e %s", rollout->id, environment);
+    return text != NULL ? text : "";
 }
 
 const char *

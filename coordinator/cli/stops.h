@@ -18,6 +18,16 @@ struct dr_stop {
 // All stops of an environment (NULL: of all), newest first.
 DR_MUST_CHECK enum dr_rc dr_stops_load(struct dr_remote *remote, const char *environment,
                                        struct dr_stop **out, size_t *out_n, struct dr_err *err);
+// The first of them that holds now, in `environment`: a freeze there, or a veto of one of the plans
+// of `rollout` (NULL: freezes only). NULL: none.
+const struct dr_stop *dr_stops_holding(const struct dr_stop *stops, size_t n,
+                                       const char *environment, const Drover__V1__Rollout *rollout);
+// "alice froze production: month's end", in the arena; "" without memory.
+const char *
+dr_stop_text(const struct dr_cli *cli, const struct dr_stop *stop, const char *environment);
+// The command that lifts it there, in the arena; "" without memory.
+const char *dr_stop_way_out(const struct dr_cli *cli, const struct dr_stop *stop,
+                            const char *environment, const Drover__V1__Rollout *rollout);
 // "freeze", "veto", "cancel".
 const char *dr_stop_word(const struct dr_stop *stop);
 // Signs a LIFT of `stop` in `environment`, or adds a signature to the one that waits. `out_have`

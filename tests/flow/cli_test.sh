@@ -99,11 +99,16 @@ done <<<"$(printf '%s\n' "$commands" | grep -v ' [A-Z]')"
 run 0 drover help rollout show
 says "drover rollout show: "
 run 0 drover rollout --help
+says "drover rollout COMMAND --help tells more, with examples."
 says "drover rollout watch R-N" "drover rollout abort R-N"
 run 2 drover rollout
 says "'drover rollout' needs another word: list, show, watch"
 run 2 drover upgrad
 says "try: drover upgrade --help"
+for word in upgrade downgrade 'remedy head'; do
+    run 2 drover $word head --url sqlite:a.db -t production/orders
+    says "--url names one database, so --target cannot be given too"
+done
 
 test_begin keys_with_a_passphrase_from_a_descriptor
 printf 'correct horse\nmore\n' | drover key new erin --dir keys --passphrase-fd 0 >/dev/null 2>&1 || wrong "no key was made"

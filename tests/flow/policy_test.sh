@@ -56,13 +56,20 @@ says "Nothing waits for bob."
 
 test_begin the_inbox_follows_a_rollout
 run 0 as alice drover submit
+run 0 as carol drover inbox
+says "1 submitted revision" "0 of 2" "drover approve chain"
 run 0 as alice drover approve chain --yes
+run 0 as alice drover inbox
+says "Nothing waits for alice."
 run_json 0 "[w['try'] for w in d['waiting']] == ['drover approve chain']" as bob drover inbox
 run 0 as bob drover approve chain --yes
 run 0 as alice drover upgrade head
 run 8 as alice drover rollout watch R-1 --timeout 60s
 run 0 as carol drover inbox
 says "drover approve R-1 -e staging" "R-1 in staging, 1 target ready"
+says_not "monitored"
+run 8 as carol drover checklist R-1 sign monitored --note early
+says "'monitored' is signed afterwards: nothing of R-1 has run in 'production' yet" "drover rollout watch R-1"
 flow_staging R-1
 run 8 as alice drover rollout watch R-1 --timeout 60s
 run 0 as carol drover inbox
@@ -78,7 +85,15 @@ run 0 as bob drover freeze list
 says "veto" "holds" "carol" "month's end"
 OUT=$(as bob drover approve R-1 -e production --confirm production 2>&1)
 [ $? != 0 ] || wrong "a vetoed rollout was approved"
-says "carol" "month's end"
+says "carol vetoed this in production: month's end" "drover veto lift R-1 -e production"
+run 0 as bob drover inbox
+says "R-1 in production, 1 target ready; carol vetoed this" "drover veto lift R-1 -e production"
+says_not "drover approve R-1 -e production"
+run 8 as bob drover rollout watch R-1 --timeout 60s
+says "Stopped: carol vetoed this in production: month's end" "next: drover veto lift R-1 -e production"
+target=$(as bob drover status -e production -o json | python3 -c 'import json, sys; print(json.load(sys.stdin)["targets"][0]["target"])')
+run 0 as bob drover why "$target"
+says "stopped carol vetoed this in production" "next: drover veto lift R-1 -e production"
 run 0 as bob drover veto lift R-1 -e production
 says "1 of 2. It waits for another approver"
 run 0 as bob drover veto lift R-1 -e production
@@ -97,7 +112,8 @@ run 0 as carol drover freeze add production --note "audit" --expires 30d
 says "Frozen: production" "drover freeze lift production"
 OUT=$(as bob drover approve R-1 -e production --confirm production 2>&1)
 [ $? != 0 ] || wrong "a frozen environment took an approval"
-says "audit"
+says "carol froze production: audit"
+run_json 0 "d['stop'] == 'carol froze production: audit' and d['next'] == 'drover freeze lift production'" as bob drover why "$target"
 run 0 as bob drover freeze lift production
 run 0 as alice drover freeze lift production
 says "Lifted: production, 2 of 2 signatures"

@@ -57,6 +57,15 @@ run 3 as alice drover log --compare "$head"
 says "this log ends at entry"
 run 0 as alice drover log --compare today.jsonl --file today.jsonl
 says "One log: the same up to entry"
+sed '3s/"text":"/&x/' today.jsonl >forged.jsonl
+run 4 as alice drover log --compare forged.jsonl
+says "forged.jsonl:3:1: log entry 3 was changed: its hash is another"
+tail -n +3 today.jsonl >part.jsonl
+run 0 as alice drover log --compare part.jsonl --file today.jsonl
+run 1 as alice drover log --verify --file /dev/null
+says "'/dev/null' holds no entry of a log"
+run 2 as alice drover log --compare 3:abcd
+says "'3:abcd' is no head of a log, and no file" "INDEX:HASH"
 
 test_begin the_agent_notices_and_sends_again_what_it_signed # id: P6
 for ((i = 0; i < 300; i++)); do
