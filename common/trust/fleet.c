@@ -1,6 +1,7 @@
 // Fleet: the signed part, its entries and their proofs.
 #include "trust/fleet.h"
 
+#include "trust/keyset.h"
 #include "trust/strict.h"
 #include "trust/try.h"
 
@@ -82,22 +83,27 @@ is_in_environment(const char *target, const char *environment)
 }
 
 static enum dr_rc
+bad_target(const Drover__V1__Target *target, struct dr_err *err)
+{
+    return dr_err_set(err, DR_E_BAD_FLEET,
+                      "target '%s' needs a name environment/name, an agent with its key, an "
+                      "engine and a state",
+                      target->name);
+}
+
+// Beside the agent's key, which costs most: whoever decodes an entry looks at that, too.
+static enum dr_rc
 check_target(const Drover__V1__Target *target, struct dr_err *err)
 {
     bool ok = dr_name_is_valid(target->environment) &&
               is_in_environment(target->name, target->environment) &&
               dr_name_is_valid(target->agent) &&
               target->engine != DROVER__V1__ENGINE__ENGINE_NONE &&
-              target->state != DROVER__V1__TARGET_STATE__TARGET_STATE_NONE &&
-              dr_signing_key_is_sane(target->agent_signing_key.data);
+              target->state != DROVER__V1__TARGET_STATE__TARGET_STATE_NONE;
     for (size_t i = 1; ok && i < target->n_labels; i++) {
         ok = strcmp(target->labels[i - 1]->key, target->labels[i]->key) < 0;
     }
-    return ok ? DR_OK
-              : dr_err_set(err, DR_E_BAD_FLEET,
-                           "target '%s' needs a name environment/name, an agent with its key, an "
-                           "engine and a state",
-                           target->name);
+    return ok ? DR_OK : bad_target(target, err);
 }
 
 static bool
@@ -212,8 +218,15 @@ dr_fleet_entry_prove(struct dr_arena *arena, const struct dr_fleet *fleet,
         return dr_err_set(err, DR_E_BAD_PROOF, "an entry does not belong to fleet %" PRIu64,
                           fleet->msg->version);
     }
-    return decode_entry(arena, (struct dr_bytes){proven->leaf.data, proven->leaf.len},
-                        proven->index, out, err);
+    struct dr_fleet_entry entry;
+    DR_TRY(decode_entry(arena, (struct dr_bytes){proven->leaf.data, proven->leaf.len},
+                        proven->index, &entry, err));
+    const Drover__V1__Target *target = entry.msg->target;
+    if (target && !dr_signing_key_is_sane(target->agent_signing_key.data)) {
+        return bad_target(target, err);
+    }
+    *out = entry;
+    return DR_OK;
 }
 
 // ------------------------------------------------------------------------ the whole fleet
@@ -280,6 +293,36 @@ check_agent_keys(struct dr_arena *arena, const struct dr_fleet_entry *entries, s
     return DR_OK;
 }
 
+// Every agent's key, but for entries whose very bytes stand in `known`. Both stand in order.
+static enum dr_rc
+check_keys_sane(struct dr_arena *arena, const struct dr_fleet_entry *entries, size_t n,
+                const struct dr_fleet_entry *known, size_t n_known, struct dr_err *err)
+{
+    const uint8_t **keys = dr_arena_array(arena, n, sizeof(*keys));
+    const Drover__V1__Target **of = dr_arena_array(arena, n, sizeof(const Drover__V1__Target *));
+    size_t n_keys = 0, at = 0;
+    if (!keys || !of) {
+        return dr_err_set(err, DR_E_LIMIT, "no room to check the agents' keys");
+    }
+    for (size_t i = 0; i < n && entries[i].msg->target; i++) {
+        while (at < n_known && compare_entries(known[at].msg, entries[i].msg) < 0) {
+            at++;
+        }
+        if (at == n_known || memcmp(known[at].sha256, entries[i].sha256, 32) != 0) {
+            of[n_keys] = entries[i].msg->target;
+            keys[n_keys++] = entries[i].msg->target->agent_signing_key.data;
+        }
+    }
+    if (dr_keyset_is_sane(keys, n_keys)) {
+        return DR_OK;
+    }
+    size_t bad = 0;
+    while (dr_signing_key_is_sane(keys[bad])) {
+        bad++;
+    }
+    return bad_target(of[bad], err);
+}
+
 static enum dr_rc
 check_whole(const struct dr_fleet_entry *entries, size_t n, struct dr_err *err)
 {
@@ -302,6 +345,15 @@ dr_fleet_entries_check(struct dr_arena *arena, const struct dr_fleet *fleet,
                        const struct dr_bytes *leaves, size_t n_leaves, struct dr_fleet_entry **out,
                        struct dr_err *err)
 {
+    return dr_fleet_entries_check_next(arena, fleet, leaves, n_leaves, NULL, 0, out, err);
+}
+
+enum dr_rc
+dr_fleet_entries_check_next(struct dr_arena *arena, const struct dr_fleet *fleet,
+                            const struct dr_bytes *leaves, size_t n_leaves,
+                            const struct dr_fleet_entry *known, size_t n_known,
+                            struct dr_fleet_entry **out, struct dr_err *err)
+{
     struct dr_merkle_tree tree;
     DR_TRY(dr_merkle_build(arena, leaves, n_leaves, &tree, err));
     if (n_leaves != fleet->msg->entries_count ||
@@ -318,6 +370,7 @@ dr_fleet_entries_check(struct dr_arena *arena, const struct dr_fleet *fleet,
     }
     DR_TRY(check_whole(entries, n_leaves, err));
     DR_TRY(check_agent_keys(arena, entries, n_leaves, err));
+    DR_TRY(check_keys_sane(arena, entries, n_leaves, known, n_known, err));
     *out = entries;
     return DR_OK;
 }

@@ -51,6 +51,14 @@ DR_MUST_CHECK enum dr_rc
 dr_fleet_entries_check(struct dr_arena *arena, const struct dr_fleet *fleet,
                        const struct dr_bytes *leaves, size_t n_leaves, struct dr_fleet_entry **out,
                        struct dr_err *err);
+// The same for one who has verified the entries `known` of this or another whole fleet in this
+// process (NULL, 0: none): the agent's key of an entry whose very bytes are there is not looked at
+// again, which is most of the time that a large fleet takes.
+DR_MUST_CHECK enum dr_rc
+dr_fleet_entries_check_next(struct dr_arena *arena, const struct dr_fleet *fleet,
+                            const struct dr_bytes *leaves, size_t n_leaves,
+                            const struct dr_fleet_entry *known, size_t n_known,
+                            struct dr_fleet_entry **out, struct dr_err *err);
 // Packs `header` (entries_root and entries_count are filled in here) and the sorted `entries`
 // (sorted in place) for signing; everything is checked as the verifier will.
 DR_MUST_CHECK enum dr_rc

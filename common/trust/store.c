@@ -36,7 +36,7 @@ open_folder(struct dr_trust_store *store, struct dr_err *err)
     dr_buf_printf(&path, "%s/lock", store->folder);
     enum dr_rc rc = dr_file_lock(path.failed ? "" : path.data, &store->lock_fd, err);
     dr_buf_fini(&path);
-    return rc == DR_OK ? dr_store_load(store, err) : rc;
+    return rc == DR_OK ? dr_store_load(store, &(struct dr_store_known){0}, err) : rc;
 }
 
 enum dr_rc
@@ -117,6 +117,7 @@ struct update {
     const Drover__V1__TrustUpdate *msg;
     int64_t now, seen;
     struct dr_root root;
+    struct dr_store_known known; // the fleet held, then the one just verified
     bool changed;
 };
 
@@ -206,7 +207,8 @@ update_fleet(struct update *update, struct dr_err *err)
     }
     DR_TRY(dr_fleet_check_time(fleet.msg, update->now, err));
     DR_TRY(dr_store_entries(update->arena, &fleet, update->msg->entries, update->msg->n_entries,
-                            &entries, &is_whole, err));
+                            &update->known, &entries, &is_whole, err));
+    update->known = (struct dr_store_known){entries, update->msg->n_entries};
     bool is_same = held->msg && memcmp(held->sha256, fleet.sha256, 32) == 0;
     return is_same && update->msg->n_entries == 0 ? DR_OK : write_fleet(update, &fleet, err);
 }
@@ -269,14 +271,15 @@ dr_trust_store_update(struct dr_trust_store *store, const Drover__V1__TrustUpdat
                             .arena = dr_arena_new(store->arena_cap),
                             .msg = msg,
                             .now = now,
-                            .root = store->trust.root};
+                            .root = store->trust.root,
+                            .known = {store->trust.entries, store->trust.n_entries}};
     enum dr_rc rc = update.arena ? update_roots(&update, err)
                                  : dr_err_set(err, DR_E_NOMEM, "no memory for an update");
     rc = rc == DR_OK ? update_fleet(&update, err) : rc;
     rc = rc == DR_OK ? update_chain(&update, err) : rc;
     // What was persisted before a failure is used all the same.
     struct dr_err later = {0};
-    enum dr_rc reload = update.changed ? dr_store_load(store, &later) : DR_OK;
+    enum dr_rc reload = update.changed ? dr_store_load(store, &update.known, &later) : DR_OK;
     reload = reload == DR_OK && update.changed ? dr_trust_store_tick(store, update.seen, &later)
                                                : reload;
     dr_arena_free(&update.arena);

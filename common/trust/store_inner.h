@@ -31,11 +31,18 @@ dr_store_root_path(const struct dr_trust_store *store, struct dr_arena *arena, u
 // A whole file in `arena`; an absent one is empty.
 enum dr_rc dr_store_read(struct dr_arena *arena, const char *path, size_t max, struct dr_bytes *out,
                          struct dr_err *err);
+// What was verified in this process already (see dr_fleet_entries_check_next); {0}: nothing.
+struct dr_store_known {
+    const struct dr_fleet_entry *entries;
+    size_t n;
+};
 // All leaves without paths, or single entries with theirs.
 enum dr_rc dr_store_entries(struct dr_arena *arena, const struct dr_fleet *fleet,
                             Drover__V1__ProvenEntry *const *proven, size_t n,
-                            struct dr_fleet_entry **out, bool *out_whole, struct dr_err *err);
+                            const struct dr_store_known *known, struct dr_fleet_entry **out,
+                            bool *out_whole, struct dr_err *err);
 // Reads and verifies all of the folder into a new arena. On failure the store keeps what it had.
-enum dr_rc dr_store_load(struct dr_trust_store *store, struct dr_err *err);
+enum dr_rc
+dr_store_load(struct dr_trust_store *store, const struct dr_store_known *known, struct dr_err *err);
 
 #endif

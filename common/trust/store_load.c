@@ -77,8 +77,9 @@ load_roots(struct dr_trust_store *store, struct dr_err *err)
 
 enum dr_rc
 dr_store_entries(struct dr_arena *arena, const struct dr_fleet *fleet,
-                 Drover__V1__ProvenEntry *const *proven, size_t n, struct dr_fleet_entry **out,
-                 bool *out_whole, struct dr_err *err)
+                 Drover__V1__ProvenEntry *const *proven, size_t n,
+                 const struct dr_store_known *known, struct dr_fleet_entry **out, bool *out_whole,
+                 struct dr_err *err)
 {
     bool is_whole = n == fleet->msg->entries_count;
     for (size_t i = 0; i < n; i++) {
@@ -96,7 +97,8 @@ dr_store_entries(struct dr_arena *arena, const struct dr_fleet *fleet,
         }
     }
     if (is_whole) {
-        DR_TRY(dr_fleet_entries_check(arena, fleet, leaves, n, &entries, err));
+        DR_TRY(dr_fleet_entries_check_next(arena, fleet, leaves, n, known->entries, known->n,
+                                           &entries, err));
     }
     *out = entries;
     *out_whole = is_whole;
@@ -105,7 +107,7 @@ dr_store_entries(struct dr_arena *arena, const struct dr_fleet *fleet,
 
 // A fleet whose signers the newest root no longer names is held for its version, nothing more.
 static enum dr_rc
-load_fleet(struct dr_trust_store *store, struct dr_err *err)
+load_fleet(struct dr_trust_store *store, const struct dr_store_known *known, struct dr_err *err)
 {
     struct dr_trust *trust = &store->trust;
     struct dr_envelope envelope;
@@ -131,8 +133,8 @@ load_fleet(struct dr_trust_store *store, struct dr_err *err)
     if (rc != DR_OK) {
         return rc == DR_E_QUORUM ? DR_OK : rc;
     }
-    DR_TRY(dr_store_entries(store->arena, &trust->fleet, file->entries, file->n_entries, &entries,
-                            &trust->is_fleet_whole, err));
+    DR_TRY(dr_store_entries(store->arena, &trust->fleet, file->entries, file->n_entries, known,
+                            &entries, &trust->is_fleet_whole, err));
     trust->entries = entries;
     trust->n_entries = file->n_entries;
     return DR_OK;
@@ -172,7 +174,7 @@ load_clock(struct dr_trust_store *store, struct dr_err *err)
 }
 
 enum dr_rc
-dr_store_load(struct dr_trust_store *store, struct dr_err *err)
+dr_store_load(struct dr_trust_store *store, const struct dr_store_known *known, struct dr_err *err)
 {
     struct dr_trust_store fresh = *store;
     fresh.trust = (struct dr_trust){0};
@@ -181,7 +183,7 @@ dr_store_load(struct dr_trust_store *store, struct dr_err *err)
     fresh.arena = dr_arena_new(store->arena_cap);
     enum dr_rc rc = fresh.arena ? load_roots(&fresh, err)
                                 : dr_err_set(err, DR_E_NOMEM, "no memory for the trusted store");
-    rc = rc == DR_OK ? load_fleet(&fresh, err) : rc;
+    rc = rc == DR_OK ? load_fleet(&fresh, known, err) : rc;
     rc = rc == DR_OK ? load_chain(&fresh, err) : rc;
     rc = rc == DR_OK ? load_clock(&fresh, err) : rc;
     if (rc != DR_OK) {

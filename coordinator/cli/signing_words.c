@@ -177,9 +177,12 @@ fleet_words(struct dr_signing *s, struct dr_err *err)
     s->document.version = fleet.msg->version;
     dr_format_time(s->until, fleet.msg->expires);
     rc = check_fleet_place(s, fleet.msg, err);
-    rc = rc != DR_OK ? rc
-                     : dr_fleet_entries_check(s->cli->arena, &fleet, s->document.file.parts,
-                                              s->document.file.n_parts, &checked, err);
+    const struct dr_trust *held = s->now->remote.trust;
+    rc = rc != DR_OK
+             ? rc
+             : dr_fleet_entries_check_next(s->cli->arena, &fleet, s->document.file.parts,
+                                           s->document.file.n_parts, held ? held->entries : NULL,
+                                           held ? held->n_entries : 0, &checked, err);
     rc = rc == DR_OK
              ? decode_leaves(s, s->document.file.parts, s->document.file.n_parts, &entries, err)
              : rc;

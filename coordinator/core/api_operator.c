@@ -133,9 +133,13 @@ dr_api_operator_status(struct dr_call *call, const ProtobufCMessage *message, vo
     struct dr_core *core = user;
     Drover__V1__StatusReply *reply = NULL;
     struct dr_err err = {0};
-    enum dr_rc rc = dr_view_status(core, (const Drover__V1__StatusRequest *)(const void *)message,
-                                   dr_call_arena(call), &reply, &err);
+    enum dr_rc rc = core->store->ops->begin(core->store, &err); // one lock for thousands of reads
 
+    rc = rc == DR_OK
+             ? dr_view_status(core, (const Drover__V1__StatusRequest *)(const void *)message,
+                              dr_call_arena(call), &reply, &err)
+             : rc;
+    core->store->ops->rollback(core->store);
     dr_api_answer(core, call, rc, rc == DR_OK ? &reply->base : NULL, &err);
 }
 

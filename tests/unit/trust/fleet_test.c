@@ -147,6 +147,65 @@ signed_leaves_out_of_order_are_refused(void **state)
     world_end(&w);
 }
 
+// The last target's key is of small order, and the people signed it all the same. The tree over it.
+static Drover__V1__Fleet
+signed_with_weak_key(struct world *w, struct dr_merkle_tree *tree)
+{
+    Drover__V1__FleetEntry *entry =
+        drover__v1__fleet_entry__unpack(NULL, w->leaves[3].len, w->leaves[3].data);
+    memset(entry->target->agent_signing_key.data, 0, DR_KEY_SIZE);
+    w->leaves[3] = packed(w, &entry->base);
+    drover__v1__fleet_entry__free_unpacked(entry, NULL);
+    OK(w, dr_merkle_build(w->arena, w->leaves, N, tree, &w->err));
+    Drover__V1__Fleet msg = *w->fleet.msg;
+    msg.entries_root = dr_data(dr_merkle_root(tree), 32);
+    return msg;
+}
+
+static void
+weak_key_is_refused_alone_and_among_others(void **state)
+{
+    static struct world w;
+    struct dr_fleet_entry *entries = NULL, entry;
+    struct dr_merkle_tree tree;
+    Drover__V1__ProvenEntry *proven = NULL;
+    (void)state;
+    world_begin(&w);
+    world_sign(&w);
+    Drover__V1__Fleet msg = signed_with_weak_key(&w, &tree);
+    struct dr_fleet fleet = {.msg = &msg};
+    REFUSED(DR_E_BAD_FLEET, dr_fleet_entries_check(w.arena, &fleet, w.leaves, N, &entries, &w.err));
+    assert_non_null(strstr(w.err.message, "staging/stock"));
+    OK(&w, dr_proven_make(w.arena, &tree, w.leaves[3], 3, &proven, &w.err));
+    REFUSED(DR_E_BAD_FLEET, dr_fleet_entry_prove(w.arena, &fleet, proven, &entry, &w.err));
+    assert_non_null(strstr(w.err.message, "staging/stock"));
+    world_end(&w);
+}
+
+// What was verified before is told by its bytes, never by its name.
+static void
+key_is_looked_at_again_unless_its_very_entry_was_known(void **state)
+{
+    static struct world w;
+    struct dr_fleet_entry *entries = NULL;
+    struct dr_merkle_tree tree;
+    (void)state;
+    world_begin(&w);
+    world_sign(&w);
+    OK(&w, dr_fleet_entries_check_next(w.arena, &w.fleet, w.leaves, N, w.all, N, &entries, &w.err));
+    OK(&w, dr_fleet_entries_check_next(w.arena, &w.fleet, w.leaves, N, w.all, 1, &entries, &w.err));
+    Drover__V1__Fleet msg = signed_with_weak_key(&w, &tree);
+    struct dr_fleet fleet = {.msg = &msg};
+    REFUSED(DR_E_BAD_FLEET,
+            dr_fleet_entries_check_next(w.arena, &fleet, w.leaves, N, w.all, N, &entries, &w.err));
+    REFUSED(DR_E_BAD_FLEET, dr_fleet_entries_check_next(w.arena, &fleet, w.leaves, N, w.all + 4, 2,
+                                                        &entries, &w.err));
+    struct dr_fleet_entry known = w.all[3]; // as if it had been verified so
+    dr_sha256(w.leaves[3], known.sha256);
+    OK(&w, dr_fleet_entries_check_next(w.arena, &fleet, w.leaves, N, &known, 1, &entries, &w.err));
+    world_end(&w);
+}
+
 static void
 c_version(struct world *w)
 {
@@ -402,6 +461,8 @@ main(void)
         cmocka_unit_test(every_entry_is_proven_by_its_path),
         cmocka_unit_test(leaves_have_to_be_those_that_were_signed),
         cmocka_unit_test(signed_leaves_out_of_order_are_refused),
+        cmocka_unit_test(weak_key_is_refused_alone_and_among_others),
+        cmocka_unit_test(key_is_looked_at_again_unless_its_very_entry_was_known),
         cmocka_unit_test(fleet_with_bad_content_is_refused),
         cmocka_unit_test(agent_may_serve_two_targets_of_one_environment),
         cmocka_unit_test(signed_entry_with_both_or_bad_content_is_refused),
