@@ -37,6 +37,7 @@ struct dr_blocker {
     char state[32];
     char query[328]; // its first 80 characters; told only as dr_blocker_query shows it
     uint64_t age_ms; // of its transaction
+    bool is_hidden;  // the server shows neither state, statement nor age to this role
 };
 
 // What the server itself says of a long statement. Counts are its own; where it has none, total is

@@ -17,6 +17,9 @@
 #define PROGRESS_MS 1000 // between two looks at progress
 #define ASK_MS      1000 // for one answer of the second connection
 
+// What a server shows of another role's statement to one that is no member of pg_read_all_stats.
+#define HIDDEN "<insufficient privilege>"
+
 #define AGE_MS(since)                                                                              \
     "(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - " since ") * 1000)::int8"
 #define BLOCKERS_SQL                                                                               \
@@ -82,6 +85,10 @@ ask_sessions(struct dr_pgd *d, const char *sql, struct dr_blocker *out)
         for (size_t k = 0; k < DR_COUNT_OF(fields); k++) {
             const char *text = dr_pg_text(res, i, k + 1);
             (void)snprintf(fields[k], sizes[k], "%s", text == NULL ? "" : text);
+        }
+        if (strcmp(out[i].query, HIDDEN) == 0) {
+            out[i].is_hidden = true;
+            out[i].query[0] = '\0';
         }
         int64_t age = dr_pg_int(res, i, 5);
         out[i].age_ms = age > 0 ? (uint64_t)age : 0;

@@ -81,9 +81,14 @@ dr_progress_blockers(const struct dr_engine_progress *progress, char *out, size_
         const struct dr_blocker *b = &progress->blockers[i];
         char query[DR_BLOCKER_QUERY_MAX + 1];
         dr_blocker_query(b, query, sizeof query);
-        int n = snprintf(out + len, out_size - len, "%spid %d (%s, %llu s)%s%s", i == 0 ? "" : ", ",
-                         (int)b->pid, b->application, (unsigned long long)(b->age_ms / 1000),
-                         query[0] == '\0' ? "" : ": ", query);
+        char about[64];
+        if (b->is_hidden) {
+            (void)snprintf(about, sizeof about, "GRANT pg_read_all_stats shows more");
+        } else {
+            (void)snprintf(about, sizeof about, "%llu s", (unsigned long long)(b->age_ms / 1000));
+        }
+        int n = snprintf(out + len, out_size - len, "%spid %d (%s, %s)%s%s", i == 0 ? "" : ", ",
+                         (int)b->pid, b->application, about, query[0] == '\0' ? "" : ": ", query);
         len += n < 0 ? 0 : (size_t)n;
     }
 }

@@ -167,14 +167,17 @@ name_blockers(struct dr_engine_run *run, struct dr_err *err)
     struct dr_engine_result *res = run->result;
     if (res->blockers_count > 0) {
         const struct dr_blocker *b = &res->blockers[0];
+        char since[64] = "";
+        if (!b->is_hidden) {
+            (void)snprintf(since, sizeof since, ", %s for %llu s", b->state,
+                           (unsigned long long)(b->age_ms / 1000));
+        }
         (void)dr_err_hint(err,
-                          "pid %d (%s, user %s, %s for %llu s) holds the lock: end or wait for it, "
-                          "then run it again",
-                          (int)b->pid, b->application, b->user, b->state,
-                          (unsigned long long)(b->age_ms / 1000));
-        (void)snprintf(res->detail, sizeof res->detail,
-                       "lock not had; blocked by pid %d (%s, %s for %llu s)", (int)b->pid,
-                       b->application, b->state, (unsigned long long)(b->age_ms / 1000));
+                          "pid %d (%s, user %s%s) holds the lock: end or wait for it, then run it "
+                          "again",
+                          (int)b->pid, b->application, b->user, since);
+        (void)snprintf(res->detail, sizeof res->detail, "lock not had; blocked by pid %d (%s%s)",
+                       (int)b->pid, b->application, since);
     }
 }
 

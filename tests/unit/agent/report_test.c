@@ -1,4 +1,5 @@
 // What the real agent signs after a run that failed, and what the next READY makes of it.
+#include "db/pg.h"
 #include "support/agent_world.h"
 
 #define HOLD          DROVER__V1__ON_FAILURE__HOLD
@@ -89,11 +90,56 @@ what_a_failed_run_left_is_the_agents_own(void **state)
                      0);
 }
 
+// An application's transaction, open on the target's database.
+static struct dr_pg *
+hold(struct coord *c, const char *lock)
+{
+    const struct dr_pg_options options = {.url = c->url};
+    struct dr_db_wait wait = dr_db_wait_ms(C_PATIENCE_MS);
+    struct dr_pg *pg = NULL;
+    C_OK(c, dr_pg_connect(&options, &wait, &pg, &c->err));
+    C_OK(c, dr_pg_run(pg, "BEGIN", &wait, &c->err));
+    C_OK(c, dr_pg_run(pg, lock, &wait, &c->err));
+    return pg;
+}
+
+// id: P4
+static void
+at_most_two_reports_a_second_tell_of_a_unit_that_waits(void **state)
+{
+    static const struct tp_revision waits[] = {
+        {.id = "001_waits",
+         .sections = {{.kind = DROVER__V1__UNIT_KIND__UNIT_UP,
+                       .lock_timeout_ms = 120000,
+                       .statements = {"ALTER TABLE public.busy ADD COLUMN x INTEGER"}},
+                      TP_DOWN("ALTER TABLE public.busy DROP COLUMN x")}},
+    };
+    static struct coord world;
+    struct coord *c = &world;
+    (void)state;
+    world = (struct coord){0};
+    c_begin(c, DROVER__V1__ENGINE__POSTGRESQL, waits, 1);
+    (void)dr_pgcluster_ask(dr_pgcluster_shared(), c->url, "CREATE TABLE public.busy (id integer)");
+    c_start_agent(c, NULL);
+    struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+    struct dr_pg *holder = hold(c, "LOCK TABLE public.busy");
+    int64_t start = dr_monotonic_ms();
+    c_push_bundle(
+        c, &ready,
+        &(struct c_approve){.mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+    C_UNTIL(c, c->progress >= 7);
+    assert_true(dr_monotonic_ms() - start >= 3000); // six pauses of half a second
+    dr_pg_close(&holder);
+    (void)c_expect(c, KIND_OF(APPLIED));
+    c_end(c);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_failed_run_left_is_the_agents_own),
+        cmocka_unit_test(at_most_two_reports_a_second_tell_of_a_unit_that_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

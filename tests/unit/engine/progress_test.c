@@ -48,6 +48,10 @@ blockers_are_named_by_pid_application_age_and_statement(void **state)
     assert_string_equal(out, "pid 11 (app, 12 s): SELECT ?, pid 12 (cron, 0 s)");
     dr_progress_blockers(&p, small, sizeof small);
     assert_int_equal(strlen(small), sizeof small - 1);
+    list[1].is_hidden = true;
+    dr_progress_blockers(&p, out, sizeof out);
+    assert_string_equal(
+        out, "pid 11 (app, 12 s): SELECT ?, pid 12 (cron, GRANT pg_read_all_stats shows more)");
     p.blockers_count = 0;
     dr_progress_blockers(&p, out, sizeof out);
     assert_string_equal(out, "");
