@@ -116,7 +116,8 @@ class Bench:
     def empty(self, place):
         """A new database. The old one goes at the job's end: DROP DATABASE makes a checkpoint, which takes seconds."""
         if place.engine == "sqlite":
-            for path in self.work.glob(f"{place.name}.db*"):
+            # sqitch keeps its registry in a file of its own beside the database.
+            for path in [*self.work.glob(f"{place.name}.db*"), *self.work.glob("sqitch.db*")]:
                 path.unlink()
             return
         self.serial += 1
