@@ -114,7 +114,7 @@ test_begin keys_with_a_passphrase_from_a_descriptor
 printf 'correct horse\nmore\n' | drover key new erin --dir keys --passphrase-fd 0 >/dev/null 2>&1 || wrong "no key was made"
 run_json 0 'd["asksPassphrase"]' drover key show keys/erin.key
 mkdir erin && cd erin || exit 1
-run 0 bash -c 'drover init --person erin --passphrase-fd 3 3<<<"correct horse"'
+run 0 bash -c 'drover init --person erin --coordinator tcp://127.0.0.1:0 --passphrase-fd 3 3<<<"correct horse"'
 run 0 bash -c 'drover sign trust/fleet.1.drv --passphrase-fd 3 3<<<"correct horse"'
 says "Signed: 1 of 1"
 cd "$WORLD" || exit 1
