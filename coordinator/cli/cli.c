@@ -74,6 +74,12 @@ dr_cli_duration(const struct dr_cli *cli, const char *name, uint64_t max_ms, uin
         *out = fallback;
         return DR_OK;
     }
+    uint64_t any = 0;
+    if (dr_parse_duration_ms(text, UINT64_MAX, &any) && any > max_ms) {
+        char most[32];
+        dr_format_duration(most, max_ms);
+        return dr_err_set(err, DR_E_USAGE, "--%s takes at most %s, not '%s'", name, most, text);
+    }
     if (!dr_parse_duration_ms(text, max_ms, out)) {
         return dr_err_set(err, DR_E_USAGE,
                           "--%s takes a time such as 500ms, 30s or 10min, not '%s'", name, text);

@@ -50,6 +50,12 @@ read_key(struct adding *a, struct dr_err *err)
         dr_err_wrap(err, "'%s'", path);
     }
     free(text);
+    if (rc == DR_OK && !dr_str_eq(a->key.name, a->cli->args[0])) {
+        dr_err_set(err, DR_E_USAGE, "'%s' is the public key of '%s', not of '%s'", path,
+                   a->key.name, a->cli->args[0]);
+        return dr_err_hint(err, "on its host: drover-agent key new --dir DIR --name %s",
+                           a->cli->args[0]);
+    }
     return rc;
 }
 
@@ -267,6 +273,13 @@ check_place(const struct adding *a, struct dr_err *err)
                        t->environment);
             return dr_err_hint(err, "an agent of its own, with its own keys, for each environment");
         }
+        if (t != NULL && !dr_str_eq(t->agent, a->cli->args[0]) &&
+            (dr_data_is(t->agent_signing_key, a->key.signing) ||
+             dr_data_is(t->agent_transport_key, a->key.transport))) {
+            dr_err_set(err, DR_E_CONFLICT, "this is the key of agent '%s' already", t->agent);
+            return dr_err_hint(err, "on its host: drover-agent key new --dir NEWFOLDER --name %s",
+                               a->cli->args[0]);
+        }
     }
     return DR_OK;
 }
@@ -327,9 +340,9 @@ dr_cmd_agent_add(struct dr_cli *cli, struct dr_err *err)
     a.fleet = &a.change.draft;
     rc = rc == DR_OK ? check_place(&a, err) : rc;
     rc = rc == DR_OK ? add_targets(&a, err) : rc;
+    rc = rc == DR_OK ? dr_fleet_change_finish(&a.change, NULL, err) : rc;
     if (rc == DR_OK) {
         dr_say(cli, "Agent %s added: %s\n", cli->args[0], dr_project_shown(cli, a.change.path));
-        rc = dr_fleet_change_finish(&a.change, NULL, err);
     }
     rc = rc == DR_OK && conf != NULL ? write_conf(&a, err) : rc;
     print_added(&a, rc, conf);

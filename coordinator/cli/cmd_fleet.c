@@ -131,6 +131,16 @@ read_public(struct dr_cli *cli, struct dr_public *out, struct dr_err *err)
     return rc;
 }
 
+static enum dr_rc
+check_name(const char *agent, const struct dr_public *key, struct dr_err *err)
+{
+    if (dr_str_eq(key->name, agent)) {
+        return DR_OK;
+    }
+    dr_err_set(err, DR_E_USAGE, "this is the public key of '%s', not of '%s'", key->name, agent);
+    return dr_err_hint(err, "on its host: drover-agent key new --dir NEWFOLDER --name %s", agent);
+}
+
 enum dr_rc
 dr_cmd_agent_rekey(struct dr_cli *cli, struct dr_err *err)
 {
@@ -139,6 +149,7 @@ dr_cmd_agent_rekey(struct dr_cli *cli, struct dr_err *err)
     size_t found = 0;
     const char *name = cli->args[0];
     enum dr_rc rc = read_public(cli, &key, err);
+    rc = rc == DR_OK ? check_name(name, &key, err) : rc;
     rc = rc == DR_OK ? dr_fleet_change_open(cli, 0, &change, err) : rc;
     for (size_t i = 0; rc == DR_OK && i < change.draft.n_entries; i++) {
         Drover__V1__Target *t = change.draft.entries[i]->target;

@@ -148,10 +148,25 @@ static enum dr_rc
 apply(struct dr_cli *cli, const char *path, struct dr_err *err)
 {
     struct dr_fleet_change change;
+    struct dr_buf before = {0};
+    struct dr_buf after = {0};
     enum dr_rc rc = dr_fleet_change_open(cli, DR_POLICY_ENVIRONMENTS_MAX, &change, err);
-    rc = rc == DR_OK ? take_file(&change, path, err) : rc;
-    rc = rc == DR_OK ? check(&change, false, err) : rc;
-    rc = rc == DR_OK ? dr_fleet_change_finish(&change, "Sign this fleet?", err) : rc;
+    if (rc == DR_OK) {
+        all_text(&change.draft, NULL, &before);
+        rc = take_file(&change, path, err);
+    }
+    if (rc == DR_OK) {
+        all_text(&change.draft, NULL, &after);
+        rc = check(&change, false, err);
+    }
+    bool is_same = before.data != NULL && after.data != NULL && dr_str_eq(before.data, after.data);
+    if (rc == DR_OK && is_same && !before.failed && !after.failed) {
+        dr_say(cli, "Nothing to do: these are the fleet's policies already\n");
+    } else if (rc == DR_OK) {
+        rc = dr_fleet_change_finish(&change, "Sign this fleet?", err);
+    }
+    dr_buf_fini(&before);
+    dr_buf_fini(&after);
     if (rc == DR_OK) {
         dr_fleet_change_json(&change, "drover.v1.PolicyApplied", NULL);
     }
@@ -196,12 +211,11 @@ run_editor(struct dr_cli *cli, const char *path, struct dr_err *err)
 {
     const char *editor = getenv("VISUAL");
     editor = editor && editor[0] ? editor : getenv("EDITOR");
-    editor = editor && editor[0] ? editor : "vi";
-    if (!cli->interactive && getenv("VISUAL") == NULL && getenv("EDITOR") == NULL) {
+    if (!cli->interactive && (editor == NULL || editor[0] == '\0')) {
         dr_err_set(err, DR_E_USAGE, "nobody is here to edit");
         return dr_err_hint(err, "drover policy show > FILE; change it; drover policy apply FILE");
     }
-    return edit_file(cli, editor, path, err);
+    return edit_file(cli, editor && editor[0] ? editor : "vi", path, err);
 }
 
 enum dr_rc

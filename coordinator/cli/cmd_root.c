@@ -94,6 +94,10 @@ apply_options(struct dr_root_change *change, struct dr_err *err)
         dr_err_set(err, DR_E_USAGE, "--person and --roles go together");
         return dr_err_hint(err, "drover root propose --person bob --roles reviewers,staging");
     }
+    if (who == NULL && dr_cli_option(cli, "threshold") == NULL && !dr_cli_has(cli, "expires")) {
+        dr_err_set(err, DR_E_USAGE, "no change is named");
+        return dr_err_hint(err, "drover root propose --threshold 2; drover root rotate renews it");
+    }
     if (who != NULL) {
         int index = dr_root_person_index(change->next, who);
         if (index < 0) {

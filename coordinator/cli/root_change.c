@@ -276,10 +276,14 @@ check_thresholds(const struct dr_root_change *change, const Drover__V1__Role *ro
     if (role->threshold <= role->n_people) {
         return DR_OK;
     }
+    if (role->n_people == 0) {
+        dr_err_set(err, DR_E_USAGE, "nobody would be left in role '%s'", name);
+        return dr_err_hint(err, "drover people add FILE");
+    }
     dr_err_set(err, DR_E_USAGE, "role '%s' would need %u signatures of %zu people", name,
                role->threshold, role->n_people);
     return dr_err_hint(err, "drover %s ... --threshold %s=%zu", change->cli->command->name, name,
-                       role->n_people ? role->n_people : 1);
+                       role->n_people);
 }
 
 static enum dr_rc

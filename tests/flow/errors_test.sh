@@ -180,10 +180,17 @@ refused 2 "'drover show' needs REVISION" -- drover show
 refused 2 "does not take 'b'" -- drover show a b
 
 test_begin an_agent_that_cannot_be_added
-refused 1 "no environment 'moon'" "staging" -- as alice drover agent add x -e moon --public-key agents/lite/agent.pub --target moon/x=sqlite
-refused 2 "is no target of environment 'staging'" -- as alice drover agent add x -e staging --public-key agents/lite/agent.pub --target x=sqlite
-refused 2 "'oracle' names no engine" -- as alice drover agent add x -e staging --public-key agents/lite/agent.pub --target staging/x=oracle
-refused 1 "'staging/app' is in the fleet already" -- as alice drover agent add x -e staging --public-key agents/lite/agent.pub --target staging/app=sqlite
+run 0 drover-agent key new --dir x --name x
+sed "s/ x ed25519/ y ed25519/" x/agent.pub >y.pub
+sed "s/ lite ed25519/ x ed25519/" agents/lite/agent.pub >lite-as-x.pub
+refused 1 "no environment 'moon'" "staging" -- as alice drover agent add x -e moon --public-key x/agent.pub --target moon/x=sqlite
+refused 2 "is no target of environment 'staging'" -- as alice drover agent add x -e staging --public-key x/agent.pub --target x=sqlite
+refused 2 "'oracle' names no engine" -- as alice drover agent add x -e staging --public-key x/agent.pub --target staging/x=oracle
+refused 1 "'staging/app' is in the fleet already" -- as alice drover agent add x -e staging --public-key x/agent.pub --target staging/app=sqlite
+refused 2 "'y.pub' is the public key of 'y', not of 'x'" "drover-agent key new" -- as alice drover agent add x -e staging --public-key y.pub --target staging/x=sqlite
+refused 2 "is the public key of 'y', not of 'lite'" "drover-agent key new" -- as alice drover agent rekey lite --public-key y.pub --yes
+refused 1 "this is the key of agent 'lite' already" "drover-agent key new" -- as alice drover agent add x -e staging --public-key lite-as-x.pub --target staging/x=sqlite
+says_not "added"
 refused 1 "serves environment 'staging' already" -- as alice drover agent add lite -e production --public-key agents/lite/agent.pub --target production/x=sqlite
 refused 1 "agent.pub" -- as alice drover agent add x -e staging --public-key no/agent.pub --target staging/x=sqlite
 same "$(ls trust)" "$(printf 'fleet.1.drv\nfleet.2.drv\nroot.1.drv')"

@@ -21,6 +21,15 @@ run_json 0 "d['version'] == 1 and d['roles']['production'] == '1 of 1'" drover r
 run 0 drover people list
 says "alice" "root, fleet, reviewers, production, staging"
 
+test_begin changes_that_cannot_be_leave_no_file
+run 2 drover root propose --yes
+says "no change is named" "drover root rotate"
+run 2 drover root rotate --expires 9999d --yes
+says "--expires takes at most" "not '9999d'"
+run 2 drover people remove alice --yes
+says "nobody would be left in role 'root'" "drover people add"
+[ ! -e trust/root.2.drv ] || wrong "a refused change left a file"
+
 test_begin one_command_makes_two_of_three
 for who in bob carol; do
     run 0 drover key new $who --dir keys --no-passphrase
