@@ -116,8 +116,9 @@ enum dr_rc dr_pgd_unknown(struct dr_err *err);
 DR_MUST_CHECK enum dr_rc dr_pgd_reconnect(struct dr_pgd *d, struct dr_err *err);
 
 // driver_pg_outside.c
-// Tells (out->leaks) and removes the session state that a committed unit left.
-void dr_pgd_tidy(struct dr_pgd *d, struct dr_exec_result *out);
+// Tells (out->leaks) and removes the session state that a committed unit left; the settings of a
+// statement outside of a transaction are the driver's own, and not told.
+void dr_pgd_tidy(struct dr_pgd *d, bool is_outside, struct dr_exec_result *out);
 enum dr_rc dr_pgd_flush(struct dr_driver *driver, struct dr_err *err);
 enum dr_rc dr_pgd_outside(struct dr_driver *driver, const struct dr_exec *exec,
                           struct dr_exec_result *out, struct dr_err *err);

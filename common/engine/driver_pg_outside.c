@@ -11,19 +11,23 @@
 
 enum { TIDY_LEAKS = 0, TIDY_ROLE = 4 }; // places of the questions
 
-static const char leaks_sql[] =
-    "SELECT pg_catalog.string_agg(what, ', ') FROM (SELECT 'setting ' || name AS what FROM "
-    "pg_catalog.pg_settings WHERE"
-    " source = 'session' UNION ALL SELECT 'temporary ' || relname FROM pg_catalog.pg_class WHERE "
-    "relnamespace ="
-    " pg_catalog.pg_my_temp_schema() AND relkind IN ('r', 'v', 'S') UNION ALL SELECT 'advisory "
-    "lock ' || classid || ' '"
-    " || objid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = "
-    "pg_catalog.pg_backend_pid() UNION ALL"
-    " SELECT 'prepared statement ' || name FROM pg_catalog.pg_prepared_statements WHERE name <> '' "
-    "AND from_sql"
-    " UNION ALL SELECT 'cursor ' || name FROM pg_catalog.pg_cursors WHERE is_holdable UNION ALL"
-    " SELECT 'channel ' || c FROM pg_catalog.pg_listening_channels() c) leaks";
+#define LEAKS_SQL(BUT_SETTINGS)                                                                    \
+    "SELECT pg_catalog.string_agg(what, ', ') FROM (SELECT 'setting ' || name AS what FROM "       \
+    "pg_catalog.pg_settings WHERE source = 'session'" BUT_SETTINGS                                 \
+    " UNION ALL SELECT 'temporary ' || relname FROM pg_catalog.pg_class WHERE relnamespace ="      \
+    " pg_catalog.pg_my_temp_schema() AND relkind IN ('r', 'v', 'S')"                               \
+    " UNION ALL SELECT 'advisory lock ' || classid || ' ' || objid FROM pg_catalog.pg_locks"       \
+    " WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid()"                           \
+    " UNION ALL SELECT 'prepared statement ' || name FROM pg_catalog.pg_prepared_statements"       \
+    " WHERE name <> '' AND from_sql"                                                               \
+    " UNION ALL SELECT 'cursor ' || name FROM pg_catalog.pg_cursors WHERE is_holdable"             \
+    " UNION ALL SELECT 'channel ' || c FROM pg_catalog.pg_listening_channels() c) leaks"
+
+static const char leaks_sql[] = LEAKS_SQL("");
+// What prepare_outside set for the session is no leak of the author's statement.
+static const char leaks_outside_sql[] =
+    LEAKS_SQL(" AND name NOT IN ('search_path', 'lock_timeout', 'statement_timeout',"
+              " 'client_connection_check_interval')");
 
 // Session state that the committed unit left: told in one line, then removed.
 // A role that set_config gave outlives RESET ALL, so it is put back by name and compared.
@@ -61,7 +65,7 @@ on_leaks(void *ctx, uint64_t index, const struct dr_pg_result *result, struct dr
 // A failure here harms nothing that is committed: the connection is given up and a new one starts
 // clean.
 void
-dr_pgd_tidy(struct dr_pgd *d, struct dr_exec_result *out)
+dr_pgd_tidy(struct dr_pgd *d, bool is_outside, struct dr_exec_result *out)
 {
     struct dr_db_wait wait = dr_db_wait_ms(DR_PGD_SHORT_MS);
     struct dr_err ignored = {0};
@@ -69,7 +73,8 @@ dr_pgd_tidy(struct dr_pgd *d, struct dr_exec_result *out)
     enum dr_rc rc = dr_pg_pipeline_begin(d->work, &wait, on_leaks, out, &ignored);
     if (rc == DR_OK) {
         for (size_t i = 0; rc == DR_OK && i < DR_COUNT_OF(tidy_sql); i++) {
-            struct dr_pg_stmt stmt = {.sql = tidy_sql[i],
+            struct dr_pg_stmt stmt = {.sql = is_outside && i == TIDY_LEAKS ? leaks_outside_sql
+                                                                           : tidy_sql[i],
                                       .max_rows = i == TIDY_LEAKS || i == TIDY_ROLE ? 1 : 0};
             rc = dr_pg_pipeline_add(d->work, &stmt, &ignored);
         }
@@ -160,7 +165,7 @@ dr_pgd_outside(struct dr_driver *driver, const struct dr_exec *exec, struct dr_e
     dr_pgd_rollback(d);
     dr_pgd_drop_key(d, 'b');
     if (d->work != NULL && rc == DR_OK) {
-        dr_pgd_tidy(d, out);
+        dr_pgd_tidy(d, true, out);
     } else {
         dr_pg_close(&d->work);
     }

@@ -324,7 +324,7 @@ dr_pgd_unit(struct dr_driver *driver, const struct dr_exec *exec, struct dr_exec
     }
     out->committed = true;
     if (exec->may_leak) {
-        dr_pgd_tidy(d, out);
+        dr_pgd_tidy(d, false, out);
     }
     return DR_OK;
 }

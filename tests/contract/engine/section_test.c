@@ -259,6 +259,9 @@ unit_outside_a_transaction_has_intent_and_done(void **state)
     (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE revision_id = 'two'",
                    env_ledger_table(e, "ledger"));
     assert_string_equal(env_ask(e, sql), "2");
+    for (size_t i = 0; i < e->result.units_count; i++) { // the driver's own settings are no leak
+        assert_string_equal(e->result.units[i].leaks, "");
+    }
     assert_head(e, "three");
     tp_free(p);
 }
