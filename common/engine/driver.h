@@ -153,6 +153,7 @@ struct dr_exec {
     const struct dr_check *checks; // verify sections, run in a savepoint before COMMIT
     size_t checks_count;
     bool may_leak;          // look for session state that it left
+    bool may_call;          // ask for settings, too, that functions left
     bool rebuilds;          // SQLite: foreign keys off outside, checked before COMMIT
     bool synchronous;       // flushed before the call returns
     struct dr_arena *arena; // for results

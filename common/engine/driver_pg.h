@@ -86,6 +86,7 @@ struct dr_pgd_running { // all times on dr_monotonic_ms(); 0: never
     struct dr_pgd *d;
     const struct dr_exec *exec;
     struct dr_exec_result *out;
+    bool left_state;               // the session has more than before the unit
     uint64_t at_ledger, at_commit; // places in the pipeline; UINT64_MAX: not yet known
     uint64_t finished;             // statements that ended well
     int64_t started_ms, last_ms;   // last_ms: of the last answer
@@ -119,6 +120,10 @@ DR_MUST_CHECK enum dr_rc dr_pgd_reconnect(struct dr_pgd *d, struct dr_err *err);
 // Tells (out->leaks) and removes the session state that a committed unit left; the settings of a
 // statement outside of a transaction are the driver's own, and not told.
 void dr_pgd_tidy(struct dr_pgd *d, bool is_outside, struct dr_exec_result *out);
+// Adds the question whether a unit that is committed left session state (one row: it did), behind
+// its COMMIT in the same pipeline. Words do not tell: a trigger or a function may have left it.
+DR_MUST_CHECK enum dr_rc dr_pgd_ask_left(struct dr_pgd *d, bool may_call, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_pgd_prepare_left(struct dr_pgd *d, struct dr_err *err);
 enum dr_rc dr_pgd_flush(struct dr_driver *driver, struct dr_err *err);
 enum dr_rc dr_pgd_outside(struct dr_driver *driver, const struct dr_exec *exec,
                           struct dr_exec_result *out, struct dr_err *err);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DR_PGD_LEFT_NAME "drover_left"
+
 enum { TIDY_LEAKS = 0, TIDY_ROLE = 4 }; // places of the questions
 
 #define LEAKS_SQL(BUT_SETTINGS)                                                                    \
@@ -46,6 +48,39 @@ static const char *const tidy_sql[] = {
     "UNLISTEN *",
     "SELECT pg_catalog.pg_advisory_unlock_all()",
 };
+
+// Costs some 50 us. Settings (500 us) need not be asked after plain DDL: the next unit resets them.
+#define LEFT_SQL                                                                                   \
+    "SELECT 1 WHERE CASE WHEN pg_catalog.pg_my_temp_schema() = 0 THEN false ELSE"                  \
+    " EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = "                               \
+    "pg_catalog.pg_my_temp_schema()) OR EXISTS (SELECT FROM pg_catalog.pg_proc WHERE "             \
+    "pronamespace = pg_catalog.pg_my_temp_schema()) END"                                           \
+    " OR pg_catalog.current_setting('role') <> 'none'"                                             \
+    " OR EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid ="            \
+    " pg_catalog.pg_backend_pid())"                                                                \
+    " OR EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql)"                    \
+    " OR EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)"                             \
+    " OR EXISTS (SELECT FROM pg_catalog.pg_listening_channels())"
+
+static const char left_sql[] = LEFT_SQL;
+static const char left_calls_sql[] =
+    LEFT_SQL " OR EXISTS (SELECT FROM pg_catalog.pg_settings WHERE source = 'session')";
+
+enum dr_rc
+dr_pgd_ask_left(struct dr_pgd *d, bool may_call, struct dr_err *err)
+{
+    struct dr_pg_stmt stmt = {.sql = may_call ? left_calls_sql : left_sql,
+                              .max_rows = 1,
+                              .name = may_call ? NULL : DR_PGD_LEFT_NAME};
+    return dr_pg_pipeline_add(d->work, &stmt, err);
+}
+
+enum dr_rc
+dr_pgd_prepare_left(struct dr_pgd *d, struct dr_err *err)
+{
+    struct dr_pg_stmt stmt = {.sql = left_sql, .name = DR_PGD_LEFT_NAME};
+    return dr_pg_pipeline_prepare(d->work, &stmt, err);
+}
 
 static enum dr_rc
 on_leaks(void *ctx, uint64_t index, const struct dr_pg_result *result, struct dr_err *err)

@@ -42,6 +42,7 @@ dr_pgd_prepare(struct dr_pgd *d, struct dr_err *err)
 {
     struct dr_pg_stmt settings = {.sql = settings_sql, .name = SETTINGS_NAME};
     enum dr_rc rc = dr_pg_pipeline_prepare(d->work, &settings, err);
+    rc = rc == DR_OK ? dr_pgd_prepare_left(d, err) : rc;
     return rc == DR_OK ? dr_pgd_ledger_prepare(d, err) : rc;
 }
 
@@ -109,6 +110,15 @@ add_statements(struct dr_pgd_running *r, struct dr_err *err)
     return rc;
 }
 
+// COMMIT at place `at`, and what the unit left in the session.
+static enum dr_rc
+add_commit(struct dr_pgd_running *r, uint64_t at, struct dr_err *err)
+{
+    r->at_commit = at;
+    enum dr_rc rc = add(r->d, "COMMIT", err);
+    return rc == DR_OK ? dr_pgd_ask_left(r->d, r->exec->may_call, err) : rc;
+}
+
 static enum dr_rc
 add_all(struct dr_pgd_running *r, struct dr_err *err)
 {
@@ -127,8 +137,7 @@ add_all(struct dr_pgd_running *r, struct dr_err *err)
         if (DR_FAILPOINT("engine-commit-before")) {
             return dr_err_set(err, DR_E_IO, "failpoint");
         }
-        r->at_commit = r->at_ledger + 1;
-        rc = add(r->d, "COMMIT", err);
+        rc = add_commit(r, r->at_ledger + 1, err);
     }
     return rc;
 }
@@ -176,6 +185,18 @@ failed(struct dr_pgd_running *r, uint64_t done, enum dr_rc rc, struct dr_err *er
     return rc;
 }
 
+// Only the question behind the COMMIT failed: the session is tidied as if the answer were yes.
+static enum dr_rc
+unless_committed(struct dr_pgd_running *r, enum dr_rc rc, struct dr_err *err)
+{
+    if (rc == DR_OK || !r->said_commit || dr_pgd_is_lost(r->d)) {
+        return rc;
+    }
+    r->left_state = true;
+    *err = (struct dr_err){0};
+    return DR_OK;
+}
+
 static enum dr_rc
 run_pipeline(struct dr_pgd_running *r, struct dr_err *err)
 {
@@ -201,6 +222,7 @@ run_pipeline(struct dr_pgd_running *r, struct dr_err *err)
     if (dr_pgd_is_lost(r->d)) {
         return dr_pgd_unknown(err);
     }
+    rc = unless_committed(r, rc, err);
     return rc == DR_OK ? DR_OK : failed(r, done, rc, err);
 }
 
@@ -253,16 +275,21 @@ static enum dr_rc
 commit_alone(struct dr_pgd_running *r, struct dr_err *err)
 {
     struct dr_db_wait wait = dr_pgd_unit_wait(r);
-    struct dr_pg_result *res = NULL;
+    struct dr_err later = {0};
     if (DR_FAILPOINT("engine-commit-before")) {
         return dr_err_set(err, DR_E_IO, "failpoint");
     }
-    enum dr_rc rc = dr_pg_exec(r->d->work, &(struct dr_pg_stmt){.sql = "COMMIT"}, &wait, &res, err);
-    if (rc == DR_OK) {
-        r->said_commit = strcmp(dr_pg_tag(res), "COMMIT") == 0;
-        r->said_rollback = !r->said_commit;
+    r->at_ledger = UINT64_MAX;
+    enum dr_rc rc = dr_pg_pipeline_begin(r->d->work, &wait, dr_pgd_on_result, r, err);
+    if (rc != DR_OK) {
+        return rc;
     }
-    dr_pg_result_free(&res);
+    enum dr_rc added = add_commit(r, 0, err);
+    rc = dr_pg_pipeline_end(r->d->work, NULL, &later);
+    if (rc != DR_OK) {
+        *err = later;
+    }
+    rc = unless_committed(r, rc == DR_OK ? added : rc, err);
     if (rc != DR_OK && !dr_pgd_is_lost(r->d)) {
         dr_pgd_describe(r, UINT64_MAX, err);
     }
@@ -323,7 +350,7 @@ dr_pgd_unit(struct dr_driver *driver, const struct dr_exec *exec, struct dr_exec
                           exec->revision_id);
     }
     out->committed = true;
-    if (exec->may_leak) {
+    if (exec->may_leak || r.left_state) {
         dr_pgd_tidy(d, false, out);
     }
     return DR_OK;

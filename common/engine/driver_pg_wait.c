@@ -36,6 +36,9 @@ dr_pgd_on_result(void *ctx, uint64_t index, const struct dr_pg_result *result, s
         r->said_commit = strcmp(dr_pg_tag(result), "COMMIT") == 0;
         r->said_rollback = !r->said_commit;
     }
+    if (r->at_commit != UINT64_MAX && index == r->at_commit + 1) {
+        r->left_state = dr_pg_rows(result) > 0;
+    }
     return DR_OK;
 }
 

@@ -267,6 +267,7 @@ has_body(const struct scan *s)
 static const char *const leaky_first[] = {
     "SET",  "RESET",  "PREPARE", "DEALLOCATE", "LISTEN", "UNLISTEN", "DECLARE", "CLOSE", "DO",
     "CALL", "SELECT", "WITH",    "EXECUTE",    "LOAD",   "EXPLAIN",  "VALUES",  "PRAGMA"};
+static const char *const plain_first[] = {"CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE"};
 static const char *const leaky_anywhere[] = {"TEMP", "TEMPORARY", "SET_CONFIG", "PG_TEMP"};
 
 static bool
@@ -288,6 +289,7 @@ note_word(struct scan *s, enum token token, const char word[32], size_t end)
         copy_word(f->words[s->words], word, strlen(word));
     }
     f->may_leak |= s->words == 0 && is_one_of(word, leaky_first, DR_COUNT_OF(leaky_first));
+    f->may_call |= s->words == 0 && !is_one_of(word, plain_first, DR_COUNT_OF(plain_first));
     f->may_leak |= is_one_of(word, leaky_anywhere, DR_COUNT_OF(leaky_anywhere)) ||
                    (word[0] == 'P' && (strncmp(word, "PG_ADVISORY", 11) == 0 ||
                                        strncmp(word, "PG_TRY_ADVISORY", 15) == 0));

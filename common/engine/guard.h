@@ -15,6 +15,7 @@
 struct dr_guard_facts {
     char words[4][32];  // first words in upper case, comments skipped; "" when there are fewer
     bool may_leak;      // may leave session state behind (SET, temporary objects, PREPARE, ...)
+    bool may_call;      // more than plain DDL: may call functions that leave session state behind
     bool drops_table;   // DROP TABLE
     bool renames_table; // ALTER TABLE ... RENAME TO
     bool names_foreign_keys; // SQLite: PRAGMA foreign_keys

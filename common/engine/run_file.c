@@ -13,6 +13,7 @@ static void
 add_facts(struct dr_guard_facts *all, const struct dr_guard_facts *one)
 {
     all->may_leak |= one->may_leak;
+    all->may_call |= one->may_call;
     all->drops_table |= one->drops_table;
     all->renames_table |= one->renames_table;
     all->names_foreign_keys |= one->names_foreign_keys;

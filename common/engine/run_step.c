@@ -310,6 +310,7 @@ prepare(struct dr_engine_run *run, const struct dr_step *step, struct dr_arena *
     exec->statements = statements;
     exec->checks = checks;
     exec->may_leak = facts.may_leak;
+    exec->may_call = facts.may_call;
     exec->rebuilds = facts.names_foreign_keys || (facts.drops_table && facts.renames_table);
     run->statements = exec->count;
     return rc;

@@ -233,6 +233,45 @@ session_state_of_a_unit_does_not_reach_the_next(void **state)
     tp_free(p);
 }
 
+// What functions and triggers leave shows in no word of the unit.
+static void
+session_state_that_a_function_left_is_told_and_removed(void **state)
+{
+    struct env *e = *state;
+    static const struct tp_revision revisions[] = {
+        {.id = "one",
+         .sections =
+             {TP_UP("CREATE TABLE a (id integer)",
+                    "CREATE FUNCTION locks() RETURNS integer LANGUAGE plpgsql AS 'BEGIN PERFORM "
+                    "pg_catalog.pg_advisory_lock(7); RETURN 1; END'",
+                    "CREATE FUNCTION sets() RETURNS integer LANGUAGE plpgsql AS 'BEGIN PERFORM "
+                    "pg_catalog.set_config(''work_mem'', ''7MB'', false); RETURN 1; END'",
+                    "CREATE FUNCTION tables() RETURNS integer LANGUAGE plpgsql AS 'BEGIN EXECUTE "
+                    "''CREATE '' || ''TEMP TABLE left_over (id integer)''; RETURN 1; END'"),
+              TP_DOWN("DROP TABLE a")}},
+        {.id = "two", .parents = {"one"}, .sections = {TP_UP("INSERT INTO a VALUES (locks())")}},
+        {.id = "three", .parents = {"two"}, .sections = {TP_UP("UPDATE a SET id = sets()")}},
+        {.id = "four",
+         .parents = {"three"},
+         .sections = {TP_UP("INSERT INTO a VALUES (tables())"), TP_VERIFY("SELECT true")}},
+        {.id = "five",
+         .parents = {"four"},
+         .sections = {TP_UP("ALTER TABLE a ADD COLUMN x integer DEFAULT locks()")}},
+        {.id = "six", .parents = {"five"}, .sections = {TP_UP("CREATE TABLE b (id integer)")}}};
+    static const char *const told[] = {
+        "", "advisory lock", "setting work_mem", "temporary left_over", "advisory lock", ""};
+    struct tp_plan *p = make(e, revisions, DR_COUNT_OF(revisions));
+    assert_ok(e, env_up(e, p));
+    assert_int_equal(e->result.units_count, DR_COUNT_OF(told));
+    for (size_t i = 0; i < DR_COUNT_OF(told); i++) {
+        const char *leaks = e->result.units[i].leaks;
+        if (told[i][0] == '\0' ? leaks[0] != '\0' : strstr(leaks, told[i]) == NULL) {
+            fail_msg("unit %zu: '%s' was told, not '%s'", i + 1, leaks, told[i]);
+        }
+    }
+    tp_free(p);
+}
+
 // --------------------------------------------------------------------------- outside a transaction
 
 static const struct tp_revision outside[] = {
@@ -390,6 +429,8 @@ main(void)
         BOTH(preflight_before_an_approval_is_ended_after_five_seconds),
         BOTH(section_for_another_environment_is_left_out),
         BOTH(session_state_of_a_unit_does_not_reach_the_next),
+        {"postgresql: session_state_that_a_function_left_is_told_and_removed",
+         session_state_that_a_function_left_is_told_and_removed, env_start_pg, env_end, NULL},
         BOTH(unit_outside_a_transaction_has_intent_and_done),
         BOTH(unit_outside_a_transaction_is_taken_up_again),
         BOTH(unit_outside_without_a_probe_stops_when_in_doubt),

@@ -9,7 +9,7 @@
 #include "support/engine_env.h"
 #include "support/pgproxy.h"
 
-#define BYTES_MAX 100u // far beyond an exchange
+#define BYTES_MAX 100u // a COMMIT has fewer, in either direction
 
 static const struct tp_revision pipelined[] = {
     {.id = "one",
@@ -58,7 +58,8 @@ arm(void *arg, const struct dr_engine_progress *p)
     }
 }
 
-// Cuts after 0, 1, 2, ... bytes until the exchange is over before.
+// Cuts after 0, 1, 2, ... bytes until the exchange is over before, or what follows the COMMIT is
+// far behind: the question what it left in the session, which decides nothing.
 static void
 sweep(struct env *e, const struct tp_revision *revisions, enum dr_pgproxy_cut where)
 {
@@ -93,7 +94,7 @@ sweep(struct env *e, const struct tp_revision *revisions, enum dr_pgproxy_cut wh
         e->arena = dr_arena_new(64u * 1024 * 1024);
     }
     print_message("cut after each of %zu bytes\n", byte - 1);
-    assert_in_range(byte, 15, BYTES_MAX - 1);
+    assert_in_range(byte, 15, BYTES_MAX);
     dr_pgproxy_stop(&proxy);
     tp_free(p);
 }
