@@ -140,8 +140,15 @@ add_gate(struct maker *m, const struct dr_gate_result *result, const char *targe
     return DR_OK;
 }
 
+// What people sign afterwards: one target speaks for the stage, since a word is about the plan.
+static bool
+is_asked_afterwards(const struct dr_gate_result *result)
+{
+    return result->is_after && result->gate->kind == DROVER__V1__GATE_KIND__GATE_SIGNOFF;
+}
+
 static enum dr_rc
-add_gates(struct maker *m, struct dr_err *err)
+add_gates(struct maker *m, bool is_done, struct dr_err *err)
 {
     const struct dr_fleet_entry *policy =
         dr_directory_environment(m->core->directory, m->stage->environment);
@@ -161,13 +168,16 @@ add_gates(struct maker *m, struct dr_err *err)
         struct dr_gate_result *results;
         size_t n;
 
-        if (dr_target_is_success(m->stage->targets[t].state, m->stage->mode)) {
+        if (is_done ? t > m->first
+                    : dr_target_is_success(m->stage->targets[t].state, m->stage->mode)) {
             continue;
         }
         DR_TRY(dr_evidence_gates(m->core, m->arena, evidence, m->rollout, m->stage,
                                  &m->stage->targets[t], NULL, &results, &n, err));
         for (size_t i = 0; i < n; i++) {
-            DR_TRY(add_gate(m, &results[i], m->stage->targets[t].name, err));
+            if (!is_done || is_asked_afterwards(&results[i])) {
+                DR_TRY(add_gate(m, &results[i], m->stage->targets[t].name, err));
+            }
         }
     }
     return DR_OK;
@@ -324,11 +334,13 @@ static enum dr_rc
 fill_stage(struct maker *m, struct dr_err *err)
 {
     add_target_hints(m);
-    if (dr_stage_state(m->stage) != DR_ROLLOUT_DONE && dr_rollout_is_open(m->rollout)) {
+    bool is_done = dr_stage_state(m->stage) == DR_ROLLOUT_DONE;
+    if (is_done || dr_rollout_is_open(m->rollout)) {
         struct dr_err closed = {0};
-        enum dr_rc rc = add_gates(m, &closed);
+        enum dr_rc rc = add_gates(m, is_done, &closed);
 
-        if (rc != DR_OK) { // shown, not hidden: the rollout itself can still be looked at
+        if (rc != DR_OK &&
+            !is_done) { // shown, not hidden: the rollout itself can still be looked at
             m->out->reason = keep(m, closed.message);
         }
     }

@@ -31,6 +31,8 @@ says "Would run upgrade  -> 001_users, Add users" "Dry run: nothing was changed"
 [ ! -e app.db ] || wrong "a dry run made a database"
 run 0 drover upgrade head --url sqlite:app.db
 says "Running upgrade  -> 001_users, Add users" "Now at 001_users"
+run 0 drover stamp head --url sqlite:app.db
+says "Nothing to do: already at 001_users"
 run 0 env DROVER_URL=sqlite:app.db drover current
 same "$OUT" "001_users (head)"
 run 0 drover downgrade -1 --url sqlite:app.db --yes
@@ -95,6 +97,19 @@ run 0 drover upgrade head
 same "$OUT" "Nothing to do: every target is there already"
 run 0 drover log --verify
 says "entries verified"
+
+test_begin what_waits_and_what_is_in_the_way_is_said
+run 0 drover inbox
+says "drover checklist R-1 sign monitored"
+run 0 drover why production/app
+says "production/app is in no rollout" "agent   production-1, connected"
+run 0 drover downgrade -1
+says "Rollout R-2  001_users -> base"
+run 0 drover freeze add production --note "month's end"
+run 0 drover why production/app
+says "stopped alice froze production: month's end" "next: drover freeze lift production"
+run 0 drover freeze lift production
+run 0 drover rollout abort R-2
 
 test_begin all_of_it_took_less_than_a_minute
 [ $((SECONDS - began)) -lt 60 ] || wrong "it took $((SECONDS - began)) s"
