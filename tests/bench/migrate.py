@@ -117,7 +117,8 @@ class Bench:
         """A new database. The old one goes at the job's end: DROP DATABASE makes a checkpoint, which takes seconds."""
         if place.engine == "sqlite":
             # sqitch keeps its registry in a file of its own beside the database.
-            for path in [*self.work.glob(f"{place.name}.db*"), *self.work.glob("sqitch.db*")]:
+            own = [*self.work.glob("sqitch.db*")] if place.name == "b_sqitch" else []
+            for path in [*self.work.glob(f"{place.name}.db*"), *own]:
                 path.unlink()
             return
         self.serial += 1
