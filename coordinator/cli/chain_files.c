@@ -3,13 +3,15 @@
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/project.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "db/db.h"
 
+#include <limits.h>
 #include <string.h>
 
-enum dr_rc
-dr_chain_files_load(struct dr_cli *cli, struct dr_graph **out, struct dr_err *err)
+static enum dr_rc
+find_folder(struct dr_cli *cli, const char **out, struct dr_err *err)
 {
     enum dr_rc rc = dr_project_maybe(cli, err);
     if (rc != DR_OK) {
@@ -20,7 +22,40 @@ dr_chain_files_load(struct dr_cli *cli, struct dr_graph **out, struct dr_err *er
         dr_err_set(err, DR_E_NOT_FOUND, "there is no folder '%s' with revisions", folder);
         return dr_err_hint(err, "drover init, or go to the project's folder");
     }
-    return dr_graph_load(folder, out, err);
+    *out = folder;
+    return DR_OK;
+}
+
+enum dr_rc
+dr_chain_files_load(struct dr_cli *cli, struct dr_graph **out, struct dr_err *err)
+{
+    const char *folder = NULL;
+    enum dr_rc rc = find_folder(cli, &folder, err);
+    return rc == DR_OK ? dr_graph_load(folder, out, err) : rc;
+}
+
+enum dr_rc
+dr_chain_note_load(struct dr_cli *cli, struct dr_graph_note **out_note, struct dr_graph **out,
+                   struct dr_err *err)
+{
+    char note[PATH_MAX];
+    struct dr_err ignored = {0};
+    const char *folder = NULL;
+    int64_t since_ms = dr_now_unix_ms();
+    enum dr_rc rc = find_folder(cli, &folder, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    bool has_place = dr_graph_note_path(folder, note, sizeof(note));
+    if (has_place && dr_graph_note_read(note, folder, out_note, &ignored) == DR_OK) {
+        return DR_OK;
+    }
+    rc = dr_graph_load(folder, out, err);
+    if (rc == DR_OK && has_place && dr_graph_count(*out) >= DR_GRAPH_NOTE_MIN &&
+        dr_graph_note_write(*out, note, folder, since_ms, &ignored) != DR_OK) {
+        return DR_OK; // it only costs time
+    }
+    return rc;
 }
 
 void

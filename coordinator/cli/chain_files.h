@@ -6,12 +6,19 @@
 #include "coordinator/cli/cli.h"
 #include "coordinator/cli/print.h"
 #include "revision/graph.h"
+#include "revision/graph_note.h"
 #include "revision/plan.h"
 
 // Loads the project's revisions folder. DR_E_NOT_FOUND with a hint when it is not there; graph
 // errors.
 DR_MUST_CHECK enum dr_rc
 dr_chain_files_load(struct dr_cli *cli, struct dr_graph **out, struct dr_err *err);
+
+// The same for a question that a note may answer (revision/graph_note.h): when the folder is as it
+// was noted, `*out_note` is set and nothing is read. Otherwise `*out` is, and noted for the next
+// time.
+DR_MUST_CHECK enum dr_rc dr_chain_note_load(struct dr_cli *cli, struct dr_graph_note **out_note,
+                                            struct dr_graph **out, struct dr_err *err);
 
 // "1975ea83b712 -> ae1027a6acf0 (head), Add a column", as Alembic prints it; `marks` adds e.g. "
 // (current)".

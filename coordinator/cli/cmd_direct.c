@@ -48,6 +48,38 @@ choose_nodes(struct dr_direct *d, struct dr_err *err)
     return rc;
 }
 
+// Is the database where the noted folder ends?
+static bool
+is_at_heads(const struct dr_direct *d, const struct dr_graph_note *note)
+{
+    size_t heads = dr_graph_note_heads(note);
+    bool is_asked = dr_str_eq(d->expr, "heads") || (dr_str_eq(d->expr, "head") && heads == 1);
+    bool is_there = is_asked && !d->is_down && !d->state.is_partial && heads > 0 &&
+                    d->state.heads_count == heads;
+    for (size_t i = 0; is_there && i < heads; i++) {
+        bool is_head = false;
+        is_there = dr_graph_note_find(note, d->state.heads[i].id, &is_head) && is_head;
+    }
+    return is_there;
+}
+
+// What is to run, and the files of the chain; a note may tell that it is nothing.
+static enum dr_rc
+find_nodes(struct dr_direct *d, struct dr_err *err)
+{
+    struct dr_graph_note *note = NULL;
+    enum dr_rc rc = dr_chain_note_load(d->cli, &note, &d->graph, err);
+    if (rc == DR_OK) {
+        rc = dr_engine_read_heads(d->engine, d->cli->arena, &d->state, err);
+    }
+    bool is_done = rc == DR_OK && note != NULL && is_at_heads(d, note);
+    if (rc == DR_OK && note != NULL && !is_done) {
+        rc = dr_chain_files_load(d->cli, &d->graph, err);
+    }
+    dr_graph_note_free(&note);
+    return rc != DR_OK || is_done ? rc : choose_nodes(d, err);
+}
+
 // Everything but the change: what the plan would run, after its preflights.
 static enum dr_rc
 dry_run(struct dr_direct *d, struct dr_err *err)
@@ -85,9 +117,7 @@ dr_cmd_direct_run(struct dr_cli *cli, const char *url, bool is_down, struct dr_e
     int cancel_fd = dr_cli_cancel_fd();
     enum dr_rc rc = dr_chain_engine(url, &engine, err);
     rc = rc == DR_OK ? dr_direct_open(&d, cancel_fd, err) : rc; // connects while files are read
-    rc = rc == DR_OK ? dr_chain_files_load(cli, &d.graph, err) : rc;
-    rc = rc == DR_OK ? dr_engine_read_heads(d.engine, cli->arena, &d.state, err) : rc;
-    rc = rc == DR_OK ? choose_nodes(&d, err) : rc;
+    rc = rc == DR_OK ? find_nodes(&d, err) : rc;
     if (rc == DR_OK && d.nodes.count == 0 && !d.state.is_partial) {
         dr_direct_nothing(&d);
         goto out;
@@ -127,13 +157,25 @@ print_verbose(struct dr_direct *d, const struct dr_node *node)
     dr_buf_fini(&block);
 }
 
-// "e6e5369fb4d1 (head)" for each head of the database; nothing at base.
-static void
-print_current(struct dr_direct *d)
+// Is the revision in the folder, and the end of a chain there?
+static bool
+find_head(const struct dr_direct *d, const struct dr_graph_note *note, const char *id,
+          bool *out_is_head)
 {
-    json_t *list = json_array();
+    const struct dr_node *node = d->graph == NULL ? NULL : dr_graph_find(d->graph, id);
+    *out_is_head = node != NULL && dr_node_is_head(node);
+    return node != NULL || (note != NULL && dr_graph_note_find(note, id, out_is_head));
+}
+
+// "e6e5369fb4d1 (head)" for each head of the database; nothing at base. Without graph and note the
+// folder is not known.
+static void
+print_current(struct dr_direct *d, const struct dr_graph_note *note)
+{
+    json_t *list = d->cli->format == DR_CLI_TEXT ? NULL : json_array();
     bool behind = false;
     bool is_verbose = dr_cli_has(d->cli, "verbose");
+    bool has_folder = d->graph != NULL || note != NULL;
     if (is_verbose) {
         char shown[512];
         dr_db_url_show(d->url, shown, sizeof(shown));
@@ -141,18 +183,19 @@ print_current(struct dr_direct *d)
     }
     for (size_t i = 0; i < d->state.heads_count; i++) {
         const char *id = d->state.heads[i].id;
-        const struct dr_node *node = d->graph ? dr_graph_find(d->graph, id) : NULL;
-        bool is_head = node != NULL && dr_node_is_head(node);
+        bool is_head = false, is_known = find_head(d, note, id, &is_head);
         behind = behind || !is_head;
-        json_array_append_new(list, json_pack("{s:s, s:b}", "id", id, "isHead", is_head));
-        if (is_verbose && node != NULL) {
-            print_verbose(d, node);
+        if (list != NULL) {
+            json_array_append_new(list, json_pack("{s:s, s:b}", "id", id, "isHead", is_head));
+        }
+        if (is_verbose && is_known) {
+            print_verbose(d, dr_graph_find(d->graph, id));
         } else {
             dr_say(d->cli, "%s%s%s\n", id, is_head ? " (head)" : "",
-                   d->graph && node == NULL ? " (not in this folder)" : "");
+                   has_folder && !is_known ? " (not in this folder)" : "");
         }
     }
-    if (d->cli->format != DR_CLI_TEXT) {
+    if (list != NULL) {
         dr_print_json(d->cli,
                       json_pack("{s:s, s:O, s:b, s:s}", "schema", "drover.v1.Current", "heads",
                                 list, "partial", d->state.is_partial, "owner", d->state.owner));
@@ -161,7 +204,8 @@ print_current(struct dr_direct *d)
     if (d->state.is_partial) {
         dr_print_note(d->cli, "note: a revision is half done; drover repair shows the ways out");
     }
-    bool at_base = d->state.heads_count == 0 && d->graph != NULL && dr_graph_count(d->graph) > 0;
+    bool at_base = d->state.heads_count == 0 &&
+                   (note != NULL || (d->graph != NULL && dr_graph_count(d->graph) > 0));
     if (dr_cli_has(d->cli, "check-heads") && (behind || at_base)) {
         d->cli->exit_code = 3;
     }
@@ -171,6 +215,7 @@ enum dr_rc
 dr_cmd_current(struct dr_cli *cli, struct dr_err *err)
 {
     struct dr_direct d = {.cli = cli};
+    struct dr_graph_note *note = NULL;
     struct dr_err ignored = {0};
     enum dr_rc rc = dr_project_maybe(cli, err);
     if (rc != DR_OK) {
@@ -187,12 +232,13 @@ dr_cmd_current(struct dr_cli *cli, struct dr_err *err)
         return dr_err_hint(err, "drover current --url postgresql:///name, or --url sqlite:FILE");
     }
     rc = dr_direct_open(&d, -1, err); // connects while files are read
-    if (rc == DR_OK && dr_chain_files_load(cli, &d.graph, &ignored) != DR_OK) {
-        d.graph = NULL; // the version is told without the files too
-        if (dr_cli_has(cli, "check-heads")) {
-            *err = ignored;
-            rc = ignored.rc;
-        }
+    enum dr_rc loaded = rc != DR_OK ? rc
+                        : dr_cli_has(cli, "verbose")
+                            ? dr_chain_files_load(cli, &d.graph, &ignored)
+                            : dr_chain_note_load(cli, &note, &d.graph, &ignored);
+    if (rc == DR_OK && loaded != DR_OK && dr_cli_has(cli, "check-heads")) {
+        *err = ignored; // otherwise the version is told without the files
+        rc = loaded;
     }
     if (rc == DR_OK) {
         rc = dr_cli_has(cli, "verify")
@@ -200,8 +246,9 @@ dr_cmd_current(struct dr_cli *cli, struct dr_err *err)
                  : dr_engine_read_heads(d.engine, cli->arena, &d.state, err);
     }
     if (rc == DR_OK) {
-        print_current(&d);
+        print_current(&d, note);
     }
+    dr_graph_note_free(&note);
     dr_engine_close(&d.engine);
     dr_graph_free(&d.graph);
     return rc;

@@ -1,0 +1,324 @@
+// The note is a text: a first line that names the program and the digest of the rest, then a line a
+// file. It is the user's own file, so it is trusted as the revisions themselves are; the digest
+// only tells a torn one, since nothing waits for the disk here.
+#include "revision/graph_note.h"
+#include "revision/graph_internal.h"
+
+#include "base/file.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NOTE_HELLO     "drover-note 1 " DROVER_VERSION
+#define NOTE_BYTES_MAX (16u * 1024 * 1024)
+#define FIELDS         4u
+#define STAMP_PARTS    7u
+#define STAMP_SIZE     (16 * STAMP_PARTS + 1)
+#define SETTLED_MS     1000 // a file's time may be this much older than its last change
+
+enum { FIELD_STAMP, FIELD_NAME, FIELD_ID, FIELD_IS_HEAD };
+
+struct line {
+    const char *fields[FIELDS];
+    bool is_seen;
+};
+
+struct dr_graph_note {
+    char *text; // the fields lie in it
+    struct line *lines;
+    size_t count, heads;
+};
+
+// ------------------------------------------------------------------------------------------ shared
+
+bool
+dr_graph_note_path(const char *folder, char *out, size_t out_size)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char absolute[PATH_MAX], hex[2 * DR_DIGEST_SIZE + 1];
+    uint8_t digest[DR_DIGEST_SIZE];
+    bool has_cache = cache != NULL && cache[0] == '/';
+    if ((!has_cache && (home == NULL || home[0] != '/')) || realpath(folder, absolute) == NULL) {
+        return false;
+    }
+    dr_digest_sha256(digest, absolute, strlen(absolute));
+    dr_hex(hex, digest, DR_DIGEST_SIZE);
+    int n = snprintf(out, out_size, "%s%s/drover/%.24s.note", has_cache ? cache : home,
+                     has_cache ? "" : "/.cache", hex);
+    return n > 0 && (size_t)n < out_size;
+}
+
+// What changes when the file does, as text. False: it is no plain file.
+static bool
+stamp_of(int folder, const char *name, char out[STAMP_SIZE], int64_t *out_changed_ms)
+{
+    struct stat s;
+    if (fstatat(folder, name, &s, 0) != 0 || !S_ISREG(s.st_mode)) {
+        return false;
+    }
+    const uint64_t parts[STAMP_PARTS] = {
+        s.st_dev,
+        s.st_ino,
+        (uint64_t)s.st_size,
+        (uint64_t)s.st_mtim.tv_sec,
+        (uint64_t)s.st_mtim.tv_nsec,
+        (uint64_t)s.st_ctim.tv_sec,
+        (uint64_t)s.st_ctim.tv_nsec,
+    };
+    dr_hex(out, (const uint8_t *)parts, sizeof parts);
+    *out_changed_ms = (int64_t)s.st_ctim.tv_sec * 1000 + s.st_ctim.tv_nsec / 1000000;
+    return true;
+}
+
+static void
+head_line(struct dr_buf *out, const char *body, size_t len)
+{
+    uint8_t digest[DR_DIGEST_SIZE];
+    char hex[2 * DR_DIGEST_SIZE + 1];
+    dr_digest_sha256(digest, body, len);
+    dr_hex(hex, digest, DR_DIGEST_SIZE);
+    dr_buf_printf(out, "%s %s\n", NOTE_HELLO, hex);
+}
+
+// ------------------------------------------------------------------------------------------- read
+
+// Cuts the body into lines and fields, in place. False: it is not ours.
+static bool
+cut(char *body, struct line *lines, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *end = strchr(body, '\n');
+        if (end == NULL) {
+            return false;
+        }
+        *end = '\0';
+        for (size_t k = 0; k < FIELDS; k++) {
+            char *tab = strchr(body, '\t');
+            if ((tab == NULL) != (k + 1 == FIELDS)) {
+                return false;
+            }
+            lines[i].fields[k] = body;
+            if (tab != NULL) {
+                *tab = '\0';
+                body = tab + 1;
+            }
+        }
+        body = end + 1;
+    }
+    return true;
+}
+
+static int
+by_name(const void *key, const void *line)
+{
+    return strcmp(key, ((const struct line *)line)->fields[FIELD_NAME]);
+}
+
+// Is the folder just as it is noted?
+static bool
+is_unchanged(const char *folder, struct line *lines, size_t count)
+{
+    DIR *dir = opendir(folder);
+    size_t seen = 0;
+    bool is_same = dir != NULL;
+    for (struct dirent *e = NULL; is_same && (e = readdir(dir)) != NULL;) {
+        char stamp[STAMP_SIZE];
+        int64_t unused;
+        if (e->d_name[0] == '.' || !dr_str_ends(e->d_name, ".sql")) {
+            continue;
+        }
+        struct line *line = bsearch(e->d_name, lines, count, sizeof *lines, by_name);
+        is_same = line != NULL && !line->is_seen &&
+                  stamp_of(dirfd(dir), e->d_name, stamp, &unused) &&
+                  strcmp(stamp, line->fields[FIELD_STAMP]) == 0;
+        if (is_same) {
+            line->is_seen = true;
+            seen++;
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return is_same && seen == count;
+}
+
+static size_t
+count_lines(const char *text)
+{
+    size_t count = 0;
+    for (const char *c = strchr(text, '\n'); c != NULL; c = strchr(c + 1, '\n')) {
+        count++;
+    }
+    return count;
+}
+
+// The body behind a first line that is right for it; NULL: the note is torn or another one.
+static char *
+open_note(char *text, size_t len)
+{
+    struct dr_buf head = {0};
+    char *body = memchr(text, '\n', len);
+    if (body == NULL || strlen(text) != len) {
+        return NULL;
+    }
+    body++;
+    head_line(&head, body, len - (size_t)(body - text));
+    bool is_good =
+        !head.failed && head.len == (size_t)(body - text) && memcmp(head.data, text, head.len) == 0;
+    dr_buf_fini(&head);
+    return is_good ? body : NULL;
+}
+
+enum dr_rc
+dr_graph_note_read(const char *path, const char *folder, struct dr_graph_note **out,
+                   struct dr_err *err)
+{
+    struct dr_graph_note *note = calloc(1, sizeof *note);
+    size_t len = 0;
+    if (note == NULL) {
+        return dr_graph_nomem(err);
+    }
+    char *body = dr_file_read(path, NOTE_BYTES_MAX, &note->text, &len, err) == DR_OK
+                     ? open_note(note->text, len)
+                     : NULL;
+    note->count = body == NULL ? 0 : count_lines(body);
+    if (note->count > 0 && note->count <= DR_GRAPH_FILES_MAX) {
+        note->lines = calloc(note->count, sizeof *note->lines);
+    }
+    if (note->lines == NULL || !cut(body, note->lines, note->count) ||
+        !is_unchanged(folder, note->lines, note->count)) {
+        dr_graph_note_free(&note);
+        return dr_err_set(err, DR_E_NOT_FOUND, "there is no note of the revisions");
+    }
+    for (size_t i = 0; i < note->count; i++) {
+        note->heads += note->lines[i].fields[FIELD_IS_HEAD][0] != '\0';
+    }
+    *out = note;
+    return DR_OK;
+}
+
+void
+dr_graph_note_free(struct dr_graph_note **note)
+{
+    if (*note != NULL) {
+        free((*note)->lines);
+        free((*note)->text);
+        free(*note);
+        *note = NULL;
+    }
+}
+
+size_t
+dr_graph_note_heads(const struct dr_graph_note *note)
+{
+    return note->heads;
+}
+
+bool
+dr_graph_note_find(const struct dr_graph_note *note, const char *id, bool *out_is_head)
+{
+    for (size_t i = 0; i < note->count; i++) {
+        if (strcmp(note->lines[i].fields[FIELD_ID], id) == 0) {
+            *out_is_head = note->lines[i].fields[FIELD_IS_HEAD][0] != '\0';
+            return true;
+        }
+    }
+    return false;
+}
+
+// ------------------------------------------------------------------------------------------ write
+
+static void
+add_line(struct dr_buf *out, int folder, const struct dr_node *node, int64_t since_ms)
+{
+    const struct dr_revision *r = node->revision;
+    const char *slash = strrchr(r->path, '/'), *name = slash == NULL ? r->path : slash + 1;
+    char stamp[STAMP_SIZE];
+    int64_t changed_ms = 0;
+    // Before it was read: what changes within the grain of the clock cannot be told.
+    bool is_settled =
+        stamp_of(folder, name, stamp, &changed_ms) && changed_ms + SETTLED_MS < since_ms;
+    dr_buf_printf(out, "%s\t%s\t%s\t%s\n", is_settled ? stamp : "-", name, r->id,
+                  dr_node_is_head(node) ? "head" : "");
+}
+
+static int
+by_path(const void *a, const void *b)
+{
+    const struct dr_node *const *x = a, *const *y = b;
+    return strcmp((*x)->revision->path, (*y)->revision->path);
+}
+
+static bool
+make_body(const struct dr_graph *graph, const char *folder, int64_t since_ms, struct dr_buf *out)
+{
+    const struct dr_node **nodes = calloc(graph->count + 1, sizeof *nodes);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_good = nodes != NULL && fd >= 0;
+    for (size_t i = 0; is_good && i < graph->count; i++) {
+        nodes[i] = &graph->nodes[i];
+        is_good = strpbrk(nodes[i]->revision->path, "\t\n") == NULL;
+    }
+    if (is_good) {
+        qsort(nodes, graph->count, sizeof *nodes, by_path);
+    }
+    for (size_t i = 0; is_good && i < graph->count; i++) {
+        add_line(out, fd, nodes[i], since_ms);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    free(nodes);
+    return is_good && !out->failed;
+}
+
+// A whole file in the place of the old one; nothing waits for the disk.
+static enum dr_rc
+replace(const char *path, const struct dr_buf *head, const struct dr_buf *body, struct dr_err *err)
+{
+    char temporary[PATH_MAX], folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int n = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
+    (void)snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 0 : (int)(slash - path), path);
+    if (slash == NULL || n < 0 || n >= (int)sizeof temporary) {
+        return dr_err_set(err, DR_E_LIMIT, "the path of the note is too long");
+    }
+    enum dr_rc rc = dr_dir_make(folder, 0700, err);
+    int fd = rc == DR_OK ? mkostemp(temporary, O_CLOEXEC) : -1;
+    if (fd < 0) {
+        return rc == DR_OK ? dr_err_set(err, DR_E_IO, "the note cannot be written") : rc;
+    }
+    bool is_good =
+        dr_fd_write_all(fd, head->data, head->len) && dr_fd_write_all(fd, body->data, body->len);
+    is_good = close(fd) == 0 && is_good && rename(temporary, path) == 0;
+    if (!is_good) {
+        (void)unlink(temporary);
+        return dr_err_set(err, DR_E_IO, "the note cannot be written");
+    }
+    return DR_OK;
+}
+
+enum dr_rc
+dr_graph_note_write(const struct dr_graph *graph, const char *path, const char *folder,
+                    int64_t since_ms, struct dr_err *err)
+{
+    struct dr_buf body = {.max = NOTE_BYTES_MAX / 2}, head = {0};
+    enum dr_rc rc = make_body(graph, folder, since_ms, &body)
+                        ? DR_OK
+                        : dr_err_set(err, DR_E_IO, "the revisions cannot be noted");
+    if (rc == DR_OK) {
+        head_line(&head, body.data, body.len);
+        rc = head.failed ? dr_graph_nomem(err) : replace(path, &head, &body, err);
+    }
+    dr_buf_fini(&head);
+    dr_buf_fini(&body);
+    return rc;
+}
