@@ -19,6 +19,7 @@ struct link {
     int client, server; // -1: free
     bool is_committing; // the COMMIT was passed on, the answer is counted
     size_t answered;
+    bool was_asked; // the client spoke last
 };
 
 struct dr_pgproxy {
@@ -29,6 +30,7 @@ struct dr_pgproxy {
     atomic_int where;
     atomic_size_t after;
     atomic_bool has_cut;
+    atomic_size_t trips;
     char chunk[CHUNK_SIZE];
 };
 
@@ -118,9 +120,22 @@ from_server(struct dr_pgproxy *p, struct link *l, size_t len)
 }
 
 static void
+count_trip(struct dr_pgproxy *p, struct link *l, bool is_client, size_t len)
+{
+    bool is_goodbye = len == 5 && p->chunk[0] == 'X';
+    if (is_client && !l->was_asked && !is_goodbye) {
+        atomic_fetch_add(&p->trips, 1);
+    }
+    l->was_asked = is_client;
+}
+
+static void
 serve_link(struct dr_pgproxy *p, struct link *l, bool is_client)
 {
     ssize_t n = recv(is_client ? l->client : l->server, p->chunk, sizeof p->chunk, 0);
+    if (n > 0) {
+        count_trip(p, l, is_client, (size_t)n);
+    }
     bool goes_on =
         n > 0 && (is_client ? from_client(p, l, (size_t)n) : from_server(p, l, (size_t)n));
     if (!goes_on) {
@@ -234,4 +249,10 @@ bool
 dr_pgproxy_has_cut(struct dr_pgproxy *proxy)
 {
     return atomic_load(&proxy->has_cut);
+}
+
+size_t
+dr_pgproxy_trips(struct dr_pgproxy *proxy)
+{
+    return atomic_load(&proxy->trips);
 }

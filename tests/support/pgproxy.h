@@ -20,6 +20,9 @@ struct dr_pgproxy *dr_pgproxy_start(const char *folder, const char *server_folde
 void dr_pgproxy_stop(struct dr_pgproxy **proxy);
 // From now on the next COMMIT is cut once; everything else is passed on.
 void dr_pgproxy_cut(struct dr_pgproxy *proxy, enum dr_pgproxy_cut where, size_t after);
+// How often a client spoke after it had been answered, over all connections: what each of them
+// costs a round trip of the network. A goodbye is none.
+size_t dr_pgproxy_trips(struct dr_pgproxy *proxy);
 // Was it cut since the last call of dr_pgproxy_cut?
 bool dr_pgproxy_has_cut(struct dr_pgproxy *proxy);
 
