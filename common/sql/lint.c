@@ -25,6 +25,8 @@ static const struct dr_lint_rule rules[] = {
      "a statement that cannot run in a transaction stands in one"},
     {"transaction-off-without-probe", DR_SEVERITY_ERROR, DR_E_SQL_PROBE,
      "outside a transaction nobody could tell whether the statement was done"},
+    {"probe-not-asked", DR_SEVERITY_ERROR, DR_E_SQL_PROBE,
+     "on SQLite no probe of an author's own is asked"},
     {"if-not-exists-concurrent", DR_SEVERITY_ERROR, DR_E_SQL_CONCURRENT,
      "IF NOT EXISTS takes an invalid index for a good one"},
     {"unnamed-concurrent-index", DR_SEVERITY_ERROR, DR_E_SQL_CONCURRENT,
@@ -196,6 +198,18 @@ lint_transaction(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt
         report_stmt(s, stmt,
                     is_concurrent ? "concurrent-index-in-transaction" : "mixed-transaction-step",
                     message, help, out);
+    } else if (s->has_probe && s->dialect == DR_SQL_SQLITE) {
+        bool is_repeatable = (stmt->flags & DR_SQL_OUTSIDE_ALLOWED) != 0;
+        snprintf(message, sizeof message, "no probe is asked on SQLite: %s",
+                 is_repeatable ? "what was cut off is run again, which does no harm here"
+                               : "the statement belongs into a transaction");
+        report_stmt(s, stmt, "probe-not-asked", message,
+                    is_repeatable
+                        ? "remove probe=\"...\"; for PostgreSQL write a section of its own "
+                          "with engine=postgresql"
+                        : "remove transaction=off and probe=\"...\"; for PostgreSQL write "
+                          "a section of its own with engine=postgresql",
+                    out);
     } else if (s->outside_transaction && (stmt->flags & DR_SQL_OUTSIDE_ALLOWED) == 0 &&
                !s->has_probe && !s->is_unknown_grammar) {
         bool must = (stmt->flags & DR_SQL_OUTSIDE_ONLY) != 0;

@@ -440,6 +440,19 @@ what_no_built_in_probe_knows_needs_the_authors_own(void **state)
 }
 
 static void
+probe_of_an_author_is_refused_on_sqlite(void **state)
+{
+    (void)state;
+    static const char text[] =
+        HEAD "-- drover:up transaction=off probe=\"SELECT 1\"\nVACUUM;\n" DOWN;
+    const struct dr_revision *f = parse("a.sql", text, sizeof text - 1);
+    struct dr_nodes nodes = build(&f, 1);
+    struct dr_err err = {0};
+    assert_int_equal(dr_plan_compile("shop", LITE, &nodes, arena, NULL, &err), DR_E_SQL_PROBE);
+    assert_non_null(strstr(err.hint, "remove probe="));
+}
+
+static void
 compare_names_the_first_unit_that_differs(void **state)
 {
     (void)state;
@@ -478,6 +491,7 @@ main(void)
         TEST(only_what_the_file_calls_a_preflight_is_one),
         TEST(a_way_down_has_preflights_and_a_section_its_own_max_block),
         TEST(what_no_built_in_probe_knows_needs_the_authors_own),
+        TEST(probe_of_an_author_is_refused_on_sqlite),
         TEST(compare_names_the_first_unit_that_differs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
