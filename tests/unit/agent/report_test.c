@@ -134,11 +134,61 @@ at_most_two_reports_a_second_tell_of_a_unit_that_waits(void **state)
     c_end(c);
 }
 
+// Puts another file where the target's was.
+static void
+replace_file(struct coord *c, const char *sql)
+{
+    char other[PATH_MAX];
+    struct dr_sqlite *db = NULL;
+    const struct dr_sqlite_options options = {.create = true};
+    C_OK(c, dr_sqlite_open(dr_tmp_path(&c->tmp, "other.db", other), &options, &db, &c->err));
+    C_OK(c, dr_sqlite_script(db, sql, &c->err));
+    dr_sqlite_close(&db);
+    assert_int_equal(rename(other, c->url + strlen("sqlite:")), 0);
+}
+
+// READY was said over one file, and the approval meets another.
+// id: S18
+static void
+a_file_that_was_replaced_after_ready_is_refused(void **state)
+{
+    static const char *const others[] = {"CREATE TABLE something(id INTEGER)",
+                                         "CREATE TABLE before(id INTEGER)"};
+    static struct coord world;
+    struct coord *c = &world;
+    (void)state;
+    for (size_t i = 0; i < DR_COUNT_OF(others); i++) {
+        world = (struct coord){0};
+        c_begin(c, DROVER__V1__ENGINE__SQLITE, HALF, 1);
+        c_start_agent(c, NULL);
+        struct dr_attestation ready = c_prepare(c, MODE_OF(UP));
+        if (i > 0) { // the other one looks as this one did, but has no ledger
+            c_push_bundle(c, &ready,
+                          &(struct c_approve){
+                              .mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+            (void)c_expect(c, KIND_OF(FAILED));
+            c_push_prepare(c, MODE_OF(UP));
+            ready = c_expect(c, KIND_OF(READY));
+        }
+        replace_file(c, others[i]);
+        c_push_bundle(c, &ready,
+                      &(struct c_approve){
+                          .mode = MODE_OF(UP), .people = 2, .acknowledged = ready.msg->flags});
+        struct dr_attestation refused = c_expect(c, KIND_OF(REFUSED));
+        assert_string_equal(refused.msg->code, "state-changed");
+        assert_non_null(strstr(dr_rc_hint(DR_E_STATE_CHANGED), "READY"));
+        assert_false(c_has_table(c, "half"));
+        assert_false(c_has_table(c, "drover_ledger"));
+        c_end(c);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_failed_run_left_is_the_agents_own),
+        cmocka_unit_test(a_file_that_was_replaced_after_ready_is_refused),
         cmocka_unit_test(at_most_two_reports_a_second_tell_of_a_unit_that_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
