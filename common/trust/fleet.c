@@ -304,7 +304,8 @@ check_keys_sane(struct dr_arena *arena, const struct dr_fleet_entry *entries, si
     if (!keys || !of) {
         return dr_err_set(err, DR_E_LIMIT, "no room to check the agents' keys");
     }
-    for (size_t i = 0; i < n && entries[i].msg->target; i++) {
+    // check_whole: behind the targets stands an environment
+    for (size_t i = 0; entries[i].msg->target; i++) {
         while (at < n_known && compare_entries(known[at].msg, entries[i].msg) < 0) {
             at++;
         }
