@@ -1,32 +1,30 @@
-// log: the coordinator's event log; --verify checks its chain of hashes, also from an export
-// without any server.
+// log: the coordinator's event log. --verify checks it from the pinned root on (log_verify.c),
+// also from an export without any server; --compare tells whether two people saw the same one.
 
 #include "coordinator/cli/commands.h"
+#include "coordinator/cli/log_audit.h"
+#include "coordinator/cli/log_source.h"
+#include "coordinator/cli/log_verify.h"
 #include "coordinator/cli/print.h"
-#include "coordinator/cli/project.h"
-#include "coordinator/cli/remote.h"
 
 #include "base/file.h"
 #include "rpc/reflect.h"
-#include "trust/loghash.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define EXPORT_MAX (512u * 1024 * 1024)
-#define ENTRY_MAX  (1u * 1024 * 1024)
-#define PAGE       500u
-#define PAGE_MAX   (64u * 1024 * 1024)
+#define DOCUMENT_MAX (512u * 1024 * 1024) // memory to export one document
 
 struct reading {
     struct dr_cli *cli;
     struct dr_loghash chain;
     bool verifies;
     uint64_t count;
-    uint64_t skip; // entries not shown, for --limit
-    json_t *list;  // for --output json: one document
+    uint64_t skip;               // entries not shown, for --limit
+    json_t *list;                // for --output json: one document
+    struct dr_log_audit *wanted; // for --documents: those that the entries name
     // --compare: the other log's hashes, by index - 1; `n` entries from `first` on.
     uint8_t (*other)[32];
     uint64_t n_other, cap, first, differs; // 0: not yet
@@ -90,9 +88,30 @@ compare(struct reading *r, const Drover__V1__LogEntry *entry)
     }
 }
 
+// Of an entry that names a document, what is needed to find that.
 static enum dr_rc
-take_entry(struct reading *r, const Drover__V1__LogEntry *entry, struct dr_err *err)
+note_wanted(struct reading *r, const Drover__V1__LogEntry *entry, struct dr_err *err)
 {
+    if (!dr_log_names_document(entry) || entry->document.len != 32) {
+        return DR_OK;
+    }
+    Drover__V1__LogEntry *copy = dr_arena_alloc(r->cli->arena, sizeof(*copy));
+    const uint8_t *digest = dr_arena_copy(r->cli->arena, entry->document.data, 32);
+    if (copy == NULL || digest == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    drover__v1__log_entry__init(copy);
+    copy->kind = dr_arena_str(r->cli->arena, entry->kind);
+    copy->document = dr_data(digest, 32);
+    return copy->kind != NULL ? dr_log_audit_entry(r->wanted, copy, 0, err)
+                              : dr_err_set(err, DR_E_NOMEM, "out of memory");
+}
+
+static enum dr_rc
+take_entry(void *user, const Drover__V1__LogEntry *entry, uint32_t line, struct dr_err *err)
+{
+    struct reading *r = user;
+    (void)line;
     if (r->collects) {
         return collect(r, entry, err);
     }
@@ -105,64 +124,47 @@ take_entry(struct reading *r, const Drover__V1__LogEntry *entry, struct dr_err *
     if (rc != DR_OK || r->verifies || r->count <= r->skip) {
         return rc;
     }
-    return print_entry(r, entry, err);
+    rc = r->wanted != NULL ? note_wanted(r, entry, err) : DR_OK;
+    return rc == DR_OK ? print_entry(r, entry, err) : rc;
 }
 
 static enum dr_rc
-read_export(struct reading *r, const char *path, struct dr_err *err)
+print_document(struct dr_cli *cli, const Drover__V1__Document *document, struct dr_err *err)
 {
-    char *text = NULL;
-    size_t len = 0;
-    enum dr_rc rc = dr_file_read(path, EXPORT_MAX, &text, &len, err);
-    uint32_t line = 0;
-    for (char *p = text; rc == DR_OK && *p != '\0';) {
-        size_t n = strcspn(p, "\n");
-        json_error_t why;
-        ProtobufCMessage *entry = NULL;
-        json_t *json = n > 0 ? json_loadb(p, n, 0, &why) : NULL;
-        line++;
-        if (n > 0 && json == NULL) {
-            dr_err_set(err, DR_E_INVALID, "no JSON: %s", why.text);
-            rc = dr_err_at(err, path, line, (uint32_t)why.column);
-        } else if (n > 0) {
-            struct dr_arena *arena = dr_arena_new(ENTRY_MAX);
-            rc = dr_json_to_message(json, &drover__v1__log_entry__descriptor, arena, &entry, err);
-            rc = rc == DR_OK ? take_entry(r, (const Drover__V1__LogEntry *)entry, err) : rc;
-            if (rc != DR_OK) {
-                dr_err_at(err, path, line, 1);
-            }
-            dr_arena_free(&arena);
-            json_decref(json);
-        }
-        p += n + (p[n] == '\n' ? 1 : 0);
+    json_t *json = NULL;
+    enum dr_rc rc = dr_json_from_message(&document->base, &json, err);
+    if (rc == DR_OK) {
+        json_object_set_new(json, "schema", json_string("drover.v1.Document"));
+        dr_print_json(cli, json);
     }
-    free(text);
     return rc;
 }
 
-// All pages after `after`, each in an arena of its own: the log may be long.
+// Behind the entries: the first root, which a stranger starts from, then what the entries name.
 static enum dr_rc
-read_pages(struct reading *r, struct dr_remote *remote, uint64_t after, struct dr_err *err)
+print_documents(struct reading *r, struct dr_remote *remote, struct dr_err *err)
 {
-    Drover__V1__LogRequest request = DROVER__V1__LOG_REQUEST__INIT;
-    const char *rollout = dr_cli_option(r->cli, "rollout");
-    const char *target = dr_cli_option(r->cli, "target");
-    request.after = after;
-    request.limit = PAGE;
-    request.rollout = dr_arena_str(r->cli->arena, rollout ? rollout : "");
-    request.target = dr_arena_str(r->cli->arena, target ? target : "");
-    enum dr_rc rc = DR_OK;
-    for (bool more = true; rc == DR_OK && more;) {
-        Drover__V1__LogReply *reply = NULL;
-        struct dr_arena *arena = dr_arena_new(PAGE_MAX);
-        rc = arena != NULL ? dr_remote_call_in(remote, DR_METHOD_OPERATOR_LOG, &request.base, arena,
-                                               &reply, err)
-                           : dr_err_set(err, DR_E_NOMEM, "out of memory");
-        for (size_t i = 0; rc == DR_OK && i < reply->n_entries; i++) {
-            rc = take_entry(r, reply->entries[i], err);
-            request.after = reply->entries[i]->index;
+    uint8_t(*digests)[32] = NULL;
+    size_t n = 0;
+    Drover__V1__Document *root = dr_log_first_root(r->cli);
+    enum dr_rc rc = root != NULL ? print_document(r->cli, root, err) : DR_OK;
+    rc = rc == DR_OK && root != NULL ? dr_log_audit_document(r->wanted, root, err) : rc;
+    rc = rc == DR_OK ? dr_log_audit_wanted(r->wanted, &digests, &n, err) : rc;
+    for (size_t i = 0; rc == DR_OK && i < n; i++) {
+        struct dr_arena *arena = dr_arena_new(DOCUMENT_MAX);
+        Drover__V1__Document *document = NULL;
+        struct dr_err mine = {0};
+        rc = arena != NULL ? dr_log_fetch(remote, digests[i], arena, &document, &mine)
+                           : dr_err_set(&mine, DR_E_NOMEM, "out of memory");
+        if (rc == DR_E_NOT_FOUND) {
+            dr_print_note(r->cli, "note: the coordinator lacks a document that its log names; "
+                                  "--verify tells which");
+            rc = DR_OK;
+        } else if (rc == DR_OK) {
+            rc = print_document(r->cli, document, err);
+        } else {
+            *err = mine;
         }
-        more = rc == DR_OK && reply->more && reply->n_entries > 0;
         dr_arena_free(&arena);
     }
     return rc;
@@ -175,11 +177,13 @@ read_coordinator(struct reading *r, struct dr_err *err)
     uint64_t limit = 0;
     uint64_t after = 0;
     bool is_filtered = dr_cli_has(r->cli, "rollout") || dr_cli_has(r->cli, "target");
+    struct dr_log_sink sink = {r, take_entry, NULL, NULL};
     enum dr_rc rc = dr_cli_number(r->cli, "limit", 1, UINT32_MAX, 0, &limit, err);
     rc = rc == DR_OK ? dr_remote_open(r->cli, &remote, err) : rc;
     if (rc == DR_OK && limit > 0 && is_filtered) { // how many there are shows only in reading them
         struct reading counted = {.cli = r->cli, .skip = UINT64_MAX};
-        rc = read_pages(&counted, &remote, 0, err);
+        struct dr_log_sink counting = {&counted, take_entry, NULL, NULL};
+        rc = dr_log_read_coordinator(&remote, 0, &counting, err);
         r->skip = counted.count > limit ? counted.count - limit : 0;
     } else if (rc == DR_OK && limit > 0) {
         Drover__V1__HealthRequest who = DROVER__V1__HEALTH_REQUEST__INIT;
@@ -187,7 +191,8 @@ read_coordinator(struct reading *r, struct dr_err *err)
         rc = dr_remote_call(&remote, DR_METHOD_HEALTH_CHECK, &who.base, &health, err);
         after = rc == DR_OK && health->log_count > limit ? health->log_count - limit : 0;
     }
-    rc = rc == DR_OK ? read_pages(r, &remote, after, err) : rc;
+    rc = rc == DR_OK ? dr_log_read_coordinator(&remote, after, &sink, err) : rc;
+    rc = rc == DR_OK && r->wanted != NULL ? print_documents(r, &remote, err) : rc;
     dr_remote_close(&remote);
     return rc;
 }
@@ -216,14 +221,11 @@ read_other(struct reading *r, const char *other, struct dr_err *err)
         dr_err_set(err, DR_E_USAGE, "'%s' is no head of a log, and no file", other);
         return dr_err_hint(err, "INDEX:HASH, as drover log --verify prints it, or a file");
     }
+    struct dr_log_sink sink = {r, take_entry, NULL, NULL};
     r->collects = true;
-    enum dr_rc rc = read_export(r, other, err);
+    enum dr_rc rc = dr_log_read_export(other, &sink, err);
     r->collects = false;
-    if (rc == DR_OK && r->n_other == 0) {
-        dr_err_set(err, DR_E_INVALID, "'%s' holds no entry of a log", other);
-        rc = dr_err_hint(err, "drover log -o jsonl > export.jsonl");
-    }
-    return rc;
+    return rc == DR_OK && r->n_other == 0 ? dr_log_say_empty(other, err) : rc;
 }
 
 static enum dr_rc
@@ -255,50 +257,56 @@ say_comparison(const struct reading *r, struct dr_err *err)
     return DR_OK;
 }
 
-enum dr_rc
-dr_cmd_log(struct dr_cli *cli, struct dr_err *err)
+static enum dr_rc
+check_options(const struct dr_cli *cli, struct dr_err *err)
 {
-    const char *other = dr_cli_option(cli, "compare");
-    struct reading r = {.cli = cli, .verifies = dr_cli_has(cli, "verify") || other != NULL};
-    const char *file = dr_cli_option(cli, "file");
-    if (r.verifies &&
-        (dr_cli_has(cli, "rollout") || dr_cli_has(cli, "target") || dr_cli_has(cli, "limit"))) {
+    bool is_filtered =
+        dr_cli_has(cli, "rollout") || dr_cli_has(cli, "target") || dr_cli_has(cli, "limit");
+    bool exports = dr_cli_has(cli, "documents");
+    if ((dr_cli_has(cli, "verify") || dr_cli_has(cli, "compare")) && is_filtered) {
         dr_err_set(err, DR_E_USAGE, "--verify reads the whole log, so it takes no filter");
         return dr_err_hint(err, "drover log --verify");
     }
-    r.list = cli->format == DR_CLI_JSON && !r.verifies ? json_array() : NULL;
+    if (exports && (cli->format != DR_CLI_JSONL || is_filtered || dr_cli_has(cli, "verify") ||
+                    dr_cli_has(cli, "compare") || dr_cli_has(cli, "file"))) {
+        dr_err_set(err, DR_E_USAGE, "--documents belongs to an export of the whole log");
+        return dr_err_hint(err, "drover log -o jsonl --documents > export.jsonl");
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+list_or_compare(struct dr_cli *cli, struct dr_err *err)
+{
+    const char *other = dr_cli_option(cli, "compare"), *file = dr_cli_option(cli, "file");
+    struct reading r = {.cli = cli, .verifies = other != NULL};
+    struct dr_log_sink sink = {&r, take_entry, NULL, NULL};
+    r.list = cli->format == DR_CLI_JSON && other == NULL ? json_array() : NULL;
+    r.wanted = dr_cli_has(cli, "documents") ? dr_log_audit_new(cli->arena) : NULL;
     enum dr_rc rc = other != NULL ? read_other(&r, other, err) : DR_OK;
-    if (rc != DR_OK) {
-        free(r.other);
-        return rc;
+    if (rc == DR_OK) {
+        rc = file != NULL ? dr_log_read_export(file, &sink, err) : read_coordinator(&r, err);
     }
-    rc = file != NULL ? read_export(&r, file, err) : read_coordinator(&r, err);
-    if (rc == DR_OK && file != NULL && r.verifies && r.count == 0) {
-        dr_err_set(err, DR_E_INVALID, "'%s' holds no entry of a log", file);
-        rc = dr_err_hint(err, "drover log -o jsonl > export.jsonl");
-    }
-    if (rc == DR_OK && r.list != NULL) {
+    if (rc == DR_OK && file != NULL && other != NULL && r.count == 0) {
+        rc = dr_log_say_empty(file, err);
+    } else if (rc == DR_OK && other != NULL) {
+        rc = say_comparison(&r, err);
+    } else if (rc == DR_OK && r.list != NULL) {
         dr_print_json(cli, json_pack("{s:s, s:O}", "schema", "drover.v1.Log", "entries", r.list));
     }
     json_decref(r.list);
+    dr_log_audit_free(&r.wanted);
     free(r.other);
-    if (rc != DR_OK || !r.verifies) {
+    return rc;
+}
+
+enum dr_rc
+dr_cmd_log(struct dr_cli *cli, struct dr_err *err)
+{
+    enum dr_rc rc = check_options(cli, err);
+    if (rc != DR_OK) {
         return rc;
     }
-    if (other != NULL) {
-        return say_comparison(&r, err);
-    }
-    if (dr_cli_has(cli, "accept") && file == NULL) {
-        dr_remote_log_remember(cli, &r.chain);
-    }
-    char head[65];
-    dr_hex(head, r.chain.hash, 32);
-    if (cli->format != DR_CLI_TEXT) {
-        dr_print_json(cli, json_pack("{s:s, s:I, s:s, s:b}", "schema", "drover.v1.LogVerified",
-                                     "entries", (json_int_t)r.count, "head", head, "valid", 1));
-    } else {
-        dr_say(cli, "%llu entries verified, head %llu:%s\n", (unsigned long long)r.count,
-               (unsigned long long)r.chain.index, head);
-    }
-    return DR_OK;
+    return dr_cli_has(cli, "verify") && !dr_cli_has(cli, "compare") ? dr_log_verify(cli, err)
+                                                                    : list_or_compare(cli, err);
 }

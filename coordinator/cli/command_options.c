@@ -204,7 +204,10 @@ const struct dr_cli_option dr_opt_status[] = {
 const struct dr_cli_option dr_opt_log[] = {
     {"rollout", 0, "R-N", "only this rollout"},
     {"target", 't', "NAME", "only this target"},
-    {"verify", 0, NULL, "check every hash of the chain"},
+    {"verify", 0, NULL, "check every hash and every signature, and the agents' numbers"},
+    {"hashes", 0, NULL, "with --verify: the hashes alone"},
+    {"root-sha256", 0, "HEX", "with --verify: the first root's SHA-256; default: drover.conf's"},
+    {"documents", 0, NULL, "with -o jsonl: behind the entries the documents that they name"},
     {"file", 0, "FILE", "read an export (drover log -o jsonl) instead of asking the coordinator"},
     {"compare", 0, "FILE|HEAD", "is it the same log as in this export, or of this head (N:HASH)?"},
     {"accept", 0, NULL, "with --verify: remember this log from now on, whatever was seen before"},

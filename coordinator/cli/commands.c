@@ -54,9 +54,13 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover why production/orders", dr_opt_none, 1, 1, dr_cmd_why},
     {"agents", LOOK, "", "agents that the coordinator knows", NULL, "drover agents", dr_opt_none, 0,
      0, dr_cmd_agents},
-    {"log", LOOK, "", "what happened, from the coordinator's chained log", NULL,
-     "drover log\ndrover log --verify\ndrover log -o jsonl > export.jsonl\ndrover log --verify "
-     "--file export.jsonl",
+    {"log", LOOK, "", "what happened, from the coordinator's chained log",
+     "--verify computes every hash again and checks every signature of the documents that "
+     "entries\nname, each under the root and the fleet that were in force there, from the pinned "
+     "first root\non; an export with documents needs no coordinator for that. Exit 4 tells the "
+     "first entry\nthat is wrong, exit 3 what is missing.",
+     "drover log\ndrover log --verify\ndrover log -o jsonl --documents > export.jsonl\n"
+     "drover log --verify --file export.jsonl --root-sha256 HEX",
      dr_opt_log, 0, 0, dr_cmd_log},
     {"inbox", LOOK, "", "what waits for my signature", NULL, "drover inbox", dr_opt_none, 0, 0,
      dr_cmd_inbox},

@@ -37,7 +37,7 @@ run 0 as alice drover submit
 run 0 as alice drover approve chain --yes
 run 0 as alice drover log -o jsonl
 printf '%s\n' "$OUT" >today.jsonl
-run 0 as alice drover log --verify --file today.jsonl
+run 0 as alice drover log --verify --hashes --file today.jsonl
 says "entries verified, head "
 head=${OUT##* }
 

@@ -106,7 +106,7 @@ same "$(version_of production)" "20251022_1349 (head)"
 test_begin the_log_verifies_and_a_changed_entry_is_found
 run 0 as alice drover log --verify
 says "entries verified"
-as alice drover log --output jsonl >export.jsonl
+as alice drover log --output jsonl --documents >export.jsonl
 run 0 drover log --verify --file export.jsonl
 sed -i '3s/"text": *"[^"]*"/"text":"nothing happened"/; 3s/"subject": *"[^"]*"/"subject":"nothing"/' export.jsonl
 run 4 drover log --verify --file export.jsonl
