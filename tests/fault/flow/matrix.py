@@ -117,11 +117,11 @@ def sample(cases, most, seed):
     return cases
 
 
-def choose(cases):
+def choose(cases, legs):
     """All cases where they are few enough, else a sample; says which."""
     def count():
         return sum(map(len, cases.values()))
-    total, most = count(), int(os.environ.get("DROVER_FAULT_LEGS") or LEGS_MAX)
+    total, most = count(), int(os.environ.get("DROVER_FAULT_LEGS") or legs)
     seed = int(os.environ.get("DROVER_FAULT_SEED") or random.SystemRandom().randrange(1 << 32))
     if 0 < most < total:
         cases = sample(cases, most, seed)
@@ -206,14 +206,14 @@ class Report:
             tell(f"  the agent said {count} times that it has to be asked again: {words}")
 
 
-def run(engine, kinds, only=None, most=HITS_MAX):
+def run(engine, kinds, only=None, most=HITS_MAX, legs=LEGS_MAX):
     """All cases of an engine with victims of these kinds. Gives the exit code."""
     cluster = Cluster() if engine == "postgresql" else None
     stage, report = Stage(engine, cluster), Report()
     try:
         stage.open()
         points = [p for p in hits.registered(worlds.SOURCE) if p.list != "rpc" and (not only or p.name in only)]
-        cases = choose(plan(points, trace(stage), kinds, most))
+        cases = choose(plan(points, trace(stage), kinds, most), legs)
         for place in range(max(len(cases[goal]) for goal in GOALS)):
             for goal in GOALS:
                 # The shorter list goes on without a fault, to where the longer one begins.
