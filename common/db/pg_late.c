@@ -5,17 +5,14 @@
 // The table is filled once and never changes: the functions of a library are no state of ours.
 #include <libpq-fe.h>
 
-#include "base/attr.h"
+#include "base/late.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LIBRARY "libpq.so.5"
 
-// X(type of the result, name, parameters, arguments)
 #define FUNCTIONS(X)                                                                               \
     X(int, PQbackendPID, (const PGconn *a), (a))                                                   \
     X(int, PQcancel, (PGcancel * a, char *b, int c), (a, b, c))                                    \
@@ -71,30 +68,20 @@
     X(PQconninfoOption *, PQconninfoParse, (const char *a, char **b), (a, b))                      \
     X(void, PQfreemem, (void *a), (a))
 
-#define AS_FIELD(type, name, parameters, arguments) type(*name) parameters;
-#define AS_NAME(type, name, parameters, arguments)  #name,
-
 static struct {
-    FUNCTIONS(AS_FIELD)
-    PROCEDURES(AS_FIELD)
-    OTHERS(AS_FIELD)
+    FUNCTIONS(DR_LATE_FIELD)
+    PROCEDURES(DR_LATE_FIELD)
+    OTHERS(DR_LATE_FIELD)
 } pq;
-static const char *const names[] = {FUNCTIONS(AS_NAME) PROCEDURES(AS_NAME) OTHERS(AS_NAME)};
+static const char *const names[] = {FUNCTIONS(DR_LATE_NAME) PROCEDURES(DR_LATE_NAME)
+                                        OTHERS(DR_LATE_NAME)};
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void
 load(void)
 {
-    void *library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
-    void *found[DR_COUNT_OF(names)] = {NULL};
-    for (size_t i = 0; library != NULL && i < DR_COUNT_OF(names); i++) {
-        found[i] = dlsym(library, names[i]);
-        if (found[i] == NULL) {
-            return; // an older one, without pipelines: none is better
-        }
-    }
-    if (library != NULL) {
-        memcpy(&pq, found, sizeof found);
+    if (!dr_late_load(LIBRARY, names, DR_COUNT_OF(names), &pq)) {
+        pq.PQconninfoParse = NULL;
     }
 }
 
