@@ -7,6 +7,7 @@
 #include "coordinator/cli/project.h"
 
 #include "db/db.h"
+#include "db/pg.h"
 #include "engine/progress.h"
 
 #include <stdio.h>
@@ -89,7 +90,34 @@ dr_direct_count(struct dr_direct *d, struct dr_err *err)
     return rc;
 }
 
-// A way back may lose data: says so, and asks.
+static bool
+takes_rows(const struct dr_direct *d)
+{
+    for (size_t i = 0; i < d->losses_count; i++) {
+        if (d->losses[i].count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What a person calls the database: its name, or the file's.
+static const char *
+database_name(const struct dr_direct *d)
+{
+    char name[256] = "";
+    if (dr_db_kind_of(d->url) == DR_DB_POSTGRES) {
+        (void)dr_pg_url_get(d->url, "dbname", name, sizeof(name));
+    } else {
+        const char *path = strchr(d->url, ':');
+        const char *slash = strrchr(d->url, '/');
+        snprintf(name, sizeof(name), "%s", slash ? slash + 1 : path ? path + 1 : d->url);
+    }
+    const char *copy = dr_arena_str(d->cli->arena, name[0] ? name : "database");
+    return copy ? copy : "";
+}
+
+// A way back may lose data: says so, and asks. Rows that are there are not lost by --yes alone.
 enum dr_rc
 dr_direct_confirm(struct dr_direct *d, struct dr_err *err)
 {
@@ -106,6 +134,10 @@ dr_direct_confirm(struct dr_direct *d, struct dr_err *err)
     }
     if (!is_silent) {
         dr_loss_print(d->cli, d->losses, d->losses_count, stderr);
+    }
+    if (takes_rows(d)) {
+        return dr_ask_name(d->cli, "Type the database's name to lose these rows", database_name(d),
+                           err);
     }
     enum dr_rc rc = dr_ask_yes(d->cli, "Run the way down of these revisions?", &go, err);
     if (rc == DR_OK && !go) {

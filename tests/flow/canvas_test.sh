@@ -94,7 +94,7 @@ same "$order" "INDEX TABLE TYPE "
 same "$(printf '%s\n' "$OUT" | awk '/^DROP TABLE/ { print $3 }' | tr '\n' ' ')" "attachments; proof_points; theses; canvases; vbus; "
 
 test_begin base_leaves_nothing_and_head_is_reached_again # id: V6 V8
-run 0 drover downgrade base --url "$url" --yes
+run 0 drover downgrade base --url "$url" --confirm canvas
 same "$(sql "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")" 0
 same "$(sql "SELECT count(*) FROM pg_type WHERE typtype = 'e'")" 0
 run 0 drover upgrade head --url "$url"

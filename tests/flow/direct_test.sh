@@ -89,7 +89,12 @@ walk() { # KIND URL
     same "$OUT" "20251022_1347"
 
     test_begin "downgrade_base_warns_and_leaves_nothing_$kind" # id: C6 V6 V8
-    run 0 drover downgrade base --url "$url" --yes
+    run 2 drover downgrade base --url "$url" --yes
+    says "1 row of users" "must be typed" "--confirm=app"
+    run 2 drover downgrade base --url "$url" --yes --confirm other
+    run 0 drover current --url "$url"
+    same "$OUT" "20251022_1347"
+    run 0 drover downgrade base --url "$url" --confirm "$([ "$kind" = sqlite ] && echo app.db || echo app)"
     says "WARNING" "drops all tables" "DATA IS LOST" "1 row of users"
     run 0 drover current --url "$url"
     same "$OUT" ""
