@@ -8,61 +8,76 @@
 #include "engine/loss_internal.h"
 
 #include "base/clock.h"
+#include "base/str.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS_MAX 2000u
-#define TABLES_MAX  1000u
-#define BATCH_MAX   64u  // questions of one transaction, so that its locks are soon given back
-#define FIRST       2u   // place of the first question: BEGIN and the settings stand before it
-#define LATE_MS     1000 // that a batch may end late, since each statement has its own time-out
+#define ROWS_MAX   100000u // columns of all tables
+#define TABLES_MAX 1000u   // of one schema
+#define BATCH_MAX  64u     // counts of one transaction, so that its locks are soon given back
+#define FIRST      2u      // place of the first question: BEGIN and the settings stand before it
+#define AT_COLUMNS (FIRST + 1u)
+#define LATE_MS    1000 // that a batch may end late, since each statement has its own time-out
 
 // How a table is shown, how it is written, and what the statistics say of its rows, with all its
 // partitions; -1 where one was never analysed.
-#define TABLE_SQL                                                                                  \
-    "SELECT c.oid::pg_catalog.regclass::text, pg_catalog.format('%I.%I', n.nspname, c.relname),"   \
+#define TABLE_COLUMNS                                                                              \
+    "c.oid::pg_catalog.regclass::text, pg_catalog.format('%I.%I', n.nspname, c.relname),"          \
     " (WITH RECURSIVE t(oid) AS (SELECT c.oid UNION ALL SELECT i.inhrelid FROM"                    \
     " pg_catalog.pg_inherits i JOIN t ON i.inhparent = t.oid) SELECT CASE WHEN "                   \
     "pg_catalog.bool_or(k.reltuples < 0 OR (k.reltuples = 0 AND "                                  \
     "pg_catalog.pg_relation_size(k.oid) > 0)) THEN -1 ELSE pg_catalog.sum(k.reltuples)::int8 END " \
-    "FROM t JOIN pg_catalog.pg_class k ON k.oid = t.oid AND k.relkind = 'r')"                      \
-    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-// $1 schema ("": by the search path), $2 table.
-#define NAMED                                                                                      \
-    " WHERE c.oid = pg_catalog.to_regclass(CASE WHEN $1 = '' THEN '' ELSE "                        \
-    "pg_catalog.quote_ident($1) || '.' END || pg_catalog.quote_ident($2)) AND c.relkind IN "       \
-    "('r', 'p')"
+    "FROM t JOIN pg_catalog.pg_class k ON k.oid = t.oid AND k.relkind = 'r')"
+#define TABLES " pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+// $1 schemas ("": by the search path), $2 tables: all drops in one question, told apart by their
+// number, since planning it costs more than asking it.
+#define ASKED                                                                                      \
+    " FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) WITH "         \
+    "ORDINALITY w(schema, name, number)"                                                           \
+    " CROSS JOIN LATERAL (SELECT pg_catalog.to_regclass(CASE WHEN w.schema = '' THEN '' ELSE "     \
+    "pg_catalog.quote_ident(w.schema) || '.' END || pg_catalog.quote_ident(w.name)) AS oid) f "    \
+    "JOIN"
+#define NAMED " ON c.oid = f.oid AND c.relkind IN ('r', 'p')"
 
-static const char table_sql[] = TABLE_SQL NAMED;
+static const char tables_sql[] =
+    "SELECT w.number, " TABLE_COLUMNS ASKED " (" TABLES ")" NAMED " ORDER BY w.number";
 static const char schema_sql[] =
-    TABLE_SQL " WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND"
-              " $2 = '' ORDER BY c.relname";
+    "SELECT $2::int8, " TABLE_COLUMNS " FROM" TABLES " WHERE n.nspname = $1 AND c.relkind IN ('r', "
+    "'p') AND NOT c.relispartition ORDER BY c.relname";
 static const char columns_sql[] =
-    "SELECT a.attname, pg_catalog.quote_ident(a.attname), coalesce((SELECT pg_catalog.max(1 -"
-    " s.null_frac) FROM pg_catalog.pg_stats s WHERE s.schemaname = n.nspname AND s.tablename ="
-    " c.relname AND s.attname = a.attname), 1) * 1000000 FROM pg_catalog.pg_class c JOIN"
-    " pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_attribute a ON"
-    " a.attrelid = c.oid" NAMED " AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
+    "SELECT w.number, a.attname, pg_catalog.quote_ident(a.attname), coalesce((SELECT "
+    "pg_catalog.max(1 - s.null_frac) FROM pg_catalog.pg_stats s WHERE s.schemaname = n.nspname AND "
+    "s.tablename = c.relname AND s.attname = a.attname), 1) * 1000000" ASKED " (" TABLES ")" NAMED
+    " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT "
+    "a.attisdropped ORDER BY w.number, a.attnum";
 
 // One thing to count, and what came of it.
 struct item {
     const struct dr_drop *drop;
+    size_t number;       // in the order in which they were found
     struct dr_loss loss; // texts in the arena
     const char *sql;
     int64_t estimate; // -1: the server has no statistics
     bool is_done;
 };
 
+// A table that a drop names, as it is there.
+struct found {
+    const char *shown, *written; // NULL: it is not there
+    int64_t rows;
+};
+
 struct losing {
     struct dr_pgd *d;
     struct dr_loss_list *list;
+    const struct dr_drop *drops;
+    size_t drops_count;
+    struct found *found; // per drop
     struct item *items;
     size_t count, cap;
-    const struct dr_drop *drops[BATCH_MAX]; // of the look under way, by place
-    const char *shown, *written;            // the table that the columns behind it belong to
-    int64_t rows;
     size_t next;      // of the count under way: the item at place FIRST
     enum dr_rc added; // of what was put into the pipeline under way
 };
@@ -121,8 +136,8 @@ end(struct losing *l, uint64_t *out_done, struct dr_err *err)
 // ------------------------------------------------------------------------------------------- look
 
 static enum dr_rc
-add_item(struct losing *l, const struct dr_drop *drop, const char *column, const char *what,
-         int64_t estimate, struct dr_err *err)
+add_item(struct losing *l, const struct dr_drop *drop, const struct found *table,
+         const char *column, const char *what, int64_t estimate, struct dr_err *err)
 {
     struct dr_arena *arena = l->list->arena;
     if (l->count == l->cap) {
@@ -137,105 +152,146 @@ add_item(struct losing *l, const struct dr_drop *drop, const char *column, const
         l->items = items;
         l->cap = cap;
     }
-    struct item *item = &l->items[l->count++];
-    *item = (struct item){.drop = drop, .estimate = estimate};
+    struct item *item = &l->items[l->count];
+    *item = (struct item){.drop = drop, .number = l->count++, .estimate = estimate};
     item->loss = (struct dr_loss){.revision_id = drop->revision_id,
-                                  .table = l->shown,
+                                  .table = table->shown,
                                   .column = dr_arena_str(arena, column),
                                   .note = ""};
-    item->sql = dr_arena_printf(arena, "SELECT pg_catalog.count(%s) FROM %s", what, l->written);
+    item->sql = dr_arena_printf(arena, "SELECT pg_catalog.count(%s) FROM %s", what, table->written);
     return item->sql == NULL || item->loss.column == NULL ? no_memory(err) : DR_OK;
 }
 
-static enum dr_rc
-take_table(struct losing *l, const struct dr_drop *drop, const struct dr_pg_result *res, size_t row,
-           struct dr_err *err)
+// The drop that a row is about; NULL: a number that was never asked for.
+static const struct dr_drop *
+drop_of(const struct losing *l, const struct dr_pg_result *res, size_t row)
 {
-    l->shown = dr_arena_str(l->list->arena, dr_pg_text(res, row, 0));
-    l->written = dr_arena_str(l->list->arena, dr_pg_text(res, row, 1));
-    l->rows = dr_pg_int(res, row, 2);
-    if (l->shown == NULL || l->written == NULL) {
-        return no_memory(err);
-    }
-    bool is_whole = drop->kind == DR_DROP_ROWS || drop->kind == DR_DROP_SCHEMA;
-    return is_whole ? add_item(l, drop, "", "*", l->rows, err) : DR_OK;
+    int64_t number = dr_pg_int(res, row, 0);
+    return number < 1 || (uint64_t)number > l->drops_count ? NULL : &l->drops[number - 1];
 }
 
 static enum dr_rc
-take_columns(struct losing *l, const struct dr_drop *drop, const struct dr_pg_result *res,
-             struct dr_err *err)
+take_table(struct losing *l, const struct dr_pg_result *res, size_t row, struct dr_err *err)
 {
-    enum dr_rc rc = DR_OK;
-    for (size_t i = 0; rc == DR_OK && i < dr_pg_rows(res); i++) {
-        const char *column = dr_pg_text(res, i, 0);
-        bool is_meant = drop->kind == DR_DROP_REBUILD ? !dr_loss_is_kept(drop, column, false)
-                                                      : strcmp(drop->column, column) == 0;
-        int64_t share = dr_pg_int(res, i, 2);
-        int64_t estimate =
-            l->rows < 0 ? -1 : (int64_t)((double)l->rows * (double)share / 1000000.0);
-        rc = is_meant ? add_item(l, drop, column, dr_pg_text(res, i, 1), estimate, err) : DR_OK;
+    const struct dr_drop *drop = drop_of(l, res, row);
+    if (drop == NULL) {
+        return DR_OK;
     }
-    return rc;
+    struct found found = {.shown = dr_arena_str(l->list->arena, dr_pg_text(res, row, 1)),
+                          .written = dr_arena_str(l->list->arena, dr_pg_text(res, row, 2)),
+                          .rows = dr_pg_int(res, row, 3)};
+    if (found.shown == NULL || found.written == NULL) {
+        return no_memory(err);
+    }
+    l->found[drop - l->drops] = found;
+    bool is_whole = drop->kind == DR_DROP_ROWS || drop->kind == DR_DROP_SCHEMA;
+    return is_whole ? add_item(l, drop, &found, "", "*", found.rows, err) : DR_OK;
+}
+
+static enum dr_rc
+take_column(struct losing *l, const struct dr_pg_result *res, size_t row, struct dr_err *err)
+{
+    const struct dr_drop *drop = drop_of(l, res, row);
+    const struct found *table = drop == NULL ? NULL : &l->found[drop - l->drops];
+    const char *column = dr_pg_text(res, row, 1);
+    if (table == NULL || table->shown == NULL) {
+        return DR_OK;
+    }
+    bool is_meant = drop->kind == DR_DROP_REBUILD
+                        ? !dr_loss_is_kept(drop, column, false)
+                        : drop->kind == DR_DROP_COLUMN && strcmp(drop->column, column) == 0;
+    int64_t share = dr_pg_int(res, row, 3);
+    int64_t estimate =
+        table->rows < 0 ? -1 : (int64_t)((double)table->rows * (double)share / 1000000.0);
+    return is_meant ? add_item(l, drop, table, column, dr_pg_text(res, row, 2), estimate, err)
+                    : DR_OK;
 }
 
 static enum dr_rc
 on_look(void *ctx, uint64_t index, const struct dr_pg_result *res, struct dr_err *err)
 {
     struct losing *l = ctx;
-    const struct dr_drop *drop =
-        index < FIRST || index - FIRST >= BATCH_MAX ? NULL : l->drops[index - FIRST];
     enum dr_rc rc = DR_OK;
-    if (drop == NULL) {
-        return DR_OK;
-    }
-    if (index > FIRST && l->drops[index - FIRST - 1] == drop) { // its table came before
-        return take_columns(l, drop, res, err);
-    }
-    for (size_t i = 0; rc == DR_OK && i < dr_pg_rows(res); i++) {
-        rc = take_table(l, drop, res, i, err);
+    for (size_t i = 0; rc == DR_OK && index >= FIRST && i < dr_pg_rows(res); i++) {
+        rc = index == AT_COLUMNS ? take_column(l, res, i, err) : take_table(l, res, i, err);
     }
     return rc;
 }
 
-static bool
-has_columns(const struct dr_drop *drop)
+// One element of an array's text.
+static void
+add_element(struct dr_buf *out, const char *text)
 {
-    return drop->kind == DR_DROP_COLUMN || drop->kind == DR_DROP_REBUILD;
+    dr_buf_str(out, out->len == 0 ? "{\"" : ",\"");
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c == '"' || *c == '\\') {
+            dr_buf_str(out, "\\");
+        }
+        dr_buf_add(out, c, 1);
+    }
+    dr_buf_str(out, "\"");
 }
 
-// Looks up as many drops from `*next` on as one transaction takes.
+static void
+ask_names(struct losing *l, struct dr_err *err)
+{
+    struct dr_buf schemas = {0}, tables = {0};
+    for (size_t i = 0; i < l->drops_count; i++) {
+        bool is_named = l->drops[i].kind != DR_DROP_UNKNOWN && l->drops[i].kind != DR_DROP_SCHEMA;
+        add_element(&schemas, is_named ? l->drops[i].schema : "");
+        add_element(&tables, is_named ? l->drops[i].table : "");
+    }
+    dr_buf_str(&schemas, "}");
+    dr_buf_str(&tables, "}");
+    const char *params[] = {schemas.data, tables.data};
+    struct dr_pg_stmt ask = {
+        .sql = tables_sql, .params = params, .params_count = 2, .max_rows = ROWS_MAX};
+    l->added = schemas.failed || tables.failed ? no_memory(err)
+                                               : dr_pg_pipeline_add(l->d->work, &ask, err);
+    if (l->added == DR_OK) {
+        ask.sql = columns_sql;
+        l->added = dr_pg_pipeline_add(l->d->work, &ask, err);
+    }
+    dr_buf_fini(&schemas);
+    dr_buf_fini(&tables);
+}
+
+static int
+by_drop(const void *a, const void *b)
+{
+    const struct item *x = a, *y = b;
+    return x->drop != y->drop ? (x->drop > y->drop ? 1 : -1)
+                              : (x->number > y->number) - (x->number < y->number);
+}
+
+// Looks up what every drop names, in one transaction.
 static enum dr_rc
-look(struct losing *l, const struct dr_drop *drops, size_t count, size_t *next, struct dr_err *err)
+look(struct losing *l, struct dr_err *err)
 {
     struct dr_db_wait wait = dr_pgd_wait(l->d, DR_PGD_SHORT_MS);
     uint64_t done = 0;
-    size_t used = 0, i = *next;
-    memset(l->drops, 0, sizeof l->drops);
     enum dr_rc rc = begin(l, &wait, on_look, err);
     if (rc != DR_OK) {
         return rc;
     }
-    for (; l->added == DR_OK && i < count && used + 2 <= BATCH_MAX; i++) {
-        if (drops[i].kind == DR_DROP_UNKNOWN) {
-            continue;
-        }
-        const char *params[] = {drops[i].schema,
-                                drops[i].kind == DR_DROP_SCHEMA ? "" : drops[i].table};
-        struct dr_pg_stmt ask = {.sql = drops[i].kind == DR_DROP_SCHEMA ? schema_sql : table_sql,
-                                 .params = params,
-                                 .params_count = 2,
-                                 .max_rows = TABLES_MAX};
-        l->drops[used++] = &drops[i];
-        l->added = dr_pg_pipeline_add(l->d->work, &ask, err);
-        if (l->added == DR_OK && has_columns(&drops[i])) {
-            l->drops[used++] = &drops[i];
-            ask.sql = columns_sql;
-            ask.max_rows = COLUMNS_MAX;
+    if (l->added == DR_OK) {
+        ask_names(l, err);
+    }
+    for (size_t i = 0; l->added == DR_OK && i < l->drops_count; i++) {
+        char number[24];
+        (void)snprintf(number, sizeof number, "%zu", i + 1);
+        const char *params[] = {l->drops[i].schema, number};
+        struct dr_pg_stmt ask = {
+            .sql = schema_sql, .params = params, .params_count = 2, .max_rows = TABLES_MAX};
+        if (l->drops[i].kind == DR_DROP_SCHEMA) {
             l->added = dr_pg_pipeline_add(l->d->work, &ask, err);
         }
     }
-    *next = i;
-    return end(l, &done, err);
+    rc = end(l, &done, err);
+    if (rc == DR_OK && l->count > 1) {
+        qsort(l->items, l->count, sizeof *l->items, by_drop);
+    }
+    return rc;
 }
 
 // ------------------------------------------------------------------------------------------ count
@@ -329,15 +385,15 @@ count_all(struct losing *l, struct dr_err *err)
 
 // Items stand in the order of the drops; drops of which nothing is known stand between.
 static enum dr_rc
-tell(const struct losing *l, const struct dr_drop *drops, size_t count, struct dr_err *err)
+tell(const struct losing *l, struct dr_err *err)
 {
     enum dr_rc rc = DR_OK;
     size_t item = 0;
-    for (size_t i = 0; rc == DR_OK && i < count; i++) {
-        if (drops[i].kind == DR_DROP_UNKNOWN) {
-            rc = dr_loss_add_unknown(l->list, &drops[i], err);
+    for (size_t i = 0; rc == DR_OK && i < l->drops_count; i++) {
+        if (l->drops[i].kind == DR_DROP_UNKNOWN) {
+            rc = dr_loss_add_unknown(l->list, &l->drops[i], err);
         }
-        for (; rc == DR_OK && item < l->count && l->items[item].drop == &drops[i]; item++) {
+        for (; rc == DR_OK && item < l->count && l->items[item].drop == &l->drops[i]; item++) {
             rc = dr_loss_add(l->list, &l->items[item].loss, err);
         }
     }
@@ -348,13 +404,11 @@ enum dr_rc
 dr_pgd_lose(struct dr_driver *driver, const struct dr_drop *drops, size_t count,
             struct dr_loss_list *list, struct dr_err *err)
 {
-    struct losing l = {.d = dr_pgd_of(driver), .list = list};
-    enum dr_rc rc = DR_OK;
-    for (size_t next = 0; rc == DR_OK && next < count;) {
-        rc = look(&l, drops, count, &next, err);
-    }
+    struct losing l = {.d = dr_pgd_of(driver), .list = list, .drops = drops, .drops_count = count};
+    l.found = dr_arena_array(list->arena, count + 1, sizeof *l.found);
+    enum dr_rc rc = l.found == NULL ? no_memory(err) : look(&l, err);
     if (rc == DR_OK) {
         rc = count_all(&l, err);
     }
-    return rc == DR_OK ? tell(&l, drops, count, err) : rc;
+    return rc == DR_OK ? tell(&l, err) : rc;
 }
