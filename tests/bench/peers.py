@@ -186,7 +186,7 @@ class Drover(Tool):
             "apply": ["upgrade", "head", "--quiet"],
             "noop": ["upgrade", "head", "--quiet"],
             "current": ["current"],
-            "down": ["downgrade", "base", "--yes", "--quiet"],
+            "down": ["downgrade", "base", "--yes", "--quiet", "--confirm", place.name if place.engine == "postgresql" else pathlib.Path(place.host).name],
         }[action]
         return [str(self.programs / "drover"), *words, "--url", place.url]
 
