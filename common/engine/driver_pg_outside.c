@@ -31,6 +31,10 @@ static const char leaks_outside_sql[] =
     LEAKS_SQL(" AND name NOT IN ('search_path', 'lock_timeout', 'statement_timeout',"
               " 'client_connection_check_interval')");
 
+static const char role_sql[] =
+    "SELECT 'role ' || pg_catalog.current_setting('drover.role') WHERE"
+    " pg_catalog.current_setting('drover.role') <> pg_catalog.current_setting('role')";
+
 // Session state that the committed unit left: told in one line, then removed.
 // A role that set_config gave outlives RESET ALL, so it is put back by name and compared.
 static const char *const tidy_sql[] = {
@@ -38,8 +42,7 @@ static const char *const tidy_sql[] = {
     "SELECT pg_catalog.set_config('drover.role', pg_catalog.current_setting('role'), false)",
     "RESET SESSION AUTHORIZATION",
     "RESET ROLE",
-    "SELECT 'role ' || pg_catalog.current_setting('drover.role') WHERE"
-    " pg_catalog.current_setting('drover.role') <> pg_catalog.current_setting('role')",
+    role_sql,
     "RESET ALL",
     "DISCARD TEMP",
     "DISCARD SEQUENCES",
