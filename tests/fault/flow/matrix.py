@@ -132,18 +132,11 @@ def choose(cases, legs):
     return cases
 
 
-def calm(world):
-    """Each cut within a few seconds makes the agent wait longer before it dials again; a fresh one knows of none."""
-    if world.cuts > 2:
-        world.kill("exec")
-        world.restart("exec")
-
-
 def leg(stage, case):
     """One case. Gives what came of it: the kind of victim that was killed, or '-' when the point was not reached, and
     what the agent asked for."""
     world, said, failure = stage.world, [], []
-    calm(world)
+    world.calm()
 
     def drive():
         try:

@@ -215,9 +215,7 @@ class Soak:
         if self.model.chain == 0 or self.random.random() < 0.15:
             self.people(self.submit())
             return
-        if self.world.cuts > 2:  # or the agent waits longer and longer before it dials
-            self.world.kill("exec")
-            self.world.restart("exec")
+        self.world.calm()
         act, to = self.leg()
         done = self.model.path(to)
         self.people(act)

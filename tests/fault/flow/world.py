@@ -16,6 +16,7 @@ import hits
 SOURCE, BUILD = os.environ["DROVER_SOURCE"], os.environ["DROVER_BUILD"]
 TARGET, ENVIRONMENT, AGENT = "staging/w", "staging", "ag"
 PATIENCE_S = 90
+PREPARES_MAX = 10  # asked of one agent process; of more than 20 it lets the next wait for a minute
 
 # Who ends the test from outside leaves no daemon behind.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -65,7 +66,7 @@ class World:
         self.hits = hits.Hits(self.folder + "/hits") if listens else None
         self.droverd = self.exec = None
         self.agent_address = None  # where the agent dials, if not droverd itself
-        self.cuts = 0
+        self.cuts = self.prepares = 0
         for name in ("revisions", "log", "agents"):
             os.mkdir(os.path.join(self.folder, name))
         for name, text in chain_files(engine):
@@ -172,7 +173,7 @@ class World:
         return line != ""
 
     def start_exec(self):
-        self.cuts = 0
+        self.cuts = self.prepares = 0
         return self.start("exec", "drover-agent", ["--config", f"agents/{AGENT}/agent.conf"]) != ""
 
     def children(self, word):
@@ -227,6 +228,13 @@ class World:
         elif kind == "exec" and not self.start_exec():
             raise Failed("the agent does not start again")
 
+    def calm(self):
+        """A fresh agent where the old one has come to wait: each cut within a few seconds makes it wait longer before it
+        dials again, and of many PREPAREs the newest waits."""
+        if self.cuts > 2 or self.prepares > PREPARES_MAX:
+            self.kill("exec")
+            self.restart("exec")
+
     # --------------------------------------------------------------------------------------- legs
 
     def until(self, condition, what, patience_s=PATIENCE_S):
@@ -247,6 +255,7 @@ class World:
         """`revision` None: to the head, or to the base."""
         words = ["upgrade", revision or "head"] if goal == "up" else ["downgrade", revision or "base"]
         words += [] if goal == "up" or revision else ["--confirm", "base"]
+        self.prepares += 1
         code, out, err = self.drover(*words, "--yes", "--wait", "--timeout", "60s", "--output", "json")
         found = re.search(r'"id": "(R-\d+)"', out) or re.search(r"\b(R-\d+)\b", err)
         if code in (0, 8) and found:
@@ -277,6 +286,7 @@ class World:
                 continue
             if target["state"] in ("failed", "refused", "unready"):
                 said.append(target["reason"])
+                self.prepares += 1
                 self.drover("rollout", "retry", rollout)
             elif target["state"] == "ready" and signed != target["ready_sha256"]:
                 code, _, err = self.drover("approve", rollout, "-e", ENVIRONMENT, "--yes")
