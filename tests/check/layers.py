@@ -2,7 +2,7 @@
 """Layers are a total order: a folder includes, and links, only itself and what stands before it.
 
 base < proto < trust < db < sql < revision < rpc < engine < coordinator/core, coordinator/cli, agent. Core and
-cli do not know each other, nor the agent; drover-sqlcheck knows base and the wire format of sql only.
+cli do not know each other, nor the agent; import is cli's; drover-sqlcheck knows base and the wire format of sql only.
 """
 import os
 import re
@@ -13,13 +13,14 @@ ORDER = ["base", "proto", "trust", "db", "sql", "revision", "rpc", "engine"]
 COMMON = set(ORDER)
 TOPS = {
     "coordinator/core": COMMON,
-    "coordinator/cli": COMMON | {"coordinator/console"},
+    "coordinator/import": COMMON,
+    "coordinator/cli": COMMON | {"coordinator/console", "coordinator/import"},
     "coordinator/console": COMMON,
     "coordinator/sqlcheck": {"base", "sql"},
     "agent": COMMON,
 }
 LIBRARIES = {"core": "coordinator/core", "cli": "coordinator/cli", "console": "coordinator/console",
-             "agentlib": "agent"}
+             "import": "coordinator/import", "agentlib": "agent"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"\n]+)"', re.M)
 FOLDER = re.compile(r"^dr_folder\(([^)]*)\)", re.M)
 

@@ -1,0 +1,56 @@
+// Formats: the tools whose migrations drover reads and writes, one row each. Who adds a format
+// writes its reader (and its writer) in files of its own and adds a row to formats.c.
+#ifndef DR_IMPORT_FORMATS_H
+#define DR_IMPORT_FORMATS_H
+
+#include "coordinator/import/model.h"
+
+struct dr_graph;
+
+// What a tool's own table says of one migration.
+struct dr_applied {
+    const char *version;  // its key there, as text
+    const char *checksum; // NULL: the table has none
+    const char *trouble;  // why it does not count as done: "dirty"; NULL: done
+};
+
+struct dr_applied_list {
+    struct dr_applied *items; // in the order in which they were applied
+    size_t count, cap;
+    bool is_absent; // the database has no such table
+};
+
+// How a tool's table is asked. NULL where the engine has none.
+struct dr_import_state {
+    const char *table;  // for messages: "public.schema_migrations"
+    const char *exists; // a query with one true row when the table is there
+    const char *query;  // version, checksum ("" for none), trouble ("" for none); in order
+};
+
+struct dr_import_options {
+    const char *command; // what runs the tool, where a reader needs it (--command); NULL: default
+    const char *scratch_url; // --scratch; NULL: none was given
+};
+
+// A folder that is written by an export; files appear when all are written.
+struct dr_folder;
+
+struct dr_import_format {
+    const char *name;    // "dbmate"
+    const char *summary; // what DIR is: "db/migrations of dbmate"
+    // Fills the chain from import->folder. Errors name file and line. NULL: cannot be imported.
+    enum dr_rc (*read)(struct dr_import *import, const struct dr_import_options *options,
+                       struct dr_err *err);
+    // The tool's own table, by dialect (enum dr_sql_dialect).
+    const struct dr_import_state *state[3];
+    // Writes the chain as the tool's files into a new folder, through folder.h; what the format
+    // cannot hold is noted in `import` (its revisions stay empty). NULL: cannot be exported.
+    enum dr_rc (*write)(const struct dr_graph *graph, struct dr_import *import,
+                        struct dr_folder *to, struct dr_err *err);
+};
+
+// The row of a name; NULL. `dr_import_formats` ends with {0}.
+const struct dr_import_format *dr_import_format_find(const char *name);
+extern const struct dr_import_format dr_import_formats[];
+
+#endif
