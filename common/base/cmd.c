@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -66,8 +67,12 @@ become_program(const struct dr_cmd *cmd, const struct running *r, pid_t parent)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL);
     (void)setpgid(0, 0);
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    bool is_ready = getppid() == parent; // else nobody would end this process
+    bool is_ready = cmd->folder == NULL || chdir(cmd->folder) == 0;
+    if (is_ready && cmd->uid != 0 && geteuid() == 0) {
+        is_ready = setgroups(0, NULL) == 0 && setgid(cmd->gid) == 0 && setuid(cmd->uid) == 0;
+    }
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); // setuid would have forgotten it
+    is_ready = is_ready && getppid() == parent;      // else nobody would end this process
     is_ready = is_ready && dup2(r->theirs[IN], 0) == 0 && dup2(r->theirs[OUT], 1) == 1;
     is_ready = is_ready && dup2(r->theirs[ERRORS], 2) == 2;
     is_ready = is_ready && close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) == 0;
