@@ -231,43 +231,85 @@ read_sections(struct dr_parse *p)
     return DR_OK;
 }
 
-enum dr_rc
-dr_revision_parse(const char *path, const char *bytes, size_t len, struct dr_arena *arena,
-                  struct dr_revision **out, struct dr_err *err)
+static enum dr_rc
+begin(struct dr_parse *p)
 {
-    struct dr_parse p = {
-        .path = path, .bytes = bytes, .len = len, .line = 1, .arena = arena, .err = err};
-    enum dr_rc rc = check_bytes(&p);
+    enum dr_rc rc = check_bytes(p);
     if (rc == DR_OK) {
-        rc = make_room(&p);
+        rc = make_room(p);
     }
     if (rc != DR_OK) {
         return rc;
     }
-    struct dr_revision *r = p.revision;
-    r->path = dr_arena_str(arena, path);
-    r->bytes = bytes;
-    r->size = len;
+    struct dr_revision *r = p->revision;
+    r->path = dr_arena_str(p->arena, p->path);
+    r->bytes = p->bytes;
+    r->size = p->len;
     r->engines = DR_ENGINE_ALL;
     r->create_date = r->slug = r->author = r->ticket = r->requirements = r->purpose = r->caution =
         r->rollback = "";
     r->breaking = r->destructive = r->phase = r->reversible_why = r->down_none_reason = r->text =
         "";
     if (r->path == NULL) {
+        return dr_parse_nomem(p);
+    }
+    return dr_parse_header(p);
+}
+
+static enum dr_rc
+read_body(struct dr_parse *p)
+{
+    enum dr_rc rc = read_sections(p);
+    rc = rc == DR_OK ? dr_parse_check_bodies(p) : rc;
+    rc = rc == DR_OK ? dr_parse_check_whole(p) : rc;
+    if (rc == DR_OK) {
+        p->revision->sections = p->sections;
+        p->revision->section_count = p->section_count;
+        p->revision->nolint = p->nolint;
+        p->revision->nolint_count = p->nolint_count;
+    }
+    return rc;
+}
+
+enum dr_rc
+dr_revision_parse(const char *path, const char *bytes, size_t len, struct dr_arena *arena,
+                  struct dr_revision **out, struct dr_err *err)
+{
+    struct dr_parse p = {
+        .path = path, .bytes = bytes, .len = len, .line = 1, .arena = arena, .err = err};
+    enum dr_rc rc = begin(&p);
+    rc = rc == DR_OK ? read_body(&p) : rc;
+    if (rc == DR_OK) {
+        *out = p.revision;
+    }
+    return rc;
+}
+
+enum dr_rc
+dr_revision_parse_draft(const char *path, const char *bytes, size_t len, struct dr_arena *arena,
+                        struct dr_revision **out, struct dr_err *err)
+{
+    struct dr_err defect = {0};
+    struct dr_parse p = {
+        .path = path, .bytes = bytes, .len = len, .line = 1, .arena = arena, .err = err};
+    enum dr_rc rc = begin(&p);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    p.err = &defect;
+    rc = read_body(&p);
+    if (rc == DR_E_NOMEM) {
+        p.err = err;
         return dr_parse_nomem(&p);
     }
-    enum dr_rc (*const steps[])(struct dr_parse *) = {dr_parse_header, read_sections,
-                                                      dr_parse_check_bodies, dr_parse_check_whole};
-    for (size_t i = 0; i < DR_COUNT_OF(steps); i++) {
-        rc = steps[i](&p);
-        if (rc != DR_OK) {
-            return rc;
+    if (rc != DR_OK) {
+        p.revision->down_none = false;
+        p.revision->defect = dr_arena_copy(arena, &defect, sizeof defect);
+        if (p.revision->defect == NULL) {
+            p.err = err;
+            return dr_parse_nomem(&p);
         }
     }
-    r->sections = p.sections;
-    r->section_count = p.section_count;
-    r->nolint = p.nolint;
-    r->nolint_count = p.nolint_count;
-    *out = r;
+    *out = p.revision;
     return DR_OK;
 }

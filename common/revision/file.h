@@ -87,6 +87,9 @@ struct dr_revision {
     size_t nolint_count;
     bool down_none; // `-- drover:down none reason="..."`
     const char *down_none_reason;
+    // A draft: what is wrong behind the header, with its place; there are no sections then. NULL:
+    // nothing.
+    const struct dr_err *defect;
 };
 
 // Parses `len` bytes. `bytes` must outlive the result; everything else is in `arena`. `path` is for
@@ -98,6 +101,12 @@ struct dr_revision {
 DR_MUST_CHECK enum dr_rc
 dr_revision_parse(const char *path, const char *bytes, size_t len, struct dr_arena *arena,
                   struct dr_revision **out, struct dr_err *err);
+
+// The same for those who only ask where a revision stands: a fault behind the header (an up that is
+// not written yet) is noted as `defect` and is no error. What runs is never taken from a draft.
+DR_MUST_CHECK enum dr_rc
+dr_revision_parse_draft(const char *path, const char *bytes, size_t len, struct dr_arena *arena,
+                        struct dr_revision **out, struct dr_err *err);
 
 // True for [A-Za-z0-9_.]{1,64}, and not one of the words head, heads, base, current.
 bool dr_revision_id_valid(const char *id);

@@ -41,6 +41,24 @@ dr_node_is_mergepoint(const struct dr_node *node)
     return node->parent_count > 1;
 }
 
+void
+dr_node_marks(const struct dr_node *node, char out[DR_NODE_MARKS_SIZE])
+{
+    const struct {
+        bool is_so;
+        char letter;
+    } marks[] = {{dr_node_is_head(node), 'h'},
+                 {node->dependant_count > 0, 'd'},
+                 {dr_node_is_branchpoint(node), 'b'},
+                 {dr_node_is_mergepoint(node), 'm'}};
+    for (size_t i = 0; i < DR_COUNT_OF(marks); i++) {
+        if (marks[i].is_so) {
+            *out++ = marks[i].letter;
+        }
+    }
+    *out = '\0';
+}
+
 bool *
 dr_graph_set(const struct dr_graph *graph, struct dr_arena *arena)
 {

@@ -27,6 +27,8 @@ struct dr_node {
     size_t depends_on_count;
     const struct dr_node *const *children; // by parent, in topological order
     size_t child_count;
+    size_t dependant_count; // revisions that depend on it
+    struct dr_names labels; // of the branch that it belongs to, its own among them; in order
 };
 
 // A list of nodes in the caller's arena.
@@ -41,6 +43,10 @@ struct dr_nodes {
 // REVISION_CYCLE, REVISION_LABEL. Several heads are no error here: see dr_graph_check_heads.
 DR_MUST_CHECK enum dr_rc
 dr_graph_load(const char *folder, struct dr_graph **out, struct dr_err *err);
+// The same where revisions may be unfinished behind their header (file.h: dr_revision_parse_draft):
+// for commands that only tell how revisions stand to each other.
+DR_MUST_CHECK enum dr_rc
+dr_graph_load_drafts(const char *folder, struct dr_graph **out, struct dr_err *err);
 // The same from parsed revisions, which must outlive the graph.
 DR_MUST_CHECK enum dr_rc dr_graph_build(const struct dr_revision *const *revisions, size_t count,
                                         struct dr_graph **out, struct dr_err *err);
@@ -57,6 +63,16 @@ bool dr_node_is_head(const struct dr_node *node);        // no child
 bool dr_node_is_base(const struct dr_node *node);        // no parent
 bool dr_node_is_branchpoint(const struct dr_node *node); // several children
 bool dr_node_is_mergepoint(const struct dr_node *node);  // several parents
+
+// What a node is, as letters: 'h' head, 'd' another branch depends on it, 'b' branchpoint, 'm'
+// mergepoint.
+#define DR_NODE_MARKS_SIZE 5u
+void dr_node_marks(const struct dr_node *node, char out[DR_NODE_MARKS_SIZE]);
+
+// Newest first as people read them: a line of revisions stays together down to where it branched
+// off. `nodes` is a set in any order, and is put in order in place. DR_E_NOMEM.
+DR_MUST_CHECK enum dr_rc dr_graph_walk(const struct dr_graph *graph, struct dr_arena *arena,
+                                       struct dr_nodes *nodes, struct dr_err *err);
 
 DR_MUST_CHECK enum dr_rc dr_graph_heads(const struct dr_graph *graph, struct dr_arena *arena,
                                         struct dr_nodes *out, struct dr_err *err);
@@ -82,6 +98,13 @@ dr_graph_resolve(const struct dr_graph *graph, const char *expr, const struct dr
 // ":B" begins at base. Without a colon: that one place.
 DR_MUST_CHECK enum dr_rc
 dr_graph_between(const struct dr_graph *graph, const char *expr, const struct dr_names *current,
+                 struct dr_arena *arena, struct dr_nodes *out, struct dr_err *err);
+
+// The revisions of A:B as a history tells them, parents first: A, B and what stands between them.
+// "-3:B" begins three below B, "A:+2" ends two above A. REVISION_EXPRESSION without a colon, or
+// when B does not stand on A.
+DR_MUST_CHECK enum dr_rc
+dr_graph_history(const struct dr_graph *graph, const char *expr, const struct dr_names *current,
                  struct dr_arena *arena, struct dr_nodes *out, struct dr_err *err);
 
 // What an upgrade from `current` to `expr` runs, parents first. Empty: nothing to do.

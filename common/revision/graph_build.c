@@ -295,6 +295,9 @@ make_nodes(struct dr_graph *g, const struct draft *drafts, const size_t *order, 
             children[parent->index][parent->child_count] = n;
             parent->child_count++;
         }
+        for (size_t k = 0; k < n->depends_on_count; k++) {
+            g->nodes[n->depends_on[k]->index].dependant_count++;
+        }
         dr_digest_sha256(n->file_sha256, r->bytes, r->size);
         dr_digest_revision(n->digest, r->id, n->file_sha256, digests, n->parent_count);
         g->by_id[order[i]] = n;
@@ -335,7 +338,8 @@ dr_graph_fill(struct dr_graph *g, const struct dr_revision *const *revisions, si
     enum dr_rc rc = check_labels(drafts, count, g->arena, err);
     rc = rc == DR_OK ? link_drafts(drafts, count, g->arena, err) : rc;
     rc = rc == DR_OK ? sort_drafts(drafts, count, order, g->arena, err) : rc;
-    return rc == DR_OK ? make_nodes(g, drafts, order, err) : rc;
+    rc = rc == DR_OK ? make_nodes(g, drafts, order, err) : rc;
+    return rc == DR_OK ? dr_graph_spread_labels(g, err) : rc;
 }
 
 enum dr_rc

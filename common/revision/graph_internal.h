@@ -31,6 +31,9 @@ enum dr_rc dr_graph_new(struct dr_graph **out, struct dr_err *err);
 enum dr_rc dr_graph_fill(struct dr_graph *graph, const struct dr_revision *const *revisions,
                          size_t count, struct dr_err *err);
 
+// Gives every node the labels of its branch.
+enum dr_rc dr_graph_spread_labels(struct dr_graph *graph, struct dr_err *err);
+
 // Nodes without links, when they cannot be linked.
 enum dr_rc dr_graph_fill_loose(struct dr_graph *graph, const struct dr_revision *const *revisions,
                                size_t count, struct dr_err *err);

@@ -74,7 +74,7 @@ list_folder(const char *folder, struct folder *f, struct dr_err *err)
 }
 
 static enum dr_rc
-load_one(struct dr_graph *g, const char *folder, const char *name, size_t *total,
+load_one(struct dr_graph *g, const char *folder, const char *name, bool is_draft, size_t *total,
          struct dr_revision **out, struct dr_err *err)
 {
     size_t folder_len = strlen(folder), len = 0;
@@ -101,12 +101,13 @@ load_one(struct dr_graph *g, const char *folder, const char *name, size_t *total
                           "the revisions in '%s' have more than %llu bytes together", folder,
                           DR_GRAPH_BYTES_MAX);
     }
-    return dr_revision_parse(path, bytes, len, g->arena, out, err);
+    return is_draft ? dr_revision_parse_draft(path, bytes, len, g->arena, out, err)
+                    : dr_revision_parse(path, bytes, len, g->arena, out, err);
 }
 
 static enum dr_rc
 load_files(struct dr_graph *g, const char *folder, const struct folder *f,
-           const struct dr_graph_report *report, struct dr_err *err)
+           const struct dr_graph_report *report, bool is_draft, struct dr_err *err)
 {
     struct dr_revision **revisions =
         dr_arena_array(g->arena, f->count, sizeof(struct dr_revision *));
@@ -117,7 +118,7 @@ load_files(struct dr_graph *g, const char *folder, const struct folder *f,
     }
     for (size_t i = 0; i < f->count; i++) {
         size_t files = g->file_count;
-        enum dr_rc rc = load_one(g, folder, f->names[i], &total, &revisions[good], err);
+        enum dr_rc rc = load_one(g, folder, f->names[i], is_draft, &total, &revisions[good], err);
         if (rc == DR_OK) {
             good++;
             continue;
@@ -141,15 +142,15 @@ load_files(struct dr_graph *g, const char *folder, const struct folder *f,
     return dr_graph_fill_loose(g, all, good, err);
 }
 
-enum dr_rc
-dr_graph_load_reporting(const char *folder, const struct dr_graph_report *report,
-                        struct dr_graph **out, struct dr_err *err)
+static enum dr_rc
+load(const char *folder, const struct dr_graph_report *report, bool is_draft, struct dr_graph **out,
+     struct dr_err *err)
 {
     struct folder f = {0};
     struct dr_graph *g = NULL;
     enum dr_rc rc = list_folder(folder, &f, err);
     rc = rc == DR_OK ? dr_graph_new(&g, err) : rc;
-    rc = rc == DR_OK ? load_files(g, folder, &f, report, err) : rc;
+    rc = rc == DR_OK ? load_files(g, folder, &f, report, is_draft, err) : rc;
     free_folder(&f);
     if (rc != DR_OK) {
         dr_graph_free(&g);
@@ -160,7 +161,20 @@ dr_graph_load_reporting(const char *folder, const struct dr_graph_report *report
 }
 
 enum dr_rc
+dr_graph_load_reporting(const char *folder, const struct dr_graph_report *report,
+                        struct dr_graph **out, struct dr_err *err)
+{
+    return load(folder, report, false, out, err);
+}
+
+enum dr_rc
 dr_graph_load(const char *folder, struct dr_graph **out, struct dr_err *err)
 {
-    return dr_graph_load_reporting(folder, NULL, out, err);
+    return load(folder, NULL, false, out, err);
+}
+
+enum dr_rc
+dr_graph_load_drafts(const char *folder, struct dr_graph **out, struct dr_err *err)
+{
+    return load(folder, NULL, true, out, err);
 }

@@ -17,14 +17,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NOTE_HELLO     "drover-note 2 " DROVER_VERSION
+#define NOTE_HELLO     "drover-note 3 " DROVER_VERSION
 #define NOTE_BYTES_MAX (16u * 1024 * 1024)
 #define FIELDS         4u
 #define STAMP_PARTS    7u
 #define STAMP_SIZE     17   // 64 bits in hex
 #define SETTLED_MS     1000 // a file's time may be this much older than its last change
 
-enum { FIELD_STAMP, FIELD_NAME, FIELD_ID, FIELD_IS_HEAD };
+enum { FIELD_STAMP, FIELD_NAME, FIELD_ID, FIELD_MARKS };
 
 struct line {
     const char *fields[FIELDS];
@@ -205,7 +205,7 @@ dr_graph_note_read(const char *path, const char *folder, struct dr_graph_note **
         return dr_err_set(err, DR_E_NOT_FOUND, "there is no note of the revisions");
     }
     for (size_t i = 0; i < note->count; i++) {
-        note->heads += note->lines[i].fields[FIELD_IS_HEAD][0] != '\0';
+        note->heads += strchr(note->lines[i].fields[FIELD_MARKS], 'h') != NULL;
     }
     *out = note;
     return DR_OK;
@@ -228,16 +228,15 @@ dr_graph_note_heads(const struct dr_graph_note *note)
     return note->heads;
 }
 
-bool
-dr_graph_note_find(const struct dr_graph_note *note, const char *id, bool *out_is_head)
+const char *
+dr_graph_note_marks(const struct dr_graph_note *note, const char *id)
 {
     for (size_t i = 0; i < note->count; i++) {
         if (strcmp(note->lines[i].fields[FIELD_ID], id) == 0) {
-            *out_is_head = note->lines[i].fields[FIELD_IS_HEAD][0] != '\0';
-            return true;
+            return note->lines[i].fields[FIELD_MARKS];
         }
     }
-    return false;
+    return NULL;
 }
 
 // ------------------------------------------------------------------------------------------ write
@@ -247,13 +246,13 @@ add_line(struct dr_buf *out, int folder, const struct dr_node *node, int64_t sin
 {
     const struct dr_revision *r = node->revision;
     const char *slash = strrchr(r->path, '/'), *name = slash == NULL ? r->path : slash + 1;
-    char stamp[STAMP_SIZE];
+    char stamp[STAMP_SIZE], marks[DR_NODE_MARKS_SIZE];
     int64_t changed_ms = 0;
+    dr_node_marks(node, marks);
     // Before it was read: what changes within the grain of the clock cannot be told.
     bool is_settled =
         stamp_of(folder, name, stamp, &changed_ms) && changed_ms + SETTLED_MS < since_ms;
-    dr_buf_printf(out, "%s\t%s\t%s\t%s\n", is_settled ? stamp : "-", name, r->id,
-                  dr_node_is_head(node) ? "head" : "");
+    dr_buf_printf(out, "%s\t%s\t%s\t%s\n", is_settled ? stamp : "-", name, r->id, marks);
 }
 
 static int

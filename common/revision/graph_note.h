@@ -20,8 +20,8 @@ DR_MUST_CHECK enum dr_rc dr_graph_note_read(const char *path, const char *folder
                                             struct dr_graph_note **out, struct dr_err *err);
 void dr_graph_note_free(struct dr_graph_note **note); // NULL accepted, pointer cleared
 size_t dr_graph_note_heads(const struct dr_graph_note *note);
-// Does it know this id? `*out_is_head`: no other revision stands on it.
-bool dr_graph_note_find(const struct dr_graph_note *note, const char *id, bool *out_is_head);
+// The marks (graph.h: dr_node_marks) of the revision with this id; NULL when it knows none.
+const char *dr_graph_note_marks(const struct dr_graph_note *note, const char *id);
 
 // Notes a graph that dr_graph_load made of `folder`; `since_ms` (dr_now_unix_ms) is when it began.
 // A file that changed about then is noted as one that always changes. Errors of files; the note of

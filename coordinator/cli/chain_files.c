@@ -1,6 +1,7 @@
 // The project's revisions for the other commands.
 
 #include "coordinator/cli/chain_files.h"
+#include "coordinator/cli/chain_view.h"
 #include "coordinator/cli/project.h"
 
 #include "base/clock.h"
@@ -35,6 +36,30 @@ dr_chain_files_load(struct dr_cli *cli, struct dr_graph **out, struct dr_err *er
 }
 
 enum dr_rc
+dr_chain_drafts_load(struct dr_cli *cli, struct dr_graph **out, struct dr_err *err)
+{
+    const char *folder = NULL;
+    enum dr_rc rc = find_folder(cli, &folder, err);
+    return rc == DR_OK ? dr_graph_load_drafts(folder, out, err) : rc;
+}
+
+enum dr_rc
+dr_chain_all(struct dr_cli *cli, const struct dr_graph *graph, struct dr_nodes *out,
+             struct dr_err *err)
+{
+    size_t count = dr_graph_count(graph);
+    const struct dr_node **items = dr_arena_array(cli->arena, count + 1, sizeof(*items));
+    if (items == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        items[i] = dr_graph_at(graph, i);
+    }
+    *out = (struct dr_nodes){items, count};
+    return DR_OK;
+}
+
+enum dr_rc
 dr_chain_note_load(struct dr_cli *cli, struct dr_graph_note **out_note, struct dr_graph **out,
                    struct dr_err *err)
 {
@@ -56,36 +81,6 @@ dr_chain_note_load(struct dr_cli *cli, struct dr_graph_note **out_note, struct d
         return DR_OK; // it only costs time
     }
     return rc;
-}
-
-void
-dr_chain_marks(const struct dr_node *node, struct dr_buf *out)
-{
-    for (size_t i = 0; i < node->revision->labels.count; i++) {
-        dr_buf_printf(out, "%s%s%s", i == 0 ? " (" : ", ", node->revision->labels.items[i],
-                      i + 1 == node->revision->labels.count ? ")" : "");
-    }
-    dr_buf_str(out, dr_node_is_head(node) ? " (head)" : "");
-    dr_buf_str(out, dr_node_is_branchpoint(node) ? " (branchpoint)" : "");
-    dr_buf_str(out, dr_node_is_mergepoint(node) ? " (mergepoint)" : "");
-}
-
-void
-dr_chain_parents(const struct dr_node *node, struct dr_buf *out)
-{
-    for (size_t i = 0; i < node->parent_count; i++) {
-        dr_buf_printf(out, "%s%s", i ? ", " : "", node->parents[i]->revision->id);
-    }
-    dr_buf_str(out, node->parent_count == 0 ? "<base>" : "");
-}
-
-void
-dr_chain_line(const struct dr_node *node, const char *marks, struct dr_buf *out)
-{
-    dr_chain_parents(node, out);
-    dr_buf_printf(out, " -> %s", node->revision->id);
-    dr_chain_marks(node, out);
-    dr_buf_printf(out, "%s, %s", marks, node->revision->message);
 }
 
 void
@@ -151,46 +146,4 @@ dr_chain_file(void *arg, const uint8_t sha256[32], const char **out_bytes, size_
         }
     }
     return dr_err_set(err, DR_E_NOT_FOUND, "no revision file has the digest that the plan names");
-}
-
-void
-dr_chain_block(const struct dr_cli *cli, const struct dr_node *node, struct dr_buf *out)
-{
-    const struct dr_revision *r = node->revision;
-    dr_buf_printf(out, "Rev: %s", r->id);
-    dr_chain_marks(node, out);
-    dr_buf_str(out, dr_node_is_mergepoint(node) ? "\nMerges: " : "\nParent: ");
-    dr_chain_parents(node, out);
-    dr_buf_str(out, "\n");
-    if (dr_node_is_branchpoint(node)) {
-        dr_buf_str(out, "Branches into: ");
-        for (size_t i = 0; i < node->child_count; i++) {
-            dr_buf_printf(out, "%s%s", i ? ", " : "", node->children[i]->revision->id);
-        }
-        dr_buf_str(out, "\n");
-    }
-    for (size_t i = 0; i < node->depends_on_count; i++) {
-        dr_buf_printf(out, "%s%s%s",
-                      i ? ", " : "Also depends on: ", node->depends_on[i]->revision->id,
-                      i + 1 == node->depends_on_count ? "\n" : "");
-    }
-    char digest[65];
-    dr_hex(digest, node->digest, 32);
-    dr_buf_printf(out, "Path: %s\nDigest: %s\n\n    %s\n", dr_project_shown(cli, r->path), digest,
-                  r->message);
-    for (const char *line = r->text; line != NULL && *line != '\0';) {
-        size_t len = strcspn(line, "\n");
-        dr_buf_printf(out, "    %.*s\n", (int)len, line);
-        line += len + (line[len] == '\n' ? 1 : 0);
-    }
-    const struct {
-        const char *key, *value;
-    } rows[] = {{"Create Date", r->create_date}, {"Purpose", r->purpose},
-                {"Caution", r->caution},         {"Breaking", r->breaking},
-                {"Destructive", r->destructive}, {"Rollback", r->rollback}};
-    for (size_t i = 0; i < DR_COUNT_OF(rows); i++) {
-        if (rows[i].value != NULL && rows[i].value[0] != '\0') {
-            dr_buf_printf(out, "    %s: %s\n", rows[i].key, rows[i].value);
-        }
-    }
 }

@@ -1,5 +1,5 @@
-// The revisions of the project's folder as every command sees them: the graph, words for its nodes,
-// a compiled plan.
+// The revisions of the project's folder as every command sees them: the graph, its
+// files, a dry run.
 #ifndef DR_CLI_CHAIN_FILES_H
 #define DR_CLI_CHAIN_FILES_H
 
@@ -14,21 +14,20 @@
 DR_MUST_CHECK enum dr_rc
 dr_chain_files_load(struct dr_cli *cli, struct dr_graph **out, struct dr_err *err);
 
-// The same for a question that a note may answer (revision/graph_note.h): when the folder is as it
-// was noted, `*out_note` is set and nothing is read. Otherwise `*out` is, and noted for the next
-// time.
+// The same for commands that run nothing: revisions may be empty or unfinished (revision/graph.h:
+// dr_graph_load_drafts).
+DR_MUST_CHECK enum dr_rc
+dr_chain_drafts_load(struct dr_cli *cli, struct dr_graph **out, struct dr_err *err);
+
+// All revisions of a graph, parents first, in the cli's arena.
+DR_MUST_CHECK enum dr_rc dr_chain_all(struct dr_cli *cli, const struct dr_graph *graph,
+                                      struct dr_nodes *out, struct dr_err *err);
+
+// The same as dr_chain_files_load for a question that a note may answer (revision/graph_note.h):
+// when the folder is as it was noted, `*out_note` is set and nothing is read. Otherwise `*out` is,
+// and noted for the next time.
 DR_MUST_CHECK enum dr_rc dr_chain_note_load(struct dr_cli *cli, struct dr_graph_note **out_note,
                                             struct dr_graph **out, struct dr_err *err);
-
-// "1975ea83b712 -> ae1027a6acf0 (head), Add a column", as Alembic prints it; `marks` adds e.g. "
-// (current)".
-void dr_chain_line(const struct dr_node *node, const char *marks, struct dr_buf *out);
-// "(head)", "(branchpoint)", "(mergepoint)" with a blank before each; "" for none.
-void dr_chain_marks(const struct dr_node *node, struct dr_buf *out);
-// All that is known of a revision, as Alembic's `show` prints it.
-void dr_chain_block(const struct dr_cli *cli, const struct dr_node *node, struct dr_buf *out);
-// The parents' ids, ", " between; "<base>" for none.
-void dr_chain_parents(const struct dr_node *node, struct dr_buf *out);
 
 // The engine that a URL names. DR_E_INVALID tells what it may be.
 DR_MUST_CHECK enum dr_rc

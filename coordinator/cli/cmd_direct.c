@@ -2,6 +2,8 @@
 // use, in this process.
 
 #include "coordinator/cli/chain_files.h"
+#include "coordinator/cli/chain_state.h"
+#include "coordinator/cli/chain_view.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/direct.h"
 #include "coordinator/cli/loss_view.h"
@@ -57,8 +59,8 @@ is_at_heads(const struct dr_direct *d, const struct dr_graph_note *note)
     bool is_there = is_asked && !d->is_down && !d->state.is_partial && heads > 0 &&
                     d->state.heads_count == heads;
     for (size_t i = 0; is_there && i < heads; i++) {
-        bool is_head = false;
-        is_there = dr_graph_note_find(note, d->state.heads[i].id, &is_head) && is_head;
+        const char *marks = dr_graph_note_marks(note, d->state.heads[i].id);
+        is_there = marks != NULL && strchr(marks, 'h') != NULL;
     }
     return is_there;
 }
@@ -152,19 +154,25 @@ static void
 print_verbose(struct dr_direct *d, const struct dr_node *node)
 {
     struct dr_buf block = {0};
-    dr_chain_block(d->cli, node, &block);
+    dr_chain_block(d->cli, node, NULL, &block);
     dr_say(d->cli, "%s\n", block.data ? block.data : "");
     dr_buf_fini(&block);
 }
 
-// Is the revision in the folder, and the end of a chain there?
+// What the folder knows of the revision; false: nothing.
 static bool
-find_head(const struct dr_direct *d, const struct dr_graph_note *note, const char *id,
-          bool *out_is_head)
+find_marks(const struct dr_direct *d, const struct dr_graph_note *note, const char *id,
+           char out[DR_NODE_MARKS_SIZE])
 {
     const struct dr_node *node = d->graph == NULL ? NULL : dr_graph_find(d->graph, id);
-    *out_is_head = node != NULL && dr_node_is_head(node);
-    return node != NULL || (note != NULL && dr_graph_note_find(note, id, out_is_head));
+    const char *noted = node == NULL && note != NULL ? dr_graph_note_marks(note, id) : NULL;
+    out[0] = '\0';
+    if (node != NULL) {
+        dr_node_marks(node, out);
+    } else if (noted != NULL) {
+        snprintf(out, DR_NODE_MARKS_SIZE, "%s", noted);
+    }
+    return node != NULL || noted != NULL;
 }
 
 // "e6e5369fb4d1 (head)" for each head of the database; nothing at base. Without graph and note the
@@ -183,7 +191,8 @@ print_current(struct dr_direct *d, const struct dr_graph_note *note)
     }
     for (size_t i = 0; i < d->state.heads_count; i++) {
         const char *id = d->state.heads[i].id;
-        bool is_head = false, is_known = find_head(d, note, id, &is_head);
+        char marks[DR_NODE_MARKS_SIZE];
+        bool is_known = find_marks(d, note, id, marks), is_head = strchr(marks, 'h') != NULL;
         behind = behind || !is_head;
         if (list != NULL) {
             json_array_append_new(list, json_pack("{s:s, s:b}", "id", id, "isHead", is_head));
@@ -191,8 +200,11 @@ print_current(struct dr_direct *d, const struct dr_graph_note *note)
         if (is_verbose && is_known) {
             print_verbose(d, dr_graph_find(d->graph, id));
         } else {
-            dr_say(d->cli, "%s%s%s\n", id, is_head ? " (head)" : "",
+            struct dr_buf words = {0};
+            dr_chain_marks(marks, true, false, &words);
+            dr_say(d->cli, "%s%s%s\n", id, words.data ? words.data : "",
                    has_folder && !is_known ? " (not in this folder)" : "");
+            dr_buf_fini(&words);
         }
     }
     if (list != NULL) {
@@ -231,11 +243,15 @@ dr_cmd_current(struct dr_cli *cli, struct dr_err *err)
                          : "no database is named");
         return dr_err_hint(err, "drover current --url postgresql:///name, or --url sqlite:FILE");
     }
-    rc = dr_direct_open(&d, -1, err); // connects while files are read
+    rc = dr_chain_state_check_file(cli, d.url, err);
+    rc = rc == DR_OK ? dr_direct_open(&d, -1, err) : rc; // connects while files are read
     enum dr_rc loaded = rc != DR_OK ? rc
                         : dr_cli_has(cli, "verbose")
                             ? dr_chain_files_load(cli, &d.graph, &ignored)
                             : dr_chain_note_load(cli, &note, &d.graph, &ignored);
+    if (rc == DR_OK && loaded != DR_OK) { // a revision that is being written hides no version
+        loaded = dr_chain_drafts_load(cli, &d.graph, &ignored);
+    }
     if (rc == DR_OK && loaded != DR_OK && dr_cli_has(cli, "check-heads")) {
         *err = ignored; // otherwise the version is told without the files
         rc = loaded;

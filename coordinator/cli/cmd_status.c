@@ -198,7 +198,7 @@ load(struct looking *l, struct dr_err *err)
     Drover__V1__StatusRequest request = DROVER__V1__STATUS_REQUEST__INIT;
     Drover__V1__StatusReply *reply = NULL;
     enum dr_rc rc = dr_remote_open(l->cli, &l->remote, err);
-    if (rc == DR_OK && dr_chain_files_load(l->cli, &l->graph, &ignored) != DR_OK) {
+    if (rc == DR_OK && dr_chain_drafts_load(l->cli, &l->graph, &ignored) != DR_OK) {
         l->graph = NULL; // versions are told without the files too
     }
     rc = rc == DR_OK

@@ -19,8 +19,11 @@ const struct dr_cli_option dr_opt_merge[] = {
     {0},
 };
 const struct dr_cli_option dr_opt_history[] = {
-    {"rev-range", 'r', "A:B", "only what lies between A and B"},
+    {"rev-range", 'r', "A:B", "only from A to B: -3:head, ae10:+2, -2:current"},
+    {"indicate-current", 'i', NULL, "mark what the database has (asks it)"},
     {"verbose", 'v', NULL, "all that the header says"},
+    {"url", 0, "URL", "a table with each revision's state in this database"},
+    {"schema", 0, "NAME", "PostgreSQL: schema that the tables are in"},
     {0},
 };
 const struct dr_cli_option dr_opt_verbose[] = {{"verbose", 'v', NULL, "all that the header says"},

@@ -2,6 +2,7 @@
 #include "coordinator/cli/direct.h"
 
 #include "coordinator/cli/chain_files.h"
+#include "coordinator/cli/chain_view.h"
 #include "coordinator/cli/loss_view.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"

@@ -23,6 +23,7 @@ run_json 0 'd["path"] == "revisions/x_add_x.sql"' drover revision -m "Add x" --r
 cd "$WORLD" || exit 1
 
 test_begin json_of_direct_mode
+sqlite3 one.db VACUUM
 run_json 0 'd["heads"] == []' drover current --url sqlite:one.db
 run_json 0 'd["direction"] == "up" and len(d["revisions"]) == 2' drover upgrade head --url sqlite:one.db --dry-run
 run_json 0 'd["done"] and d["heads"] == ["20251020_1548_bcacf97a17b8"] and len(d["units"]) == 1' drover upgrade +1 --url sqlite:one.db

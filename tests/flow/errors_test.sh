@@ -137,7 +137,8 @@ refused 5 "--url URL works on one database without it" -- as alice drover upgrad
 
 test_begin what_needs_no_coordinator_works_without_it
 run 0 as alice drover history
-run 0 as alice drover current --url sqlite:x.db
+run 1 as alice drover current --url sqlite:x.db
+says "there is no database file 'x.db'"
 [ ! -e x.db ] || wrong "a question made a database"
 
 coordinator_start && agent_start lite || exit 1

@@ -60,10 +60,10 @@ says "'b'" "'c'" "drover merge b c"
 run 0 drover merge b c -m "join b and c" --rev-id m
 says "Generating revisions/m_join_b_and_c.sql ... done"
 run 0 drover heads
-same "$OUT" "m (head) (mergepoint)"
+same "$OUT" "m (head)"
 run 0 drover upgrade head --url sqlite:lint.db
 run 0 drover current --url sqlite:lint.db
-same "$OUT" "m (head)"
+same "$OUT" "m (head) (mergepoint)"
 rm -f revisions/* lint.db*
 
 test_begin a_missing_down

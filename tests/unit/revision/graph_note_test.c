@@ -91,16 +91,14 @@ note_knows_ids_and_heads(void **state)
     struct folder *f = *state;
     struct dr_graph_note *note = NULL;
     struct dr_err err = {0};
-    bool is_head = true;
     assert_false(is_noted(f));
     note_it(f, dr_now_unix_ms() + LATER_MS);
     assert_int_equal(dr_graph_note_read(f->note, f->revisions, &note, &err), DR_OK);
     assert_int_equal(dr_graph_note_heads(note), 2);
-    assert_true(dr_graph_note_find(note, "one", &is_head));
-    assert_false(is_head);
-    assert_true(dr_graph_note_find(note, "other", &is_head) && is_head);
-    assert_true(dr_graph_note_find(note, "two", &is_head) && is_head);
-    assert_false(dr_graph_note_find(note, "three", &is_head));
+    assert_string_equal(dr_graph_note_marks(note, "one"), "b");
+    assert_string_equal(dr_graph_note_marks(note, "other"), "h");
+    assert_string_equal(dr_graph_note_marks(note, "two"), "h");
+    assert_null(dr_graph_note_marks(note, "three"));
     dr_graph_note_free(&note);
 }
 

@@ -6,62 +6,12 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "revision/graph.h"
+#include "graph_rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define NODES_MAX 32
-
-static struct dr_arena *arena;
-
-static int
-set_up(void **state)
-{
-    (void)state;
-    arena = dr_arena_new(16u << 20);
-    return arena == NULL;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    dr_arena_free(&arena);
-    return 0;
-}
-
-// "id<parents>labels;depends", e.g. "c<a,b" or "x<a>web" or "d<c;x".
-static enum dr_rc
-build(const char *const *rows, struct dr_graph **out, struct dr_err *err)
-{
-    const struct dr_revision *revisions[NODES_MAX];
-    size_t count = 0;
-    for (; rows[count] != NULL; count++) {
-        char id[80] = "", parents[160] = "", labels[80] = "", depends[80] = "";
-        size_t n = strcspn(rows[count], "<>;");
-        memcpy(id, rows[count], n);
-        for (const char *at = rows[count] + n; *at != '\0';) {
-            char *to = *at == '<' ? parents : *at == '>' ? labels : depends;
-            n = strcspn(at + 1, "<>;");
-            memcpy(to, at + 1, n);
-            at += n + 1;
-        }
-        char *text = dr_arena_printf(
-            arena,
-            "-- drover:revision 1\n-- %s\n-- Revision ID: %s\n-- Revises: %s\n-- Branch labels: "
-            "%s\n"
-            "-- Depends on: %s\n\n-- drover:up\nSELECT 1;\n-- drover:down\nSELECT 2;\n",
-            id, id, parents, labels, depends);
-        char *path = dr_arena_printf(arena, "%s.sql", id);
-        struct dr_revision *r = NULL;
-        assert_int_equal(dr_revision_parse(path, text, strlen(text), arena, &r, err), DR_OK);
-        revisions[count] = r;
-    }
-    return dr_graph_build(revisions, count, out, err);
-}
 
 static struct dr_names
 names_of(const char *list)
@@ -419,12 +369,46 @@ load_reads_the_sql_files_of_a_folder(void **state)
     assert_non_null(strstr(err.hint, "drover init"));
 }
 
+// id: V23
+static void
+a_revision_without_sql_hides_no_other_one(void **state)
+{
+    (void)state;
+    static const char stub[] = "-- drover:revision 1\n-- later\n-- Revision ID: b\n"
+                               "-- Revises: a\n\n-- drover:up\n\n-- drover:down\n";
+    static const char half[] = "-- drover:revision 1\n-- half\n-- Revision ID: c\n"
+                               "-- Revises: b\n\n-- drover:up\nSELECT 1;\n";
+    char folder[] = "/tmp/drover-graph-XXXXXX";
+    char path[64];
+    struct dr_err err = {0};
+    struct dr_graph *g = NULL;
+    assert_non_null(mkdtemp(folder));
+    write_revision(folder, "1.sql", "a", "");
+    snprintf(path, sizeof path, "%s/2.sql", folder);
+    assert_int_equal(dr_file_write(path, stub, sizeof stub - 1, 0644, &err), DR_OK);
+    snprintf(path, sizeof path, "%s/3.sql", folder);
+    assert_int_equal(dr_file_write(path, half, sizeof half - 1, 0644, &err), DR_OK);
+    assert_int_equal(dr_graph_load(folder, &g, &err), DR_E_REVISION_EMPTY);
+    assert_int_equal(err.line, 6);
+    err = (struct dr_err){0};
+    assert_int_equal(dr_graph_load_drafts(folder, &g, &err), DR_OK);
+    assert_int_equal(dr_graph_count(g), 3);
+    assert_null(dr_graph_find(g, "a")->revision->defect);
+    assert_int_equal(dr_graph_find(g, "b")->revision->defect->rc, DR_E_REVISION_EMPTY);
+    assert_int_equal(dr_graph_find(g, "b")->revision->defect->line, 6);
+    assert_int_equal(dr_graph_find(g, "b")->revision->section_count, 0);
+    assert_int_equal(dr_graph_find(g, "c")->revision->defect->rc, DR_E_REVISION_DOWN);
+    dr_graph_free(&g);
+    assert_int_equal(dr_dir_remove(folder, &err), DR_OK);
+}
+
 int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(order_is_the_same_whatever_the_input_order),
+        TEST(a_revision_without_sql_hides_no_other_one),
         TEST(upgrade_runs_what_is_missing_parents_first),
         TEST(upgrade_follows_branches_labels_and_dependencies),
         TEST(downgrade_takes_off_the_newest_first),

@@ -1,0 +1,29 @@
+// What a database has of the chain, for commands that only look.
+#ifndef DR_CLI_CHAIN_STATE_H
+#define DR_CLI_CHAIN_STATE_H
+
+#include "coordinator/cli/cli.h"
+#include "engine/ledger.h"
+#include "revision/graph.h"
+
+// Read once; everything is in the cli's arena.
+struct dr_chain_state {
+    struct dr_names heads;
+    struct dr_ledger_view ledger; // with `whole`: every revision that is there
+};
+
+// Asks the database of --url, the environment or drover.conf. DR_E_USAGE when none is named, and
+// what dr_engine_open and dr_engine_read_state give.
+DR_MUST_CHECK enum dr_rc
+dr_chain_state_read(struct dr_cli *cli, bool whole, struct dr_chain_state *out, struct dr_err *err);
+// DR_E_NOT_FOUND when `url` names a SQLite file that is not there: a typing slip would look like an
+// empty database.
+DR_MUST_CHECK enum dr_rc
+dr_chain_state_check_file(const struct dr_cli *cli, const char *url, struct dr_err *err);
+
+// A table of `nodes` (newest first) with the state of each in the database, and what the database
+// has that the folder lacks.
+void dr_chain_state_print(struct dr_cli *cli, const struct dr_graph *graph,
+                          const struct dr_nodes *nodes, const struct dr_chain_state *state);
+
+#endif
