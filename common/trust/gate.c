@@ -138,9 +138,11 @@ backup_fault(struct dr_gate_eval *eval, const Drover__V1__BackupRecord *backup)
 {
     const struct dr_gate_input *in = eval->in;
     const Drover__V1__Gate *gate = eval->result->gate;
-    if (backup->sha256.len != 32 || backup->size_bytes == 0 || backup->finished < backup->started ||
-        backup->finished > in->now + DR_CLOCK_SKEW_S) {
+    if (backup->sha256.len != 32 || backup->size_bytes == 0 || backup->finished < backup->started) {
         return "the backup's record is not whole";
+    }
+    if (backup->finished > in->now + DR_CLOCK_SKEW_S) {
+        return "the backup was taken in the future: set the clock of the agent's host right";
     }
     if (backup->finished < in->now && (uint64_t)(in->now - backup->finished) > gate->max_age_s) {
         return "the backup is too old";

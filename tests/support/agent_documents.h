@@ -4,6 +4,7 @@
 #define DR_TESTS_SUPPORT_AGENT_DOCUMENTS_H
 
 #include "base/clock.h"
+#include "base/cmd.h"
 #include "base/file.h"
 #include "db/sqlite.h"
 #include "rpc/server.h"

@@ -182,12 +182,51 @@ c_read_agent_key(struct coord *c)
     free(text);
 }
 
+// A database whose server writes every statement down, for oracle O1.
+static inline const char *
+c_new_database(struct dr_pgcluster *cluster)
+{
+    const char *url = dr_pgcluster_new_database(cluster);
+    char sql[256];
+    (void)snprintf(sql, sizeof sql, "ALTER DATABASE %s SET log_statement = 'all'",
+                   dr_pgcluster_ask(cluster, url, "SELECT current_database()"));
+    dr_pgcluster_sql(cluster, url, sql);
+    return url;
+}
+
+// O1: each statement that the server was sent for `database` in the agent's name is one of the
+// agent's own, or stands in the plan.
+static inline void
+c_check_statements(struct coord *c, const struct dr_pgcluster *cluster, const char *database)
+{
+    char log[PATH_MAX], script[PATH_MAX], path[PATH_MAX];
+    const char *argv[TP_REVISIONS + 7] = {"python3", "-B", script, "--log", log};
+    size_t n = 5;
+    (void)snprintf(log, sizeof log, "%s/log", dr_pgcluster_folder(cluster));
+    (void)snprintf(script, sizeof script, "%s/tests/support/approved.py", getenv("DROVER_SOURCE"));
+    argv[n++] = database;
+    for (size_t i = 0; i < c->plan->plan->n_revisions; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "o1-%zu.sql", i);
+        C_OK(c, dr_file_write(dr_tmp_path(&c->tmp, name, path), c->plan->files[i],
+                              c->plan->sizes[i], 0600, &c->err));
+        argv[n++] = dr_arena_str(c->arena, path);
+    }
+    struct dr_cmd cmd = {.argv = argv, .timeout_ms = 60000, .output_max = 1u << 20};
+    struct dr_cmd_result result = {0};
+    C_OK(c, dr_cmd_run(&cmd, &result, &c->err));
+    if (result.exit_code != 0) {
+        fail_msg("%s%s", result.output.data ? result.output.data : "",
+                 result.errors.data ? result.errors.data : "");
+    }
+    dr_cmd_result_fini(&result);
+}
+
 static inline void
 c_make_database(struct coord *c)
 {
     if (c->engine == DROVER__V1__ENGINE__POSTGRESQL) {
-        (void)snprintf(c->url, sizeof c->url, "%s",
-                       dr_pgcluster_new_database(dr_pgcluster_shared()));
+        (void)snprintf(c->url, sizeof c->url, "%s", c_new_database(dr_pgcluster_shared()));
         return;
     }
     char path[PATH_MAX];
@@ -223,6 +262,11 @@ c_end(struct coord *c)
 {
     (void)c_stop_agent(c, SIGKILL);
     dr_rpc_server_close(&c->server);
+    if (c->engine == DROVER__V1__ENGINE__POSTGRESQL && c->cluster == NULL) {
+        struct dr_pgcluster *shared = dr_pgcluster_shared();
+        c_check_statements(c, shared,
+                           dr_pgcluster_ask(shared, c->url, "SELECT current_database()"));
+    }
     for (size_t i = 0; i < C_PEOPLE; i++) {
         dr_key_fini(&c->person[i]);
     }

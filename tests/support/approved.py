@@ -1,8 +1,9 @@
 """Oracle O1: every statement that a server was sent in the agent's name is one of the agent's own fixed list
 (approved.list), or stands in a revision that people approved.
 
-As a program it checks the logs of the clusters of a world (deploy/world.sh): approved.py WORLD. It prints each
-stranger, and ends with 1 when there was one.
+As a program it checks the logs of the clusters of a world (deploy/world.sh): approved.py WORLD; or one server's log as
+support/pgcluster.c has it written: approved.py --log FILE DATABASE REVISION... It prints each stranger, and ends with 1
+when there was one.
 """
 import csv
 import glob
@@ -15,6 +16,8 @@ SENT = re.compile(r"(?:statement|execute [^:]*): (.*)", re.S)
 COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.S)
 # In this order: texts, names in quotes, numbers.
 VALUE = re.compile(r"[eE]?'(?:[^'\\]|''|\\.)*'|\$\d+|\b\d+(?:\.\d+)?\b")
+LINE = re.compile(r"^\d+\|([^|\n]*)\|([^|\n]*)\|([^|\n]*)\|LOG:  (.*(?:\n .*)*)", re.M)
+TESTS_OWN = "drover/test"
 DUMP = re.compile(r"(SELECT|WITH|SET|BEGIN|COMMIT|LOCK TABLE .* IN ACCESS SHARE MODE|DECLARE|FETCH|CLOSE|PREPARE|EXECUTE|"
                   r"COPY .* TO stdout|ROLLBACK)\b", re.I | re.S)
 
@@ -75,7 +78,34 @@ def read_log(path):
         return [(row[1], row[2], row[22], row[13]) for row in csv.reader(file) if len(row) > 22]
 
 
+def read_lines(path):
+    """Rows of a log with the prefix `pid|user|database|application|`; further lines of a statement begin with a tab."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        text = file.read().replace("\n\t", "\n ")
+    return [(m[1], m[2], m[3], m[4].strip()) for m in LINE.finditer(text)]
+
+
+def check_log(path, database, revisions):
+    texts = []
+    for name in revisions:
+        with open(name, encoding="utf-8") as file:
+            texts.append(file.read())
+    rows = [row for row in read_lines(path) if row[2] != TESTS_OWN]
+    if not any(row[1] == database for row in rows):
+        print(f"O1: the log says nothing of database {database}")
+        return 1
+    return report(Approved(texts).strangers(rows, database, "postgres"))
+
+
+def report(bad):
+    for line in sorted(set(bad)):
+        print("O1: not approved: " + line)
+    return 1 if bad else 0
+
+
 def main():
+    if sys.argv[1] == "--log":
+        return check_log(sys.argv[2], sys.argv[3], sys.argv[4:])
     folder = sys.argv[1]
     texts = []
     for path in glob.glob(folder + "/**/revisions/*.sql", recursive=True):
@@ -86,9 +116,7 @@ def main():
         rows = read_log(path)
         count += len(rows)
         bad += approved.strangers(rows)
-    for line in sorted(set(bad)):
-        print("O1: not approved: " + line)
-    return 1 if bad else 0
+    return report(bad)
 
 
 if __name__ == "__main__":

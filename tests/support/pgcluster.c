@@ -91,7 +91,7 @@ write_settings(const struct dr_pgcluster *c, const struct dr_pgcluster_options *
                   "fsync = off\nfull_page_writes = off\nport = %d\nlisten_addresses = "
                   "'%s'\nunix_socket_directories = '%s'\nmax_connections = 40\n"
                   "shared_buffers = 16MB\nmax_wal_senders = 3\nlogging_collector = off\n"
-                  "log_line_prefix = '%%p %%a '\n",
+                  "log_line_prefix = '%%p|%%u|%%d|%%a|'\n",
                   c->port, c->with_tcp ? "127.0.0.1" : "", c->folder);
     for (size_t i = 0; options->settings != NULL && options->settings[i] != NULL; i++) {
         dr_buf_printf(&text, "%s\n", options->settings[i]);

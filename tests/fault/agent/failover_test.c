@@ -43,9 +43,9 @@ standby_that_lagged_behind_is_flagged_and_needs_a_word(void **state)
     world = (struct coord){0};
     c_begin(c, DROVER__V1__ENGINE__POSTGRESQL, TWO, 2);
     c->cluster = dr_pgcluster_start(NULL);
-    (void)snprintf(database, sizeof database, "%s",
-                   dr_pgcluster_ask(c->cluster, dr_pgcluster_new_database(c->cluster),
-                                    "SELECT current_database()"));
+    (void)snprintf(
+        database, sizeof database, "%s",
+        dr_pgcluster_ask(c->cluster, c_new_database(c->cluster), "SELECT current_database()"));
     struct dr_pgcluster *standby = dr_pgcluster_standby(c->cluster);
     const char *on_standby = dr_pgcluster_url(standby, database);
     point_at_both(c, standby, database);
@@ -72,9 +72,12 @@ standby_that_lagged_behind_is_flagged_and_needs_a_word(void **state)
     struct dr_attestation applied = c_expect(c, KIND_OF(APPLIED));
     assert_int_equal(applied.msg->n_units, 2);
     assert_true(c_has_table(c, "orders"));
-    dr_pgcluster_stop(&c->cluster);
+    c_check_statements(c, c->cluster, database);
+    c_check_statements(c, standby, database);
     dr_pgcluster_stop(&standby);
+    struct dr_pgcluster *cluster = c->cluster;
     c_end(c);
+    dr_pgcluster_stop(&cluster);
 }
 
 int

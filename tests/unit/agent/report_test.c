@@ -94,7 +94,7 @@ what_a_failed_run_left_is_the_agents_own(void **state)
 static struct dr_pg *
 hold(struct coord *c, const char *lock)
 {
-    const struct dr_pg_options options = {.url = c->url};
+    const struct dr_pg_options options = {.url = c->url, .target = "test"};
     struct dr_db_wait wait = dr_db_wait_ms(C_PATIENCE_MS);
     struct dr_pg *pg = NULL;
     C_OK(c, dr_pg_connect(&options, &wait, &pg, &c->err));
