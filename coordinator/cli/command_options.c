@@ -34,6 +34,12 @@ const struct dr_cli_option dr_opt_sql[] = {
     {"down", 0, NULL, "the way down, newest first"},
     {0},
 };
+const struct dr_cli_option dr_opt_import[] = {
+    {"out", 0, "DIR", "folder for the revision files (default: the project's)"},
+    {"dry-run", 0, NULL, "only tell what would be written"},
+    {"engine", 0, "ENGINE", "postgresql (default) or sqlite; chooses among files for several"},
+    {0},
+};
 const struct dr_cli_option dr_opt_current[] = {
     {"url", 0, "URL", "database: postgresql:///name or sqlite:FILE"},
     {"schema", 0, "NAME", "PostgreSQL: schema that the tables are in"},

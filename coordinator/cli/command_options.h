@@ -10,6 +10,7 @@ extern const struct dr_cli_option dr_opt_history[];
 extern const struct dr_cli_option dr_opt_verbose[];
 extern const struct dr_cli_option dr_opt_show[];
 extern const struct dr_cli_option dr_opt_sql[];
+extern const struct dr_cli_option dr_opt_import[];
 extern const struct dr_cli_option dr_opt_current[];
 extern const struct dr_cli_option dr_opt_upgrade[];
 extern const struct dr_cli_option dr_opt_init[];

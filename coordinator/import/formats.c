@@ -1,8 +1,9 @@
-#include "coordinator/import/formats.h"
+#include "coordinator/import/readers.h"
 
 #include <string.h>
 
 const struct dr_import_format dr_import_formats[] = {
+    {"dbmate", "dbmate's db/migrations", dr_dbmate_read, {0}, NULL},
     {0},
 };
 

@@ -1,0 +1,110 @@
+#include "coordinator/import/write.h"
+
+#include "coordinator/import/folder.h"
+
+#include "base/file.h"
+#include "revision/graph.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int
+by_id(const void *a, const void *b)
+{
+    const struct dr_import_revision *const *x = a, *const *y = b;
+    return strcmp((*x)->id, (*y)->id);
+}
+
+static const struct dr_import_revision *
+find_sorted(const struct dr_import_revision **sorted, size_t count, const char *id)
+{
+    struct dr_import_revision key = {.id = id};
+    const struct dr_import_revision *wanted = &key;
+    const struct dr_import_revision **found =
+        count == 0 ? NULL : bsearch(&wanted, sorted, count, sizeof *sorted, by_id);
+    return found == NULL ? NULL : *found;
+}
+
+static enum dr_rc
+check_names(const struct dr_import_revision **sorted, size_t count,
+            const struct dr_import_revision *r, const struct dr_names *names, struct dr_err *err)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (find_sorted(sorted, count, names->items[i]) == NULL) {
+            (void)dr_err_set(err, DR_E_REVISION_PARENT, "'%s' stands on '%s', which is not there",
+                             r->id, names->items[i]);
+            return dr_err_at(err, r->file == NULL ? "" : r->file, r->line, 0);
+        }
+    }
+    return DR_OK;
+}
+
+// Every id once, every parent and dependency there.
+static enum dr_rc
+check_ids(const struct dr_import *import, struct dr_err *err)
+{
+    const struct dr_import_revision **sorted = calloc(import->count + 1, sizeof *sorted);
+    enum dr_rc rc = sorted == NULL ? dr_import_nomem(err) : DR_OK;
+    for (size_t i = 0; rc == DR_OK && i < import->count; i++) {
+        sorted[i] = import->items[i];
+    }
+    if (rc == DR_OK) {
+        qsort(sorted, import->count, sizeof *sorted, by_id);
+    }
+    for (size_t i = 1; rc == DR_OK && i < import->count; i++) {
+        if (strcmp(sorted[i - 1]->id, sorted[i]->id) == 0) {
+            (void)dr_err_set(err, DR_E_REVISION_DUPLICATE, "'%s' and '%s' are both revision '%s'",
+                             sorted[i - 1]->file == NULL ? "?" : sorted[i - 1]->file,
+                             sorted[i]->file == NULL ? "?" : sorted[i]->file, sorted[i]->id);
+            rc = dr_err_hint(err, "give one of them another version");
+        }
+    }
+    for (size_t i = 0; rc == DR_OK && i < import->count; i++) {
+        const struct dr_import_revision *r = import->items[i];
+        rc = check_names(sorted, import->count, r, &r->parents, err);
+        rc = rc == DR_OK ? check_names(sorted, import->count, r, &r->depends_on, err) : rc;
+    }
+    free(sorted);
+    return rc;
+}
+
+// Revisions that are in the folder already keep their ids for themselves.
+static enum dr_rc
+check_folder(const struct dr_import *import, const char *folder, struct dr_err *err)
+{
+    struct dr_graph *graph = NULL;
+    if (!dr_path_exists(folder)) {
+        return DR_OK;
+    }
+    enum dr_rc rc = dr_graph_load(folder, &graph, err);
+    if (rc != DR_OK) {
+        return dr_err_wrap(err, "the revisions that are in '%s' already", folder);
+    }
+    for (size_t i = 0; rc == DR_OK && i < import->count; i++) {
+        const struct dr_node *node = dr_graph_find(graph, import->items[i]->id);
+        if (node != NULL) {
+            (void)dr_err_set(err, DR_E_REVISION_DUPLICATE, "'%s' is a revision already: '%s'",
+                             import->items[i]->id, node->revision->path);
+            rc = dr_err_hint(err, "name an empty folder: --out DIR");
+        }
+    }
+    dr_graph_free(&graph);
+    return rc;
+}
+
+enum dr_rc
+dr_import_write(const struct dr_import *import, const struct dr_import_file *files,
+                const char *out_folder, bool is_dry, struct dr_err *err)
+{
+    struct dr_folder *folder = NULL;
+    enum dr_rc rc = check_ids(import, err);
+    rc = rc == DR_OK ? check_folder(import, out_folder, err) : rc;
+    rc = rc == DR_OK ? dr_folder_begin(out_folder, is_dry, &folder, err) : rc;
+    for (size_t i = 0; rc == DR_OK && i < import->count; i++) {
+        rc = dr_folder_add(folder, files[i].name, files[i].text, files[i].len, err);
+    }
+    rc = rc == DR_OK ? dr_folder_end(folder, err) : rc;
+    dr_folder_free(&folder);
+    return rc;
+}
