@@ -279,9 +279,9 @@ say_next(const struct init *init, const uint8_t pin[32])
                "add\n");
         return;
     }
-    dr_say(init->cli, "Signers: %zu people, %u must sign (%s: %u)\n", init->founders.n_people,
-           init->founders.threshold, init->founders.environments[0],
-           init->founders.first_threshold);
+    dr_say(init->cli, "Signers: %zu %s, %u must sign (%s: %u)\n", init->founders.n_people,
+           init->founders.n_people == 1 ? "person" : "people", init->founders.threshold,
+           init->founders.environments[0], init->founders.first_threshold);
     dr_say(init->cli, "next: each of them types, on a copy that is passed on:\n"
                       "      drover sign trust/root.1.drv --key THEIR.key\n"
                       "      drover sign trust/fleet.1.drv --key THEIR.key\n");

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "rpc/reflect.h"
+#include "trust/approval.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -173,6 +174,28 @@ take_event(struct watching *w, const Drover__V1__RolloutEvent *event, struct dr_
     return rc;
 }
 
+// DR_E_USAGE when what is waited for cannot come.
+static enum dr_rc
+check_until(const struct watching *w, struct dr_err *err)
+{
+    bool is_known = w->until_state == NULL || w->last == NULL;
+    for (size_t i = 0; !is_known && i < w->last->n_stages; i++) {
+        is_known = dr_str_eq(w->last->stages[i]->environment, w->until_environment);
+    }
+    if (!is_known) {
+        dr_err_set(err, DR_E_USAGE, "rollout '%s' has no target in '%s'", w->id,
+                   w->until_environment);
+        return dr_err_hint(err, "drover rollout show %s", w->id);
+    }
+    if (w->until_state != NULL && w->last != NULL && dr_str_eq(w->until_state, "applied") &&
+        dr_approval_is_down(w->last->mode)) {
+        dr_err_set(err, DR_E_USAGE, "rollout '%s' goes down: nothing there will be 'applied'",
+                   w->id);
+        return dr_err_hint(err, "--until %s=reverted", w->until_environment);
+    }
+    return DR_OK;
+}
+
 static bool
 is_over(const struct watching *w)
 {
@@ -275,6 +298,7 @@ follow(struct watching *w, struct dr_err *err)
         rc = left > 0 ? next_event(w, left, err)
                       : dr_err_set(err, DR_E_TIMEOUT,
                                    "rollout '%s' goes on, but the time to watch it is over", w->id);
+        rc = rc == DR_OK ? check_until(w, err) : rc;
     }
     if (rc == DR_E_INTERRUPTED) {
         dr_err_set(err, rc, "rollout '%s' goes on without being watched", w->id);

@@ -83,6 +83,10 @@ run 0 as alice drover rollout abort R-2
 run 0 as alice drover downgrade two -e staging
 run 8 as alice drover rollout watch R-3 --timeout 60s
 run 0 as carol drover approve R-3 -e staging --yes
+run 2 as carol drover rollout watch R-3 --until staging=applied --timeout 60s
+says "rollout 'R-3' goes down: nothing there will be 'applied'" "--until staging=reverted"
+run 2 as carol drover rollout watch R-3 --until stagin=reverted --timeout 60s
+says "rollout 'R-3' has no target in 'stagin'"
 run 0 as carol drover rollout watch R-3 --until staging=reverted --timeout 60s
 run 0 as alice drover repair production/notes --reverse
 says "Rollout R-4  three -> two"
