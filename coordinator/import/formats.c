@@ -4,6 +4,13 @@
 
 const struct dr_import_format dr_import_formats[] = {
     {"dbmate", "dbmate's db/migrations", dr_dbmate_read, {0}, NULL},
+    {"golang-migrate", "golang-migrate's folder", dr_golang_migrate_read, {0}, NULL},
+    {"goose", "goose's folder", dr_goose_read, {0}, NULL},
+    {"flyway", "a location of Flyway's", dr_flyway_read, {0}, NULL},
+    {"sqitch", "the folder of sqitch.plan", dr_sqitch_read, {0}, NULL},
+    {"diesel", "Diesel's migrations", dr_diesel_read, {0}, NULL},
+    {"sqlx", "sqlx's migrations", dr_sqlx_read, {0}, NULL},
+    {"liquibase-sql", "Liquibase's formatted SQL", dr_liquibase_read, {0}, NULL},
     {0},
 };
 

@@ -14,5 +14,19 @@ dr_versioned_fill(struct dr_import *import, struct dr_import_revision *revision,
 
 enum dr_rc dr_dbmate_read(struct dr_import *import, const struct dr_import_options *options,
                           struct dr_err *err);
+enum dr_rc dr_golang_migrate_read(struct dr_import *import, const struct dr_import_options *options,
+                                  struct dr_err *err);
+enum dr_rc
+dr_sqlx_read(struct dr_import *import, const struct dr_import_options *options, struct dr_err *err);
+enum dr_rc dr_goose_read(struct dr_import *import, const struct dr_import_options *options,
+                         struct dr_err *err);
+enum dr_rc dr_diesel_read(struct dr_import *import, const struct dr_import_options *options,
+                          struct dr_err *err);
+enum dr_rc dr_flyway_read(struct dr_import *import, const struct dr_import_options *options,
+                          struct dr_err *err);
+enum dr_rc dr_sqitch_read(struct dr_import *import, const struct dr_import_options *options,
+                          struct dr_err *err);
+enum dr_rc dr_liquibase_read(struct dr_import *import, const struct dr_import_options *options,
+                             struct dr_err *err);
 
 #endif
