@@ -170,7 +170,8 @@ dr_cmd_import(struct dr_cli *cli, struct dr_err *err)
     struct dr_import_file *files = NULL;
     struct dr_import import = {.arena = cli->arena, .format = cli->args[0], .folder = cli->args[1]};
     struct dr_import_options options = {.command = dr_cli_option(cli, "command"),
-                                        .scratch_url = dr_cli_option(cli, "scratch")};
+                                        .scratch_url = dr_cli_option(cli, "scratch"),
+                                        .url = dr_cli_option(cli, "url")};
     const char *out = dr_cli_option(cli, "out");
     bool is_dry = dr_cli_has(cli, "dry-run");
     enum dr_rc rc = choose_format(cli, false, &format, err);

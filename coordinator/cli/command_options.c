@@ -38,6 +38,9 @@ const struct dr_cli_option dr_opt_import[] = {
     {"out", 0, "DIR", "folder for the revision files (default: the project's)"},
     {"dry-run", 0, NULL, "only tell what would be written"},
     {"engine", 0, "ENGINE", "postgresql (default) or sqlite; chooses among files for several"},
+    {"command", 0, "PROGRAM", "alembic: the program, or the python that has it (default: alembic)"},
+    {"scratch", 0, "URL", "PostgreSQL server to record on (default: a private one)"},
+    {"url", 0, "URL", "the database that the tool works on; alembic: in place of sqlalchemy.url"},
     {0},
 };
 const struct dr_cli_option dr_opt_current[] = {

@@ -44,13 +44,15 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover sql base:head\ndrover sql base:head --engine sqlite\ndrover sql 003:004 --down",
      dr_opt_sql, 1, 1, dr_cmd_sql},
     {"import", AUTHOR, "FORMAT DIR", "turn the migrations of another tool into revision files",
-     "FORMAT is dbmate, golang-migrate, goose, flyway, sqitch, diesel, sqlx or liquibase-sql; DIR "
+     "FORMAT is alembic, dbmate, golang-migrate, goose, flyway, sqitch, diesel, sqlx or "
+     "liquibase-sql; DIR "
      "is its folder.\nFiles appear all or none. What drover does itself (BEGIN and COMMIT) is "
      "taken "
      "out, COPY data become INSERTs,\nand statements that cannot run in a transaction get sections "
      "of their own. Exit 3: hand work is left; a file\nthat needs it is refused until it is "
      "mended.",
-     "drover import dbmate db/migrations\ndrover import flyway sql --out revisions --dry-run\n"
+     "drover import alembic .\ndrover import dbmate db/migrations\ndrover import flyway sql --out "
+     "revisions --dry-run\n"
      "drover import golang-migrate migrations --engine sqlite --output json",
      dr_opt_import, 2, 2, dr_cmd_import},
     {"current", LOOK, "[TARGET...]", "the version of a database",

@@ -1,8 +1,10 @@
+#include "coordinator/import/alembic.h"
 #include "coordinator/import/readers.h"
 
 #include <string.h>
 
 const struct dr_import_format dr_import_formats[] = {
+    {"alembic", "the folder with alembic.ini", dr_alembic_read, {0}, NULL},
     {"dbmate", "dbmate's db/migrations", dr_dbmate_read, {0}, NULL},
     {"golang-migrate", "golang-migrate's folder", dr_golang_migrate_read, {0}, NULL},
     {"goose", "goose's folder", dr_goose_read, {0}, NULL},

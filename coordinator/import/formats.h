@@ -30,6 +30,7 @@ struct dr_import_state {
 struct dr_import_options {
     const char *command; // what runs the tool, where a reader needs it (--command); NULL: default
     const char *scratch_url; // --scratch; NULL: none was given
+    const char *url;         // --url: the database that the tool works on; NULL: none was given
 };
 
 // A folder that is written by an export; files appear when all are written.
