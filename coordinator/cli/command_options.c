@@ -265,4 +265,12 @@ const struct dr_cli_option dr_opt_remedy[] = {
     {"timeout", 0, "TIME", "with --wait: give up after this time (exit 124)"},
     {0},
 };
+const struct dr_cli_option dr_opt_test[] = {
+    {"engine", 0, "LIST", "postgresql, sqlite (default: those that the headers name)"},
+    {"environment", 'e', "ENV", "run sections with only=ENV, too"},
+    {"scratch", 0, "URL",
+     "PostgreSQL server for scratch databases (default: DROVER_SCRATCH_URL, else a private one)"},
+    {"junit", 0, "FILE", "write a report for CI systems"},
+    {0},
+};
 const struct dr_cli_option dr_opt_none[] = {{0}};

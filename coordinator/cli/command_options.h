@@ -39,6 +39,7 @@ extern const struct dr_cli_option dr_opt_order[];
 extern const struct dr_cli_option dr_opt_repair[];
 extern const struct dr_cli_option dr_opt_stamp[];
 extern const struct dr_cli_option dr_opt_remedy[];
+extern const struct dr_cli_option dr_opt_test[];
 extern const struct dr_cli_option dr_opt_none[];
 
 #endif

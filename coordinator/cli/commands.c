@@ -28,6 +28,17 @@ const struct dr_cli_command dr_cli_commands[] = {
      "All files of the project's folder, only those that are named, or another folder.",
      "drover lint\ndrover lint revisions/004_monthly_reviews.sql\ndrover lint --output json",
      dr_opt_none, 0, -1, dr_cmd_lint},
+    {"test", AUTHOR, "[A:B]", "run every revision up, down and up again on scratch databases",
+     "A revision passes when its verify sections hold, the way down gives the schema from before, "
+     "going up\n"
+     "again gives what the first way up gave, and rows that were there before are there after it. "
+     "Rows are made\n"
+     "up for that. What does not come back has to be said in the header (Reversible: lossy). With "
+     "A:B only\n"
+     "these are tested; what they stand on is built. Exit 1 tells that something failed.",
+     "drover test\ndrover test -1:head\ndrover test --engine sqlite\ndrover test --junit "
+     "report.xml",
+     dr_opt_test, 0, 1, dr_cmd_test},
     {"history", AUTHOR, "", "the chain, newest first",
      "A range has both ends: A:B, A:, :B. -N counts down from its end, +N up from its begin.\n"
      "`current`, and -i, ask the database of --url or DROVER_URL.",

@@ -9,6 +9,9 @@ enum dr_rc dr_cmd_revision(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_merge(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_lint(struct dr_cli *cli, struct dr_err *err);
 
+// cmd_test.c: revisions on scratch databases
+enum dr_rc dr_cmd_test(struct dr_cli *cli, struct dr_err *err);
+
 // cmd_history.c: the chain in the folder
 enum dr_rc dr_cmd_history(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_heads(struct dr_cli *cli, struct dr_err *err);
