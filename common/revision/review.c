@@ -75,6 +75,7 @@ review_sections(const struct dr_checked *items, size_t count, struct dr_lint_cat
             }
         }
     }
+    dr_lint_revision_end(catalog, out);
 }
 
 // Without links between the revisions each is looked at alone, with a catalog of its own and no
@@ -98,7 +99,13 @@ review_engine(const struct dr_nodes *nodes, Drover__V1__Engine engine, bool is_l
         }
         review_sections(&list.items[i], count, catalog, scratch, out);
         i += count;
-        catalog = is_linked ? catalog : dr_lint_catalog_new(arena);
+        if (!is_linked) {
+            catalog = dr_lint_catalog_new(arena);
+            rc = catalog == NULL ? dr_graph_nomem(err) : rc;
+        }
+    }
+    if (rc == DR_OK && is_linked) {
+        dr_lint_chain_end(catalog, out);
     }
     dr_lint_scratch_close(&scratch);
     return rc == DR_OK ? rc : dr_err_wrap(err, "%s", engine_name(engine));

@@ -39,6 +39,19 @@ nomem(struct dr_err *err)
     return dr_err_set(err, DR_E_NOMEM, "no memory left for the sections of the revisions");
 }
 
+static bool
+is_said(const char *value)
+{
+    return value != NULL && value[0] != '\0';
+}
+
+// The last phase of a change in steps: no program uses any more what it takes away.
+static bool
+is_last(const char *phase)
+{
+    return phase != NULL && strncmp(phase, "contract", 8) == 0;
+}
+
 static enum dr_rc
 fill(struct dr_checked *c, const struct dr_node *node, const struct dr_section *s,
      enum dr_sql_dialect dialect, struct dr_arena *arena, struct dr_err *err)
@@ -65,7 +78,9 @@ fill(struct dr_checked *c, const struct dr_node *node, const struct dr_section *
                                        .line = s->line,
                                        .directive_line = s->directive_line,
                                        .nolint = nolint,
-                                       .nolint_count = r->nolint_count};
+                                       .nolint_count = r->nolint_count,
+                                       .is_destructive = is_said(r->destructive),
+                                       .is_breaking = is_said(r->breaking) || is_last(r->phase)};
     c->lint.is_unknown_grammar =
         dialect == DR_SQL_POSTGRESQL && r->postgresql_min > DR_GRAMMAR_POSTGRESQL;
     return DR_OK;

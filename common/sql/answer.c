@@ -10,7 +10,7 @@
 // nothing in its answer is believed beyond its bounds, and its statements must begin where the
 // lexer's do.
 
-enum { FIELDS_MAX = 10 };
+enum { FIELDS_MAX = 10, FACT_FIELDS = 9 };
 
 static enum dr_rc
 broken(struct dr_sql_job *job)
@@ -85,6 +85,40 @@ read_statement(struct dr_sql_job *job, char *fields[FIELDS_MAX], size_t base,
                   : DR_OK;
 }
 
+// The fact behind the statement's others; `*tail` is where it is linked.
+static enum dr_rc
+read_fact(struct dr_sql_job *job, char *fields[FIELDS_MAX], size_t base,
+          const struct dr_sql_stmt *stmt, const struct dr_sql_fact ***tail)
+{
+    uint64_t kind, offset, length, flags;
+    bool is_good = dr_parse_u64(fields[1], 1, DR_FACT_LAST, &kind) &&
+                   dr_parse_u64(fields[2], 0, DR_WIRE_TEXT_MAX, &offset) &&
+                   dr_parse_u64(fields[3], 0, DR_WIRE_TEXT_MAX, &length) &&
+                   dr_parse_u64(fields[4], 0, DR_FACT_FLAGS_ALL, &flags);
+    if (!is_good) {
+        return broken(job);
+    }
+    bool failed = false;
+    bool is_inside = base + offset >= stmt->offset &&
+                     base + offset <= stmt->offset + stmt->length &&
+                     length <= stmt->offset + stmt->length - base - offset;
+    struct dr_sql_fact *fact = dr_arena_alloc(job->arena, sizeof *fact);
+    if (fact == NULL) {
+        return dr_err_set(job->err, DR_E_NOMEM, "no memory left for the facts of a statement");
+    }
+    *fact = (struct dr_sql_fact){.kind = (unsigned)kind, .flags = (unsigned)flags};
+    fact->offset = is_inside ? base + offset : stmt->offset;
+    fact->length = is_inside ? length : 0;
+    fact->table = keep(job, fields[5], &failed);
+    fact->name = keep(job, fields[6], &failed);
+    fact->columns = keep(job, fields[7], &failed);
+    fact->ref = keep(job, fields[8], &failed);
+    **tail = fact;
+    *tail = &fact->next;
+    return failed ? dr_err_set(job->err, DR_E_NOMEM, "no memory left for the facts of a statement")
+                  : DR_OK;
+}
+
 // A problem of a group: known for a single statement; a group of several is asked again one by one.
 static enum dr_rc
 read_problem(struct dr_sql_job *job, char *fields[FIELDS_MAX], const struct dr_sql_group *group,
@@ -139,8 +173,10 @@ next_line(char **at)
 static enum dr_rc
 read_group(struct dr_sql_job *job, const struct dr_sql_group *group, char **at, bool *out_whole)
 {
-    size_t from, to, seen = 0;
+    size_t from, to, seen = 0, facts = 0;
     bool has_problem = false;
+    const struct dr_sql_fact **tail = NULL;
+    struct dr_sql_stmt *stmts = &job->results[group->text].stmts[group->first];
     dr_sql_group_range(job, group, &from, &to);
     for (char *line = next_line(at); line != NULL; line = next_line(at)) {
         char *fields[FIELDS_MAX] = {NULL};
@@ -152,10 +188,16 @@ read_group(struct dr_sql_job *job, const struct dr_sql_group *group, char **at, 
         }
         if (strcmp(fields[0], "S") == 0 && count == FIELDS_MAX) {
             if (seen < group->count) {
-                rc = read_statement(job, fields, from,
-                                    &job->results[group->text].stmts[group->first + seen]);
+                rc = read_statement(job, fields, from, &stmts[seen]);
+                tail = &stmts[seen].facts;
+                facts = 0;
             }
             seen++;
+        } else if (strcmp(fields[0], "F") == 0 && count == FACT_FIELDS && tail != NULL &&
+                   facts < DR_WIRE_FACTS_MAX) {
+            facts++;
+            rc =
+                seen > group->count ? DR_OK : read_fact(job, fields, from, &stmts[seen - 1], &tail);
         } else if (strcmp(fields[0], "P") == 0 && count == 6 && !has_problem) {
             has_problem = true;
             rc = read_problem(job, fields, group, from);

@@ -29,6 +29,15 @@ enum dr_sql_flag {
 
 struct dr_sql_problem;
 
+// What a statement does to one part of a schema; sql/wire.h tells what stands where. Strings are ""
+// when there is nothing to say. A list in the order of the text.
+struct dr_sql_fact {
+    const struct dr_sql_fact *next;
+    unsigned kind, flags;  // enum dr_wire_fact, enum dr_wire_fact_flag
+    size_t offset, length; // in the text; length 0: not known
+    const char *table, *name, *columns, *ref;
+};
+
 struct dr_sql_stmt {
     size_t offset, length; // in the text
     uint32_t line, column; // in the text, from 1
@@ -42,6 +51,7 @@ struct dr_sql_stmt {
     // "" if nothing that has one name. What it drops, one per line, also "schema x", "parts-of x"
     // (indexes of x), "anything".
     const char *creates, *drops;
+    const struct dr_sql_fact *facts;      // PostgreSQL only; NULL: none
     const struct dr_sql_problem *problem; // NULL: none; else class, probe and names are not known
 };
 

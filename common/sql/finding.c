@@ -4,9 +4,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool
+is_named(const char *const *rules, const char *rule)
+{
+    for (; *rules != NULL; rules++) {
+        if (strcmp(*rules, rule) == 0 || strcmp(*rules, "all") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+dr_findings_want(const struct dr_findings *list, const char *rule)
+{
+    return (list->only == NULL || is_named(list->only, rule)) &&
+           (list->except == NULL || !is_named(list->except, rule));
+}
+
 void
 dr_findings_add(struct dr_findings *list, const struct dr_finding *finding)
 {
+    if (!dr_findings_want(list, finding->rule)) {
+        return;
+    }
     if (list->count == DR_FINDINGS_MAX) {
         list->cut = true;
         return;
@@ -47,19 +68,33 @@ by_place(const void *a, const void *b)
 void
 dr_findings_sort(struct dr_findings *list)
 {
+    size_t kept = 0;
     if (list->count > 1) {
         qsort(list->items, list->count, sizeof *list->items, by_place);
     }
+    for (size_t i = 0; i < list->count; i++) {
+        if (i == 0 || by_place(&list->items[kept - 1], &list->items[i]) != 0 ||
+            list->items[i].line == 0) {
+            list->items[kept++] = list->items[i];
+        }
+    }
+    list->count = kept;
+}
+
+size_t
+dr_findings_count(const struct dr_findings *list, enum dr_severity severity)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        count += list->items[i].severity == severity;
+    }
+    return count;
 }
 
 size_t
 dr_findings_errors(const struct dr_findings *list)
 {
-    size_t errors = 0;
-    for (size_t i = 0; i < list->count; i++) {
-        errors += list->items[i].severity == DR_SEVERITY_ERROR;
-    }
-    return errors;
+    return dr_findings_count(list, DR_SEVERITY_ERROR);
 }
 
 static void
@@ -68,10 +103,11 @@ show(struct dr_buf *out, const char *text)
     dr_show(out, text, strlen(text), false);
 }
 
-static const char *
-severity_name(enum dr_severity severity)
+const char *
+dr_severity_name(enum dr_severity severity)
 {
-    return severity == DR_SEVERITY_ERROR ? "error" : "warning";
+    static const char *const names[] = {"advice", "warning", "error"};
+    return names[severity];
 }
 
 static void
@@ -121,7 +157,7 @@ add_source(struct dr_buf *out, const struct dr_finding *f)
 void
 dr_finding_text(struct dr_buf *out, const struct dr_finding *finding)
 {
-    dr_buf_printf(out, "%s[%s]: ", severity_name(finding->severity), finding->rule);
+    dr_buf_printf(out, "%s[%s]: ", dr_severity_name(finding->severity), finding->rule);
     show(out, finding->message);
     dr_buf_str(out, "\n");
     if (finding->file[0] != '\0') {
@@ -162,7 +198,7 @@ add_json_string(struct dr_buf *out, const char *key, const char *value)
 static void
 add_json(struct dr_buf *out, const struct dr_finding *f)
 {
-    dr_buf_printf(out, "{\"severity\":\"%s\",", severity_name(f->severity));
+    dr_buf_printf(out, "{\"severity\":\"%s\",", dr_severity_name(f->severity));
     add_json_string(out, "rule", f->rule);
     dr_buf_str(out, ",");
     add_json_string(out, "message", f->message);
@@ -176,13 +212,14 @@ add_json(struct dr_buf *out, const struct dr_finding *f)
 void
 dr_findings_json(struct dr_buf *out, const struct dr_findings *list)
 {
-    size_t errors = dr_findings_errors(list);
     dr_buf_str(out, "{\"schema\":\"drover.v1.Findings\",\"findings\":[");
     for (size_t i = 0; i < list->count; i++) {
         dr_buf_str(out, i == 0 ? "" : ",");
         add_json(out, &list->items[i]);
     }
-    dr_buf_printf(out, "],\"errors\":%zu,\"warnings\":%zu}\n", errors, list->count - errors);
+    dr_buf_printf(out, "],\"errors\":%zu,\"warnings\":%zu,\"advice\":%zu}\n",
+                  dr_findings_errors(list), dr_findings_count(list, DR_SEVERITY_WARNING),
+                  dr_findings_count(list, DR_SEVERITY_ADVICE));
 }
 
 bool

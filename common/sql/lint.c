@@ -6,92 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-// Rules by name; squawk's names where the meaning is equal. An error has the code that `drover
-// upgrade` would end with.
-static const struct dr_lint_rule rules[] = {
-    {"syntax-error", DR_SEVERITY_ERROR, DR_E_SQL_SYNTAX,
-     "the database would not parse the statement"},
-    {"unquoted-reserved-word", DR_SEVERITY_ERROR, DR_E_SQL_RESERVED,
-     "a reserved word is used as a name without quotes"},
-    {"too-complex", DR_SEVERITY_ERROR, DR_E_SQL_TOO_COMPLEX,
-     "the statement is nested too deeply to be checked"},
-    {"check-died", DR_SEVERITY_ERROR, DR_E_SQL_CHECK_DIED,
-     "the parser crashed or took too long on the statement"},
-    {"forbidden-statement", DR_SEVERITY_ERROR, DR_E_SQL_FORBIDDEN,
-     "drover runs no transaction commands, COPY, SET ROLE, ..."},
-    {"concurrent-index-in-transaction", DR_SEVERITY_ERROR, DR_E_SQL_TRANSACTION,
-     "CONCURRENTLY cannot run in a transaction"},
-    {"mixed-transaction-step", DR_SEVERITY_ERROR, DR_E_SQL_TRANSACTION,
-     "a statement that cannot run in a transaction stands in one"},
-    {"transaction-off-without-probe", DR_SEVERITY_ERROR, DR_E_SQL_PROBE,
-     "outside a transaction nobody could tell whether the statement was done"},
-    {"probe-not-asked", DR_SEVERITY_ERROR, DR_E_SQL_PROBE,
-     "on SQLite no probe of an author's own is asked"},
-    {"if-not-exists-concurrent", DR_SEVERITY_ERROR, DR_E_SQL_CONCURRENT,
-     "IF NOT EXISTS takes an invalid index for a good one"},
-    {"unnamed-concurrent-index", DR_SEVERITY_ERROR, DR_E_SQL_CONCURRENT,
-     "an index without a name cannot be looked for"},
-    {"writes-in-preflight", DR_SEVERITY_ERROR, DR_E_SQL_FORBIDDEN, "a preflight only reads"},
-    {"preflight-function", DR_SEVERITY_ERROR, DR_E_PREFLIGHT_FORBIDDEN,
-     "a preflight calls only built-in functions that read"},
-    {"duplicate-object", DR_SEVERITY_ERROR, DR_E_SQL_DUPLICATE,
-     "the object exists already when the statement runs"},
-    {"missing-down", DR_SEVERITY_ERROR, DR_E_REVISION_DOWN, "the way back is missing or empty"},
-    {"empty-revision", DR_SEVERITY_ERROR, DR_E_REVISION_EMPTY, "the revision does nothing"},
-    {"transaction-off-statements", DR_SEVERITY_ERROR, DR_E_REVISION_STATEMENTS,
-     "a section outside a transaction holds exactly one statement"},
-    {"file-bytes", DR_SEVERITY_ERROR, DR_E_REVISION_BYTES,
-     "the file is not plain UTF-8 with LF line ends"},
-    {"file-size", DR_SEVERITY_ERROR, DR_E_REVISION_SIZE, "the file is longer than 32 MiB"},
-    {"header", DR_SEVERITY_ERROR, DR_E_REVISION_HEADER, "the header is missing, doubled or wrong"},
-    {"revision-id", DR_SEVERITY_ERROR, DR_E_REVISION_ID,
-     "the id has forbidden characters or is too long"},
-    {"directive", DR_SEVERITY_ERROR, DR_E_REVISION_DIRECTIVE,
-     "a drover directive is not written as one"},
-    {"duplicate-revision", DR_SEVERITY_ERROR, DR_E_REVISION_DUPLICATE, "two files have one id"},
-    {"missing-parent", DR_SEVERITY_ERROR, DR_E_REVISION_PARENT,
-     "a parent or dependency is not in the folder"},
-    {"cycle", DR_SEVERITY_ERROR, DR_E_REVISION_CYCLE, "the revisions form a cycle"},
-    {"branch-label", DR_SEVERITY_ERROR, DR_E_REVISION_LABEL, "a branch label is used twice"},
-    {"second-head", DR_SEVERITY_ERROR, DR_E_REVISION_HEADS, "one branch has two heads"},
-    {"statement-error", DR_SEVERITY_ERROR, DR_E_SQL_LINT,
-     "the statement fails on an empty database with the chain's schema"},
-    {"id-too-long", DR_SEVERITY_WARNING, DR_OK, "alembic_version holds ids of up to 32 characters"},
-    {"no-verify", DR_SEVERITY_WARNING, DR_OK, "nothing checks what the revision did"},
-    {"require-concurrent-index-creation", DR_SEVERITY_WARNING, DR_OK,
-     "building the index blocks writes to the table"},
-    {"unchecked-grammar", DR_SEVERITY_WARNING, DR_OK, "the statement is newer than the parser"},
-    {0},
-};
-
-const struct dr_lint_rule *
-dr_lint_rules(void)
-{
-    return rules;
-}
-
-const struct dr_lint_rule *
-dr_lint_rule_of(enum dr_rc rc)
-{
-    for (const struct dr_lint_rule *r = rules; r->name != NULL; r++) {
-        if (rc != DR_OK && r->rc == rc) {
-            return r;
-        }
-    }
-    return NULL;
-}
-
-const struct dr_lint_rule *
-dr_lint_rule_named(const char *name)
-{
-    for (const struct dr_lint_rule *r = rules; r->name != NULL; r++) {
-        if (strcmp(r->name, name) == 0) {
-            return r;
-        }
-    }
-    return NULL;
-}
-
 // A nolint holds for the first statement behind it.
 static bool
 is_silenced(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt, const char *rule)
@@ -104,13 +18,17 @@ is_silenced(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt, con
         before = s->line + s->result->stmts[i].line - 1;
     }
     uint32_t line = s->line + stmt->line - 1;
+    bool is = false;
     for (size_t i = 0; i < s->nolint_count; i++) {
         const struct dr_lint_nolint *n = &s->nolint[i];
         if (n->line > before && n->line < line && strcmp(n->rule, rule) == 0) {
-            return true;
+            is = true;
+            if (s->nolint_used != NULL) {
+                s->nolint_used[i] = true;
+            }
         }
     }
-    return false;
+    return is;
 }
 
 static char *
@@ -131,7 +49,9 @@ dr_lint_report(const struct dr_lint_section *section, const struct dr_sql_stmt *
                struct dr_findings *out)
 {
     const struct dr_lint_rule *row = dr_lint_rule_named(rule);
-    if (row->severity == DR_SEVERITY_WARNING && stmt != NULL && is_silenced(section, stmt, rule)) {
+    bool is_left_out = (row->is_strict && out->only == NULL) || !dr_findings_want(out, rule);
+    if (is_left_out ||
+        (row->severity != DR_SEVERITY_ERROR && stmt != NULL && is_silenced(section, stmt, rule))) {
         return;
     }
     struct dr_finding f = {.severity = row->severity, .rc = row->rc, .rule = row->name};
@@ -167,18 +87,18 @@ report_problem(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
                    p->message, p->help, out);
 }
 
-// Where it says at a statement: its first word.
-static void
-report_stmt(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt, const char *rule,
-            const char *message, const char *help, struct dr_findings *out)
+void
+dr_lint_report_stmt(const struct dr_lint_section *section, const struct dr_sql_stmt *stmt,
+                    const char *rule, const char *message, const char *help,
+                    struct dr_findings *out)
 {
     size_t width = 0;
-    const char *text = s->file_text + s->offset + stmt->offset;
+    const char *text = section->file_text + section->offset + stmt->offset;
     while (width < stmt->length && text[width] != ' ' && text[width] != '\n' &&
            text[width] != '\t') {
         width++;
     }
-    dr_lint_report(s, stmt, rule, stmt->offset, width, message, help, out);
+    dr_lint_report(section, stmt, rule, stmt->offset, width, message, help, out);
 }
 
 // Rules about transactions and what stands in or outside of them.
@@ -195,31 +115,31 @@ lint_transaction(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt
         snprintf(message, sizeof message, "%s cannot run in a transaction", stmt->what);
         snprintf(help, sizeof help, "give it a section of its own: -- drover:%s transaction=off",
                  directive);
-        report_stmt(s, stmt,
-                    is_concurrent ? "concurrent-index-in-transaction" : "mixed-transaction-step",
-                    message, help, out);
+        dr_lint_report_stmt(
+            s, stmt, is_concurrent ? "concurrent-index-in-transaction" : "mixed-transaction-step",
+            message, help, out);
     } else if (s->has_probe && s->dialect == DR_SQL_SQLITE) {
         bool is_repeatable = (stmt->flags & DR_SQL_OUTSIDE_ALLOWED) != 0;
         snprintf(message, sizeof message, "no probe is asked on SQLite: %s",
                  is_repeatable ? "what was cut off is run again, which does no harm here"
                                : "the statement belongs into a transaction");
-        report_stmt(s, stmt, "probe-not-asked", message,
-                    is_repeatable
-                        ? "remove probe=\"...\"; for PostgreSQL write a section of its own "
-                          "with engine=postgresql"
-                        : "remove transaction=off and probe=\"...\"; for PostgreSQL write "
-                          "a section of its own with engine=postgresql",
-                    out);
+        dr_lint_report_stmt(s, stmt, "probe-not-asked", message,
+                            is_repeatable
+                                ? "remove probe=\"...\"; for PostgreSQL write a section of its own "
+                                  "with engine=postgresql"
+                                : "remove transaction=off and probe=\"...\"; for PostgreSQL write "
+                                  "a section of its own with engine=postgresql",
+                            out);
     } else if (s->outside_transaction && (stmt->flags & DR_SQL_OUTSIDE_ALLOWED) == 0 &&
                !s->has_probe && !s->is_unknown_grammar) {
         bool must = (stmt->flags & DR_SQL_OUTSIDE_ONLY) != 0;
         snprintf(message, sizeof message,
                  "%s outside a transaction could not be proved done or not done after a crash",
                  stmt->what);
-        report_stmt(s, stmt, "transaction-off-without-probe", message,
-                    must ? "say how to tell: probe=\"SELECT ...\", true when it is done"
-                         : "remove transaction=off from the section",
-                    out);
+        dr_lint_report_stmt(s, stmt, "transaction-off-without-probe", message,
+                            must ? "say how to tell: probe=\"SELECT ...\", true when it is done"
+                                 : "remove transaction=off from the section",
+                            out);
     }
 }
 
@@ -229,7 +149,7 @@ lint_concurrent(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
 {
     bool is_index = stmt->probe == DROVER__V1__PROBE__PROBE_INDEX_CREATED;
     if (is_index && (stmt->flags & DR_SQL_IF_NOT_EXISTS) != 0) {
-        report_stmt(
+        dr_lint_report_stmt(
             s, stmt, "if-not-exists-concurrent",
             "IF NOT EXISTS with CONCURRENTLY takes an invalid index of a failed run for a good one",
             "remove IF NOT EXISTS: drover looks for the index and drops an invalid one before it "
@@ -237,26 +157,9 @@ lint_concurrent(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
             out);
     }
     if (is_index && (stmt->flags & DR_SQL_UNNAMED) != 0) {
-        report_stmt(s, stmt, "unnamed-concurrent-index",
-                    "an index that is built concurrently needs a name",
-                    "write: CREATE INDEX CONCURRENTLY ix_table_column ON ...", out);
-    }
-}
-
-// A plain CREATE INDEX on a table that is in use already.
-static void
-lint_plain_index(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
-                 const struct dr_lint_catalog *catalog, struct dr_findings *out)
-{
-    const char *owner = strchr(stmt->creates, '\n');
-    bool is_plain =
-        s->dialect == DR_SQL_POSTGRESQL && owner != NULL && (stmt->flags & DR_SQL_CONCURRENT) == 0;
-    if (is_plain && dr_lint_is_older(catalog, owner + 1, s->file)) {
-        report_stmt(
-            s, stmt, "require-concurrent-index-creation",
-            "building this index blocks writes to the table",
-            "write CREATE INDEX CONCURRENTLY in a section of its own: -- drover:up transaction=off",
-            out);
+        dr_lint_report_stmt(s, stmt, "unnamed-concurrent-index",
+                            "an index that is built concurrently needs a name",
+                            "write: CREATE INDEX CONCURRENTLY ix_table_column ON ...", out);
     }
 }
 
@@ -269,8 +172,8 @@ lint_preflight(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
     struct dr_sql_preflight_fault fault;
     if ((stmt->flags & DR_SQL_READ_ONLY) == 0 && !s->is_unknown_grammar) {
         snprintf(message, sizeof message, "a preflight only reads, but this is %s", stmt->what);
-        report_stmt(s, stmt, "writes-in-preflight", message,
-                    "write a SELECT whose rows are true, or expect=empty", out);
+        dr_lint_report_stmt(s, stmt, "writes-in-preflight", message,
+                            "write a SELECT whose rows are true, or expect=empty", out);
     } else if (!dr_sql_preflight_allowed(s->dialect, s->file_text + s->offset + stmt->offset,
                                          stmt->length, &fault)) {
         dr_lint_report(s, stmt, "preflight-function", stmt->offset + fault.offset, fault.length,
@@ -285,14 +188,20 @@ lint_statement(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
     char message[200];
     if (stmt->problem != NULL) {
         report_problem(s, stmt, stmt->problem, out);
+        if (catalog != NULL) {
+            catalog->model.doubt_file = s->file; // what it would have made is not known
+        }
         return;
     }
     if ((stmt->flags & DR_SQL_FORBIDDEN) != 0) {
         snprintf(message, sizeof message, "%s cannot stand in a revision", stmt->what);
-        report_stmt(s, stmt, "forbidden-statement", message,
-                    strncmp(stmt->what, "COPY", 4) == 0 ? "write the rows as INSERT ... VALUES"
-                                                        : "remove the statement",
-                    out);
+        dr_lint_report_stmt(
+            s, stmt,
+            strcmp(stmt->what, "DROP DATABASE") == 0 ? "ban-drop-database" : "forbidden-statement",
+            message,
+            strncmp(stmt->what, "COPY", 4) == 0 ? "write the rows as INSERT ... VALUES"
+                                                : "remove the statement",
+            out);
         return;
     }
     if (s->kind == DR_LINT_PREFLIGHT || s->kind == DR_LINT_PREFLIGHT_DOWN) {
@@ -300,8 +209,11 @@ lint_statement(const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
     }
     lint_transaction(s, stmt, out);
     lint_concurrent(s, stmt, out);
+    if (catalog != NULL && s->dialect == DR_SQL_POSTGRESQL && !s->is_unknown_grammar) {
+        dr_lint_long_names(s, stmt, out);
+    }
     if (catalog != NULL && s->kind == DR_LINT_UP) {
-        lint_plain_index(s, stmt, catalog, out);
+        dr_lint_facts(catalog, s, stmt, out);
         dr_lint_replay(catalog, s, stmt, out);
     }
 }
@@ -312,9 +224,9 @@ dr_lint_section(const struct dr_lint_section *section, struct dr_lint_catalog *c
 {
     const struct dr_sql_result *r = section->result;
     if (section->is_unknown_grammar && section->dialect == DR_SQL_POSTGRESQL && r->count > 0) {
-        report_stmt(section, &r->stmts[0], "unchecked-grammar",
-                    "this revision asks for a newer PostgreSQL than drover's parser knows",
-                    "test it with: drover test", out);
+        dr_lint_report_stmt(section, &r->stmts[0], "unchecked-grammar",
+                            "this revision asks for a newer PostgreSQL than drover's parser knows",
+                            "test it with: drover test", out);
     }
     for (size_t i = 0; i < r->count; i++) {
         lint_statement(section, &r->stmts[i], catalog, out);

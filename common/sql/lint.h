@@ -39,17 +39,25 @@ struct dr_lint_section {
     const struct dr_sql_result *result;
     const struct dr_lint_nolint *nolint;
     size_t nolint_count;
+    bool *nolint_used; // by the index of `nolint`, set when one silences something; NULL: not asked
+    bool is_destructive; // the header says what is lost
+    bool is_breaking;    // the header says that older programs fail, or that none is left
+    bool is_planned;     // runs in one plan with the others that are marked: their tables are new
 };
 
-// Objects that exist while a chain is replayed, for `duplicate-object`. Opaque, in its arena.
+// What exists while a chain is replayed: names, tables, keys, indexes. Opaque, in its arena.
 struct dr_lint_catalog;
 struct dr_lint_catalog *dr_lint_catalog_new(struct dr_arena *arena);
 
-// Runs every rule over one section. With a `catalog` (may be NULL) and an UP section, what it
-// creates and drops is replayed, so sections must come in the chain's order. Errors cannot be
-// silenced; warnings can.
+// Runs the rules over one section. With a `catalog` (may be NULL) and an UP section, what it
+// creates and drops is replayed, so sections must come in the chain's order, and the rules speak
+// that need to know the tables. Errors cannot be silenced; warnings and advice can.
 void dr_lint_section(const struct dr_lint_section *section, struct dr_lint_catalog *catalog,
                      struct dr_findings *out);
+// Behind the last UP section of each revision: what is lost by it.
+void dr_lint_revision_end(struct dr_lint_catalog *catalog, struct dr_findings *out);
+// Behind the chain: what its tables lack. All sections must still be there.
+void dr_lint_chain_end(struct dr_lint_catalog *catalog, struct dr_findings *out);
 
 // SQLite: replays UP sections on a scratch in-memory database, statement by statement, and reports
 // what does not prepare or run. Opaque; NULL with `err` when sqlite fails.
@@ -65,6 +73,7 @@ struct dr_lint_rule {
     enum dr_severity severity;
     enum dr_rc rc; // of an error
     const char *summary;
+    bool is_strict; // for sticklers: only when `only` of the findings names it, or "all"
 };
 const struct dr_lint_rule *dr_lint_rules(void);
 

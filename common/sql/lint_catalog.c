@@ -11,8 +11,8 @@
 
 enum { BUCKETS = 4096 };
 
-struct object {
-    struct object *next;
+struct dr_lint_object {
+    struct dr_lint_object *next;
     const char *name;  // "relation x", "type x"
     const char *owner; // "relation y" or ""
     const char *file;
@@ -20,19 +20,17 @@ struct object {
     bool is_gone;
 };
 
-struct dr_lint_catalog {
-    struct dr_arena *arena;
-    struct object *buckets[BUCKETS];
-};
-
 struct dr_lint_catalog *
 dr_lint_catalog_new(struct dr_arena *arena)
 {
     struct dr_lint_catalog *c = dr_arena_alloc(arena, sizeof *c);
-    if (c != NULL) {
-        c->arena = arena;
+    if (c == NULL) {
+        return NULL;
     }
-    return c;
+    c->arena = arena;
+    c->buckets = dr_arena_array(arena, BUCKETS, sizeof *c->buckets);
+    dr_model_init(&c->model, arena);
+    return c->buckets == NULL ? NULL : c;
 }
 
 static size_t
@@ -45,10 +43,10 @@ bucket_of(const char *name, size_t len)
     return hash % BUCKETS;
 }
 
-static struct object *
+static struct dr_lint_object *
 find(const struct dr_lint_catalog *c, const char *name, size_t len)
 {
-    for (struct object *o = c->buckets[bucket_of(name, len)]; o != NULL; o = o->next) {
+    for (struct dr_lint_object *o = c->buckets[bucket_of(name, len)]; o != NULL; o = o->next) {
         if (!o->is_gone && strncmp(o->name, name, len) == 0 && o->name[len] == '\0') {
             return o;
         }
@@ -59,18 +57,18 @@ find(const struct dr_lint_catalog *c, const char *name, size_t len)
 // Forgets every object for which `matches` says so.
 static void
 forget(struct dr_lint_catalog *c,
-       bool (*matches)(const struct object *o, const char *name, size_t len), const char *name,
-       size_t len)
+       bool (*matches)(const struct dr_lint_object *o, const char *name, size_t len),
+       const char *name, size_t len)
 {
     for (size_t i = 0; i < BUCKETS; i++) {
-        for (struct object *o = c->buckets[i]; o != NULL; o = o->next) {
+        for (struct dr_lint_object *o = c->buckets[i]; o != NULL; o = o->next) {
             o->is_gone = o->is_gone || matches(o, name, len);
         }
     }
 }
 
 static bool
-is_any(const struct object *o, const char *name, size_t len)
+is_any(const struct dr_lint_object *o, const char *name, size_t len)
 {
     (void)o;
     (void)name;
@@ -79,14 +77,14 @@ is_any(const struct object *o, const char *name, size_t len)
 }
 
 static bool
-is_owned(const struct object *o, const char *name, size_t len)
+is_owned(const struct dr_lint_object *o, const char *name, size_t len)
 {
     return strncmp(o->owner, "relation ", 9) == 0 && strncmp(o->owner + 9, name, len) == 0 &&
            o->owner[9 + len] == '\0';
 }
 
 static bool
-is_in_schema(const struct object *o, const char *name, size_t len)
+is_in_schema(const struct dr_lint_object *o, const char *name, size_t len)
 {
     const char *own = strchr(o->name, ' ') + 1;
     return strncmp(own, name, len) == 0 && own[len] == '.';
@@ -102,7 +100,7 @@ drop_line(struct dr_lint_catalog *c, const char *line, size_t len)
     } else if (len > 7 && memcmp(line, "schema ", 7) == 0) {
         forget(c, is_in_schema, line + 7, len - 7);
     } else {
-        struct object *o = find(c, line, len);
+        struct dr_lint_object *o = find(c, line, len);
         if (o != NULL) {
             o->is_gone = true;
         }
@@ -116,7 +114,7 @@ static void
 create(struct dr_lint_catalog *c, const struct dr_lint_section *s, const struct dr_sql_stmt *stmt,
        size_t len)
 {
-    struct object *o = dr_arena_alloc(c->arena, sizeof *o);
+    struct dr_lint_object *o = dr_arena_alloc(c->arena, sizeof *o);
     if (o == NULL) {
         return;
     }
@@ -135,7 +133,7 @@ create(struct dr_lint_catalog *c, const struct dr_lint_section *s, const struct 
 bool
 dr_lint_is_older(const struct dr_lint_catalog *catalog, const char *name, const char *file)
 {
-    const struct object *o = find(catalog, name, strlen(name));
+    const struct dr_lint_object *o = find(catalog, name, strlen(name));
     return o != NULL && strcmp(o->file, file) != 0;
 }
 
@@ -152,7 +150,7 @@ dr_lint_replay(struct dr_lint_catalog *catalog, const struct dr_lint_section *se
     if (len == 0) {
         return;
     }
-    const struct object *before = find(catalog, stmt->creates, len);
+    const struct dr_lint_object *before = find(catalog, stmt->creates, len);
     if (before != NULL) {
         char message[300];
         snprintf(message, sizeof message, "%.*s exists already: made on line %u of '%s'",

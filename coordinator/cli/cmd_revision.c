@@ -1,4 +1,4 @@
-// revision: writes a new file to fill in. lint: checks the folder.
+// revision: writes a new file to fill in.
 
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "revision/review.h"
 #include "trust/keyfile.h"
 
 #include <ctype.h>
@@ -15,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define SLUG_MAX 40
 
@@ -229,82 +227,5 @@ dr_cmd_merge(struct dr_cli *cli, struct dr_err *err)
     rc = rc == DR_OK ? write_file(cli, id, message && message[0] ? message : "merge", &parents, err)
                      : rc;
     dr_graph_free(&graph);
-    return rc;
-}
-
-// Every file that is named must be one of the folder: a revision is checked with its ancestors.
-static enum dr_rc
-check_named_files(struct dr_cli *cli, const char *folder, struct dr_err *err)
-{
-    char real_folder[PATH_MAX];
-    char real_file[PATH_MAX];
-    for (size_t i = 0; i < cli->args_count; i++) {
-        if (realpath(cli->args[i], real_file) == NULL) {
-            return dr_err_set(err, DR_E_NOT_FOUND, "there is no file '%s'", cli->args[i]);
-        }
-        char *slash = strrchr(real_file, '/');
-        *slash = '\0';
-        if (realpath(folder, real_folder) == NULL || !dr_str_eq(real_folder, real_file)) {
-            dr_err_set(err, DR_E_USAGE, "'%s' does not lie in the project's folder '%s'",
-                       cli->args[i], folder);
-            return dr_err_hint(err, "drover lint FOLDER checks another folder");
-        }
-    }
-    return DR_OK;
-}
-
-static bool
-is_folder(const char *path)
-{
-    struct stat row;
-    return stat(path, &row) == 0 && S_ISDIR(row.st_mode);
-}
-
-static void
-print_findings(struct dr_cli *cli, const struct dr_findings *findings)
-{
-    struct dr_buf out = {0};
-    size_t errors = dr_findings_errors(findings);
-    size_t warnings = findings->count - errors;
-    if (cli->format != DR_CLI_TEXT) {
-        dr_findings_json(&out, findings);
-        fputs(out.data ? out.data : "", stdout);
-    } else {
-        for (size_t i = 0; i < findings->count; i++) {
-            dr_finding_text(&out, &findings->items[i]);
-            dr_buf_str(&out, "\n");
-        }
-        dr_buf_printf(&out, "%zu error%s, %zu warning%s\n", errors, errors == 1 ? "" : "s",
-                      warnings, warnings == 1 ? "" : "s");
-        dr_say(cli, "%s", out.data ? out.data : "");
-    }
-    dr_buf_fini(&out);
-    cli->exit_code = errors > 0 ? 1 : 0;
-}
-
-enum dr_rc
-dr_cmd_lint(struct dr_cli *cli, struct dr_err *err)
-{
-    struct dr_findings findings = {.arena = cli->arena};
-    struct dr_names files = {.items = cli->args, .count = cli->args_count};
-    enum dr_rc rc = dr_project_maybe(cli, err);
-    if (rc != DR_OK) {
-        return rc;
-    }
-    const char *folder = dr_project_shown(cli, cli->project->revisions);
-    if (cli->args_count == 1 && is_folder(cli->args[0])) {
-        folder = cli->args[0];
-        files.count = 0;
-    } else if (!dr_path_exists(folder)) {
-        dr_err_set(err, DR_E_NOT_FOUND, "there is no folder '%s' with revisions", folder);
-        return dr_err_hint(err, "drover init, or go to the project's folder");
-    } else {
-        rc = check_named_files(cli, folder, err);
-    }
-    rc = rc == DR_OK ? dr_review_folder(folder, files.count ? &files : NULL, &findings, err) : rc;
-    if (rc == DR_OK) {
-        dr_findings_sort(&findings);
-        print_findings(cli, &findings);
-    }
     return rc;
 }

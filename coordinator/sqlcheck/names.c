@@ -65,3 +65,20 @@ sqlcheck_add_names(struct dr_buf *out, PgQuery__Node *const *names, size_t count
         }
     }
 }
+
+void
+sqlcheck_add_field(struct dr_buf *out, const char *text, size_t len)
+{
+    dr_buf_str(out, "\t");
+    for (size_t i = 0; i < len; i++) {
+        const char *escape = text[i] == '\\'   ? "\\\\"
+                             : text[i] == '\t' ? "\\t"
+                             : text[i] == '\n' ? "\\n"
+                                               : NULL;
+        if (escape != NULL) {
+            dr_buf_str(out, escape);
+        } else {
+            dr_buf_add(out, text + i, 1);
+        }
+    }
+}

@@ -11,26 +11,9 @@
 enum { WORD_MAX = 63, MESSAGE_MAX = 300 };
 
 static void
-add_field(struct dr_buf *out, const char *text, size_t len)
-{
-    dr_buf_str(out, "\t");
-    for (size_t i = 0; i < len; i++) {
-        const char *escape = text[i] == '\\'   ? "\\\\"
-                             : text[i] == '\t' ? "\\t"
-                             : text[i] == '\n' ? "\\n"
-                                               : NULL;
-        if (escape != NULL) {
-            dr_buf_str(out, escape);
-        } else {
-            dr_buf_add(out, text + i, 1);
-        }
-    }
-}
-
-static void
 add_text(struct dr_buf *out, const char *text)
 {
-    add_field(out, text, strlen(text));
+    sqlcheck_add_field(out, text, strlen(text));
 }
 
 static bool
@@ -89,10 +72,13 @@ add_statement(size_t from, size_t to, const struct sqlcheck_facts *facts, struct
     dr_buf_printf(out, "S\t%zu\t%zu\t%d\t%u\t%d", from, to - from, (int)facts->class_, facts->flags,
                   (int)facts->probe);
     add_text(out, facts->what);
-    add_field(out, facts->object.data, facts->object.len);
-    add_field(out, facts->creates.data, facts->creates.len);
-    add_field(out, facts->drops.data, facts->drops.len);
+    sqlcheck_add_field(out, facts->object.data, facts->object.len);
+    sqlcheck_add_field(out, facts->creates.data, facts->creates.len);
+    sqlcheck_add_field(out, facts->drops.data, facts->drops.len);
     dr_buf_str(out, "\n");
+    if (facts->lines.len > 0) {
+        dr_buf_add(out, facts->lines.data, facts->lines.len);
+    }
 }
 
 // INSERT, UPDATE and DELETE say all by their first word; a tree of them costs ten times their
@@ -112,7 +98,7 @@ is_plain_write(const char *text, size_t len)
 // The facts of one statement from its own tree. False when there is none: nested too deeply to be
 // written down.
 static bool
-read_tree(const char *text, size_t len, struct sqlcheck_facts *facts)
+read_tree(const char *text, size_t len, size_t base, struct sqlcheck_facts *facts)
 {
     char *own = strndup(text, len);
     if (own == NULL) {
@@ -127,6 +113,7 @@ read_tree(const char *text, size_t len, struct sqlcheck_facts *facts)
     bool is_read = tree != NULL && tree->n_stmts == 1;
     if (is_read) {
         sqlcheck_tree(tree->stmts[0]->stmt, facts);
+        sqlcheck_facts(tree->stmts[0]->stmt, base, &facts->lines);
     }
     if (tree != NULL) {
         pg_query__parse_result__free_unpacked(tree, NULL);
@@ -151,7 +138,7 @@ add_statements(const char *text, size_t len, const PgQuerySplitResult *split, st
         if (is_plain_write(text + from, to - from)) {
             sqlcheck_tree(NULL, &facts);
             facts.class_ = DR_WIRE_WRITE;
-        } else if (!read_tree(text + from, to - from, &facts)) {
+        } else if (!read_tree(text + from, to - from, from, &facts)) {
             dr_buf_printf(out, "P\t%d\t%zu\t1\tthe statement is nested too deeply\t\n",
                           DR_WIRE_COMPLEX, from);
             break;
@@ -161,6 +148,7 @@ add_statements(const char *text, size_t len, const PgQuerySplitResult *split, st
     dr_buf_fini(&facts.object);
     dr_buf_fini(&facts.creates);
     dr_buf_fini(&facts.drops);
+    dr_buf_fini(&facts.lines);
 }
 
 // The parser counts code points from 1.
@@ -256,7 +244,7 @@ add_problem(const char *text, size_t len, const PgQueryError *error, struct dr_b
     }
     dr_buf_printf(out, "P\t%d\t%zu\t%zu", is_word ? DR_WIRE_RESERVED : DR_WIRE_SYNTAX, at,
                   word_len == 0 ? 1 : word_len);
-    add_field(out, error->message, strnlen(error->message, MESSAGE_MAX));
+    sqlcheck_add_field(out, error->message, strnlen(error->message, MESSAGE_MAX));
     add_text(out, help);
     dr_buf_str(out, "\n");
 }

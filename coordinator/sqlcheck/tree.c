@@ -433,6 +433,7 @@ sqlcheck_tree(const PgQuery__Node *node, struct sqlcheck_facts *out)
     dr_buf_reset(&out->object);
     dr_buf_reset(&out->creates);
     dr_buf_reset(&out->drops);
+    dr_buf_reset(&out->lines);
     if (node == NULL || by_row(node, out)) {
         return;
     }

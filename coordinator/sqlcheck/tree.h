@@ -15,6 +15,7 @@ struct sqlcheck_facts {
     enum dr_wire_probe probe;
     const char *what; // static; "" when the statement's first words say it
     struct dr_buf object, creates, drops;
+    struct dr_buf lines; // F lines
 };
 
 void sqlcheck_tree(const PgQuery__Node *node, struct sqlcheck_facts *out);
@@ -23,7 +24,12 @@ void sqlcheck_tree(const PgQuery__Node *node, struct sqlcheck_facts *out);
 void sqlcheck_add_ident(struct dr_buf *out, const char *name);
 // Appends [schema.]name.
 void sqlcheck_add_range(struct dr_buf *out, const PgQuery__RangeVar *range);
-// Appends a list of String nodes joined by dots; without the last `skip` of them.
+// Appends the F lines of a statement (at most DR_WIRE_FACTS_MAX); `base` is its offset in the text.
+void sqlcheck_facts(const PgQuery__Node *node, size_t base, struct dr_buf *out);
+// Appends a tab and the text with its escapes.
+void sqlcheck_add_field(struct dr_buf *out, const char *text, size_t len);
+
+// Appends a list of String nodes joined by dots.
 void sqlcheck_add_names(struct dr_buf *out, PgQuery__Node *const *names, size_t count);
 
 #endif

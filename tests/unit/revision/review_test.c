@@ -261,7 +261,7 @@ json_escapes_and_counts(void **state)
                                    "\"message\":\"at "
                                    "\\\"x\\\"\\u000a\\\\\",\"file\":\"a.sql\",\"line\":3,"
                                    "\"column\":4,\"width\":0,\"help\":\"\"}],"
-                                   "\"errors\":1,\"warnings\":0}\n");
+                                   "\"errors\":1,\"warnings\":0,\"advice\":0}\n");
     dr_buf_fini(&text);
 }
 

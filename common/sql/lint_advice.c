@@ -1,0 +1,277 @@
+#include "sql/lint_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// What the tables lack when the whole chain has been replayed. A later revision may have mended
+// what an earlier one left out, so nothing is said before the end.
+
+enum { STEM_MAX = 120 };
+
+// True when an index begins with these columns, in any order among themselves.
+static bool
+has_index(const struct dr_model_table *t, const char *columns)
+{
+    for (const struct dr_model_part *p = t->parts; p != NULL; p = p->next) {
+        bool is_index = p->kind == DR_FACT_KEY || p->kind == DR_FACT_INDEX;
+        if (!p->is_gone && is_index && dr_model_same_columns(columns, p->columns, true)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+on_foreign_key(const struct dr_model_table *t, const struct dr_model_part *p,
+               struct dr_findings *out)
+{
+    char message[400], help[400];
+    bool is_lite = p->place.section->dialect == DR_SQL_SQLITE;
+    if (has_index(t, p->columns)) {
+        return;
+    }
+    snprintf(message, sizeof message,
+             "foreign key (%.100s) of '%.80s' has no index: deleting or joining rows of '%.80s' "
+             "reads the whole table",
+             p->columns, t->name, p->ref);
+    snprintf(help, sizeof help, "CREATE INDEX%s ON %.80s (%.100s)",
+             is_lite || (p->place.fact->flags & DR_FACT_ADDED) == 0 ? "" : " CONCURRENTLY", t->name,
+             p->columns);
+    dr_lint_report_fact(&p->place, "missing-fk-index", message, help, out);
+}
+
+// ------------------------------------------------------------------------------------- references
+
+enum family { OTHER_TYPE, INTEGERS, UUIDS, TEXTS };
+
+static enum family
+family_of(const char *type)
+{
+    static const struct {
+        const char *name;
+        enum family family;
+    } rows[] = {
+        {"int", INTEGERS},    {"bigint", INTEGERS},    {"smallint", INTEGERS},
+        {"serial", INTEGERS}, {"bigserial", INTEGERS}, {"uuid", UUIDS},
+        {"varchar", TEXTS},   {"text", TEXTS},         {"char", TEXTS},
+    };
+    for (size_t i = 0; strchr(type, '[') == NULL && i < DR_COUNT_OF(rows); i++) {
+        if (strncmp(type, rows[i].name, strlen(rows[i].name)) == 0) {
+            return strncmp(type, "interval", 8) == 0 ? OTHER_TYPE : rows[i].family;
+        }
+    }
+    return OTHER_TYPE;
+}
+
+static const struct dr_model_part *
+primary_key(const struct dr_model_table *t)
+{
+    const struct dr_model_part *p = t->parts;
+    while (p != NULL &&
+           (p->is_gone || p->kind != DR_FACT_KEY || (p->flags & DR_FACT_PRIMARY) == 0)) {
+        p = p->next;
+    }
+    return p;
+}
+
+static enum family
+key_family(const struct dr_model_table *t)
+{
+    const struct dr_model_part *key = primary_key(t);
+    const struct dr_model_part *column =
+        key == NULL ? NULL : dr_model_part_named(t, DR_FACT_COLUMN, key->columns);
+    return column == NULL ? OTHER_TYPE : family_of(column->columns);
+}
+
+// True when `table` is `word` in the singular or plural.
+static bool
+is_plural(const char *table, const char *word)
+{
+    size_t len = strlen(word);
+    if (len == 0 || strncmp(table, word, len - 1) != 0) {
+        return false;
+    }
+    bool is_whole = table[len - 1] == word[len - 1];
+    const char *rest = table + len - (is_whole ? 0 : 1);
+    return is_whole ? rest[0] == '\0' || strcmp(rest, "s") == 0 || strcmp(rest, "es") == 0
+                    : word[len - 1] == 'y' && strcmp(rest, "ies") == 0;
+}
+
+static const char *
+bare_name(const struct dr_model_table *t)
+{
+    const char *dot = strrchr(t->name, '.');
+    return dot == NULL ? t->name : dot + 1;
+}
+
+// The table that a word names: exactly first, then as the end of its name.
+static const struct dr_model_table *
+table_for(const struct dr_model *model, const char *word, enum family family, bool is_end)
+{
+    for (const struct dr_model_table *t = model->first; t != NULL; t = t->next) {
+        const char *name = bare_name(t);
+        if (t->is_gone || (t->flags & DR_FACT_TEMPORARY) != 0 || key_family(t) != family) {
+            continue;
+        }
+        for (const char *at = name; at != NULL; at = is_end ? strchr(at, '_') : NULL) {
+            at += at != name;
+            if (is_plural(at, word)) {
+                return t;
+            }
+        }
+    }
+    return NULL;
+}
+
+// The table for "spec_artifact": that name, then "artifact".
+static const struct dr_model_table *
+find_target(const struct dr_model *model, const struct dr_model_table *own, const char *stem,
+            enum family family)
+{
+    if (strcmp(stem, "parent") == 0 && key_family(own) == family) {
+        return own;
+    }
+    for (int is_end = 0; is_end < 2; is_end++) {
+        for (const char *at = stem; at != NULL; at = strchr(at, '_')) {
+            at += at != stem;
+            const struct dr_model_table *t = table_for(model, at, family, is_end != 0);
+            if (t != NULL) {
+                return t;
+            }
+        }
+    }
+    return NULL;
+}
+
+// Ids that usually belong to another system.
+static bool
+is_foreign_word(const char *stem)
+{
+    static const char *const words[] = {"external", "request",  "trace",    "span",   "session",
+                                        "client",   "device",   "message",  "event",  "job",
+                                        "process",  "thread",   "tenant",   "batch",  "correlation",
+                                        "remote",   "upstream", "legacy",   "stripe", "transaction",
+                                        "object",   "entity",   "resource", "subject"};
+    for (size_t i = 0; i < DR_COUNT_OF(words); i++) {
+        const char *found = strstr(stem, words[i]);
+        size_t len = strlen(words[i]);
+        if (found != NULL && (found == stem || found[-1] == '_') &&
+            (found[len] == '\0' || found[len] == '_')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_held(const struct dr_model_table *t, const struct dr_model_part *column)
+{
+    const struct dr_model_part *key = primary_key(t);
+    if (key != NULL && strcmp(key->columns, column->name) == 0) {
+        return true;
+    }
+    for (const struct dr_model_part *p = t->parts; p != NULL; p = p->next) {
+        if (!p->is_gone && p->kind == DR_FACT_FOREIGN_KEY &&
+            strstr(p->columns, column->name) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+on_reference(const struct dr_model *model, const struct dr_model_table *t,
+             const struct dr_model_part *p, struct dr_findings *out)
+{
+    char stem[STEM_MAX], other[STEM_MAX + 8], message[400], help[400];
+    size_t len = strlen(p->name);
+    enum family family = family_of(p->columns);
+    if (len < 4 || len >= STEM_MAX || strcmp(p->name + len - 3, "_id") != 0 ||
+        family == OTHER_TYPE || is_held(t, p)) {
+        return;
+    }
+    snprintf(stem, sizeof stem, "%.*s", (int)len - 3, p->name);
+    snprintf(other, sizeof other, "%s_type", stem);
+    if (dr_model_part_named(t, DR_FACT_COLUMN, other) != NULL) {
+        return; // points at one of several tables
+    }
+    const struct dr_model_table *target = find_target(model, t, stem, family);
+    if (target == NULL && (is_foreign_word(stem) || family == TEXTS || key_family(t) != family)) {
+        return;
+    }
+    const struct dr_model_part *key = target == NULL ? NULL : primary_key(target);
+    if (key != NULL) {
+        snprintf(
+            message, sizeof message,
+            "'%.80s.%.80s' looks like a reference to '%.80s.%.60s', but no foreign key holds it",
+            t->name, p->name, target->name, key->columns);
+        snprintf(help, sizeof help,
+                 "add FOREIGN KEY (%.80s) REFERENCES %.80s (%.60s), or say with nolint why not",
+                 p->name, target->name, key->columns);
+    } else {
+        snprintf(message, sizeof message,
+                 "'%.80s.%.80s' is named like a reference, but no foreign key holds it, and no "
+                 "table is called after it",
+                 t->name, p->name);
+        snprintf(help, sizeof help, "add a foreign key, or say with nolint what it points at");
+    }
+    dr_lint_report_fact(&p->place, "reference-without-foreign-key", message, help, out);
+}
+
+// ---------------------------------------------------------------------------------------- filters
+
+static bool
+is_filter(const char *name)
+{
+    size_t len = strlen(name);
+    return strcmp(name, "status") == 0 || strcmp(name, "state") == 0 ||
+           (len > 7 && strcmp(name + len - 7, "_status") == 0);
+}
+
+// Any index that has the column will do; what a partial one is good for cannot be told.
+static bool
+is_indexed(const struct dr_model_table *t, const char *column)
+{
+    for (const struct dr_model_part *p = t->parts; p != NULL; p = p->next) {
+        bool is_index = !p->is_gone && (p->kind == DR_FACT_KEY || p->kind == DR_FACT_INDEX);
+        if (is_index && ((p->flags & DR_FACT_PARTIAL) != 0 || p->columns[0] == '\0' ||
+                         strstr(p->columns, column) != NULL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+on_filter(const struct dr_model_table *t, const struct dr_model_part *p, struct dr_findings *out)
+{
+    char message[300], help[300];
+    if (!is_filter(p->name) || strncmp(p->columns, "bool", 4) == 0 || is_indexed(t, p->name)) {
+        return;
+    }
+    snprintf(message, sizeof message, "queries often filter by '%.80s.%.80s', which has no index",
+             t->name, p->name);
+    snprintf(help, sizeof help,
+             "if yours do: CREATE INDEX ON %.80s (%.80s); one with WHERE for the values that are "
+             "rare is smaller",
+             t->name, p->name);
+    dr_lint_report_fact(&p->place, "missing-filter-index", message, help, out);
+}
+
+void
+dr_lint_chain_end(struct dr_lint_catalog *catalog, struct dr_findings *out)
+{
+    for (const struct dr_model_table *t = catalog->model.first; t != NULL; t = t->next) {
+        if (t->is_gone || (t->flags & DR_FACT_TEMPORARY) != 0) {
+            continue;
+        }
+        for (const struct dr_model_part *p = t->parts; p != NULL; p = p->next) {
+            if (!p->is_gone && p->kind == DR_FACT_FOREIGN_KEY) {
+                on_foreign_key(t, p, out);
+            } else if (!p->is_gone && p->kind == DR_FACT_COLUMN) {
+                on_reference(&catalog->model, t, p, out);
+                on_filter(t, p, out);
+            }
+        }
+    }
+}
