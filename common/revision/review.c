@@ -1,4 +1,4 @@
-#include "revision/review.h"
+#include "revision/review_internal.h"
 
 #include "base/file.h"
 #include "revision/graph_internal.h"
@@ -18,45 +18,13 @@ engine_name(Drover__V1__Engine engine)
     return engine == DROVER__V1__ENGINE__SQLITE ? "sqlite" : "postgresql";
 }
 
-static void
-warn(const struct dr_revision *r, const char *rule, uint32_t line, const char *message,
-     const char *help, struct dr_findings *out)
-{
-    for (size_t i = 0; i < r->nolint_count; i++) {
-        if (strcmp(r->nolint[i].rule, rule) == 0) {
-            return;
-        }
-    }
-    struct dr_finding f = {.severity = DR_SEVERITY_WARNING, .rule = rule, .message = message};
-    f.file = dr_arena_str(out->arena, r->path);
-    f.line = line;
-    f.column = 1;
-    f.help = help;
-    if (f.file != NULL) {
-        dr_findings_add(out, &f);
-    }
-}
-
-// What is said of a revision as a whole.
-static void
-review_whole(const struct dr_node *node, struct dr_findings *out)
-{
-    const struct dr_revision *r = node->revision;
-    bool has_verify = r->section_count == 0;
-    for (size_t i = 0; i < r->section_count; i++) {
-        has_verify =
-            has_verify || (r->sections[i].kind == DR_SECTION_VERIFY && !r->sections[i].on_down);
-    }
-    if (!has_verify) {
-        warn(r, "no-verify", r->id_line, "nothing checks what the revision did",
-             "add a section: -- drover:verify \"what must hold\" with a SELECT that is true", out);
-    }
-    if (strlen(r->id) > 32) {
-        warn(r, "id-too-long", r->id_line,
-             "the id has more than 32 characters, which the table alembic_version cannot hold",
-             "shorten it, or do not keep alembic_version in step", out);
-    }
-}
+// One review: what it knows besides the revisions. Arrays go by the index of the node.
+struct review {
+    bool is_linked; // the revisions are a chain
+    const bool *planned;
+    bool **used;
+    struct dr_arena *arena;
+};
 
 // The sections of one revision in the order of their kinds, so that all of up is done before verify
 // looks.
@@ -81,9 +49,11 @@ review_sections(const struct dr_checked *items, size_t count, struct dr_lint_cat
 // Without links between the revisions each is looked at alone, with a catalog of its own and no
 // database.
 static enum dr_rc
-review_engine(const struct dr_nodes *nodes, Drover__V1__Engine engine, bool is_linked,
-              struct dr_arena *arena, struct dr_findings *out, struct dr_err *err)
+review_engine(const struct dr_nodes *nodes, Drover__V1__Engine engine, const struct review *v,
+              struct dr_findings *out, struct dr_err *err)
 {
+    struct dr_arena *arena = v->arena;
+    bool is_linked = v->is_linked;
     struct dr_checked_list list = {0};
     struct dr_lint_scratch *scratch = NULL;
     struct dr_lint_catalog *catalog = dr_lint_catalog_new(arena);
@@ -93,9 +63,11 @@ review_engine(const struct dr_nodes *nodes, Drover__V1__Engine engine, bool is_l
         rc = dr_lint_scratch_open(&scratch, err);
     }
     for (size_t i = 0; rc == DR_OK && i < list.count;) {
-        size_t count = 1;
-        while (i + count < list.count && list.items[i + count].node == list.items[i].node) {
-            count++;
+        size_t count = 0;
+        const struct dr_node *node = list.items[i].node;
+        for (; i + count < list.count && list.items[i + count].node == node; count++) {
+            list.items[i + count].lint.nolint_used = v->used[node->index];
+            list.items[i + count].lint.is_planned = v->planned != NULL && v->planned[node->index];
         }
         review_sections(&list.items[i], count, catalog, scratch, out);
         i += count;
@@ -111,15 +83,22 @@ review_engine(const struct dr_nodes *nodes, Drover__V1__Engine engine, bool is_l
     return rc == DR_OK ? rc : dr_err_wrap(err, "%s", engine_name(engine));
 }
 
+static size_t
+size_of(const struct dr_nodes *nodes)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < nodes->count; i++) {
+        size = nodes->items[i]->index >= size ? nodes->items[i]->index + 1 : size;
+    }
+    return size;
+}
+
 // The revisions that are for the engine and stand on nothing that is not: what can be replayed.
 static enum dr_rc
 nodes_for(const struct dr_nodes *nodes, Drover__V1__Engine engine, struct dr_arena *arena,
           struct dr_nodes *out, struct dr_err *err)
 {
-    size_t size = 0, count = 0;
-    for (size_t i = 0; i < nodes->count; i++) {
-        size = nodes->items[i]->index >= size ? nodes->items[i]->index + 1 : size;
-    }
+    size_t size = size_of(nodes), count = 0;
     bool *is_left_out = dr_arena_array(arena, size, sizeof *is_left_out);
     const struct dr_node **items = dr_arena_array(arena, nodes->count, sizeof *items);
     if (is_left_out == NULL || items == NULL) {
@@ -155,48 +134,51 @@ is_wanted(const struct dr_nodes *nodes, Drover__V1__Engine engine)
     return false;
 }
 
+// Room to note which nolint lines are used.
 static enum dr_rc
-review(const struct dr_nodes *nodes, bool is_linked, struct dr_findings *out, struct dr_err *err)
+prepare(const struct dr_nodes *nodes, struct review *v, struct dr_err *err)
+{
+    v->used = dr_arena_array(v->arena, size_of(nodes), sizeof *v->used);
+    for (size_t i = 0; v->used != NULL && i < nodes->count; i++) {
+        const struct dr_node *n = nodes->items[i];
+        v->used[n->index] = dr_arena_array(v->arena, n->revision->nolint_count, sizeof(bool));
+        if (v->used[n->index] == NULL) {
+            v->used = NULL;
+        }
+    }
+    return v->used == NULL ? dr_graph_nomem(err) : DR_OK;
+}
+
+static enum dr_rc
+review(const struct dr_nodes *nodes, struct review *v, struct dr_findings *out, struct dr_err *err)
 {
     static const Drover__V1__Engine engines[] = {DROVER__V1__ENGINE__POSTGRESQL,
                                                  DROVER__V1__ENGINE__SQLITE};
-    struct dr_arena *arena = dr_arena_new(ARENA_BYTES);
-    enum dr_rc rc = arena == NULL ? dr_graph_nomem(err) : DR_OK;
+    v->arena = dr_arena_new(ARENA_BYTES);
+    enum dr_rc rc = v->arena == NULL ? dr_graph_nomem(err) : prepare(nodes, v, err);
     for (size_t i = 0; rc == DR_OK && i < nodes->count; i++) {
-        review_whole(nodes->items[i], out);
+        dr_review_whole(nodes->items[i], v->used[nodes->items[i]->index], out);
     }
     for (size_t e = 0; rc == DR_OK && e < DR_COUNT_OF(engines); e++) {
         struct dr_nodes mine = {0};
         if (!is_wanted(nodes, engines[e])) {
             continue;
         }
-        rc = nodes_for(nodes, engines[e], arena, &mine, err);
-        rc = rc == DR_OK ? review_engine(&mine, engines[e], is_linked, arena, out, err) : rc;
+        rc = nodes_for(nodes, engines[e], v->arena, &mine, err);
+        rc = rc == DR_OK ? review_engine(&mine, engines[e], v, out, err) : rc;
     }
-    dr_arena_free(&arena);
+    for (size_t i = 0; rc == DR_OK && v->is_linked && i < nodes->count; i++) {
+        dr_review_nolint(nodes->items[i], v->used[nodes->items[i]->index], out);
+    }
+    dr_arena_free(&v->arena);
     return rc;
 }
 
 enum dr_rc
 dr_review_nodes(const struct dr_nodes *nodes, struct dr_findings *out, struct dr_err *err)
 {
-    return review(nodes, true, out, err);
-}
-
-static char *
-line_of(const char *text, size_t len, uint32_t line, struct dr_arena *arena)
-{
-    for (uint32_t l = 1; l < line && text != NULL; l++) {
-        const char *end = memchr(text, '\n', len);
-        if (end == NULL) {
-            return NULL;
-        }
-        len -= (size_t)(end - text) + 1;
-        text = end + 1;
-    }
-    const char *end = text == NULL ? NULL : memchr(text, '\n', len);
-    size_t n = end == NULL ? len : (size_t)(end - text);
-    return text == NULL ? NULL : dr_arena_strn(arena, text, n > 500 ? 500 : n);
+    struct review v = {.is_linked = true};
+    return review(nodes, &v, out, err);
 }
 
 static void
@@ -204,13 +186,14 @@ add_error(const struct dr_err *err, const char *text, size_t len, struct dr_find
 {
     const struct dr_lint_rule *row = dr_lint_rule_of(err->rc);
     struct dr_finding f = {.severity = DR_SEVERITY_ERROR, .rc = err->rc};
-    f.rule = row == NULL ? dr_rc_name(err->rc) : row->name;
+    bool is_drop = strncmp(err->message, "DROP DATABASE", 13) == 0;
+    f.rule = row == NULL ? dr_rc_name(err->rc) : is_drop ? "ban-drop-database" : row->name;
     f.message = dr_arena_str(out->arena, err->message);
     f.file = dr_arena_str(out->arena, err->file);
     f.help = dr_arena_str(out->arena, err->hint[0] != '\0' ? err->hint : dr_rc_hint(err->rc));
     f.line = err->line;
     f.column = err->column;
-    f.source_line = err->line == 0 ? NULL : line_of(text, len, err->line, out->arena);
+    f.source_line = err->line == 0 ? NULL : dr_review_source(text, len, err->line, out->arena);
     if (f.message != NULL && f.file != NULL) {
         dr_findings_add(out, &f);
     }
@@ -222,30 +205,36 @@ on_bad_file(void *ctx, const struct dr_err *err, const char *bytes)
     add_error(err, bytes, bytes == NULL ? 0 : strlen(bytes), ctx);
 }
 
-static bool
-is_asked_for(const struct dr_names *files, const char *path)
+static const char *
+base_name(const char *path)
 {
-    if (files == NULL || files->count == 0) {
-        return true;
-    }
     const char *slash = strrchr(path, '/');
-    const char *name = slash == NULL ? path : slash + 1;
+    return slash == NULL ? path : slash + 1;
+}
+
+static bool
+has_file(const struct dr_names *files, const char *path)
+{
     for (size_t i = 0; i < files->count; i++) {
-        const char *other = strrchr(files->items[i], '/');
-        if (strcmp(other == NULL ? files->items[i] : other + 1, name) == 0) {
+        if (strcmp(base_name(files->items[i]), base_name(path)) == 0) {
             return true;
         }
     }
     return false;
 }
 
+// What is wrong with an older file is not told again, but that it was changed.
 static void
-keep_asked_for(struct dr_findings *out, size_t from, const struct dr_names *files)
+keep_asked_for(struct dr_findings *out, size_t from, const struct dr_review_options *o)
 {
     size_t kept = from;
     for (size_t i = from; i < out->count; i++) {
-        if (is_asked_for(files, out->items[i].file)) {
-            out->items[kept++] = out->items[i];
+        const struct dr_finding *f = &out->items[i];
+        bool is_asked = o->files == NULL || o->files->count == 0 || has_file(o->files, f->file);
+        bool is_old = o->older != NULL && has_file(o->older, f->file) &&
+                      strcmp(f->rule, "approved-revision-changed") != 0;
+        if (is_asked && !is_old) {
+            out->items[kept++] = *f;
         }
     }
     out->count = kept;
@@ -273,22 +262,50 @@ on_bad_graph(void *ctx, const struct dr_err *err)
     report_graph(err, ctx);
 }
 
-enum dr_rc
-dr_review_folder(const char *folder, const struct dr_names *files, struct dr_findings *out,
-                 struct dr_err *err)
+// Which revisions are planned together, and those among the known ones that were changed.
+static enum dr_rc
+compare_known(const struct dr_graph *graph, const struct dr_review_options *o, struct review *v,
+              struct dr_findings *out, struct dr_err *err)
 {
+    bool *planned = dr_graph_set(graph, out->arena);
+    if (planned == NULL) {
+        return dr_graph_nomem(err);
+    }
+    for (size_t i = 0; i < dr_graph_count(graph); i++) {
+        const struct dr_node *node = dr_graph_at(graph, i);
+        planned[i] = o->older != NULL && !has_file(o->older, node->revision->path);
+        if (o->changed != NULL && has_file(o->changed, node->revision->path)) {
+            dr_review_line(node->revision, "approved-revision-changed", node->revision->id_line,
+                           "this revision has other bytes than the one that people know",
+                           "take the change back, and write it as a new revision: drover revision "
+                           "-m \"...\"",
+                           out);
+        }
+    }
+    v->planned = o->older == NULL ? NULL : planned;
+    return DR_OK;
+}
+
+enum dr_rc
+dr_review_folder(const char *folder, const struct dr_review_options *options,
+                 struct dr_findings *out, struct dr_err *err)
+{
+    static const struct dr_review_options none = {0};
     struct dr_graph_report report = {
         .on_bad_file = on_bad_file, .on_bad_graph = on_bad_graph, .ctx = out};
     struct dr_err unused = {0};
     struct dr_graph *graph = NULL;
     struct dr_nodes nodes = {0};
+    struct review v = {0};
     size_t from = out->count;
+    options = options == NULL ? &none : options;
     err = err == NULL ? &unused : err;
     enum dr_rc rc = dr_graph_load_reporting(folder, &report, &graph, err);
     if (rc != DR_OK) {
         return rc;
     }
-    if (!graph->is_loose && dr_graph_check_heads(graph, err) != DR_OK) {
+    v.is_linked = !graph->is_loose;
+    if (v.is_linked && dr_graph_check_heads(graph, err) != DR_OK) {
         report_graph(err, out);
     }
     bool *all = dr_graph_set(graph, out->arena);
@@ -297,8 +314,9 @@ dr_review_folder(const char *folder, const struct dr_names *files, struct dr_fin
         all[i] = true;
     }
     rc = rc == DR_OK ? dr_graph_list(graph, all, false, out->arena, &nodes, err) : rc;
-    rc = rc == DR_OK ? review(&nodes, !graph->is_loose, out, err) : rc;
+    rc = rc == DR_OK ? compare_known(graph, options, &v, out, err) : rc;
+    rc = rc == DR_OK ? review(&nodes, &v, out, err) : rc;
     dr_graph_free(&graph);
-    keep_asked_for(out, from, files);
+    keep_asked_for(out, from, options);
     return rc;
 }

@@ -12,10 +12,18 @@
 DR_MUST_CHECK enum dr_rc
 dr_review_nodes(const struct dr_nodes *nodes, struct dr_findings *out, struct dr_err *err);
 
+// Files are compared by their names without folders.
+struct dr_review_options {
+    const struct dr_names *files;   // only findings in these; NULL or none: in all
+    const struct dr_names *older;   // files that people know: their findings are left out, and the
+                                    // others run in one plan; NULL: not told
+    const struct dr_names *changed; // files whose bytes are not those that people know
+};
+
 // A whole folder for `drover lint`: each file that does not parse is a finding and the others are
-// still reviewed; then the graph's own errors, then dr_review_nodes. `files` (may be NULL) limits
-// what is reported to these paths.
-DR_MUST_CHECK enum dr_rc dr_review_folder(const char *folder, const struct dr_names *files,
-                                          struct dr_findings *out, struct dr_err *err);
+// still reviewed; then the graph's own errors, then dr_review_nodes. `options` may be NULL.
+DR_MUST_CHECK enum dr_rc
+dr_review_folder(const char *folder, const struct dr_review_options *options,
+                 struct dr_findings *out, struct dr_err *err);
 
 #endif

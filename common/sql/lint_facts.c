@@ -60,7 +60,7 @@ dr_lint_report_fact(const struct dr_model_place *place, const char *rule, const 
             end++;
         }
         dr_lint_report(s, place->stmt, rule, f->offset, end - f->offset, message, help, out);
-    } else if (find_name(place, last_name(f->name), &token) ||
+    } else if ((f->kind != DR_FACT_RENAME_TABLE && find_name(place, last_name(f->name), &token)) ||
                find_name(place, last_name(f->table), &token)) {
         dr_lint_report(s, place->stmt, rule, place->stmt->offset + token.offset, token.length,
                        message, help, out);

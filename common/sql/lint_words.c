@@ -329,6 +329,7 @@ on_alter(struct reader *r)
         return;
     }
     const char *table = take_name(r, &at);
+    struct dr_sql_token first = at;
     if (take(r, "add")) {
         take(r, "column");
         take_column(r, table, DR_FACT_ADDED);
@@ -342,8 +343,8 @@ on_alter(struct reader *r)
             take(r, "column");
         }
         const char *name = take_name(r, &at);
-        struct dr_sql_fact *f =
-            add(r, is_table ? DR_FACT_RENAME_TABLE : DR_FACT_RENAME_COLUMN, table, &at);
+        struct dr_sql_fact *f = add(r, is_table ? DR_FACT_RENAME_TABLE : DR_FACT_RENAME_COLUMN,
+                                    table, is_table ? &first : &at);
         f->name = name;
         f->ref = !is_table && take(r, "to") ? take_name(r, &at) : "";
     }

@@ -85,6 +85,7 @@ dr_cmd_lint(struct dr_cli *cli, struct dr_err *err)
 {
     struct dr_findings findings = {.arena = cli->arena};
     struct dr_names files = {.items = cli->args, .count = cli->args_count};
+    struct dr_review_options options = {.files = &files};
     enum dr_rc rc = dr_project_maybe(cli, err);
     if (rc != DR_OK) {
         return rc;
@@ -99,7 +100,7 @@ dr_cmd_lint(struct dr_cli *cli, struct dr_err *err)
     } else {
         rc = check_named_files(cli, folder, err);
     }
-    rc = rc == DR_OK ? dr_review_folder(folder, files.count ? &files : NULL, &findings, err) : rc;
+    rc = rc == DR_OK ? dr_review_folder(folder, &options, &findings, err) : rc;
     if (rc == DR_OK) {
         dr_findings_sort(&findings);
         print_findings(cli, &findings);

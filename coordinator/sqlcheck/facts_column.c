@@ -16,8 +16,8 @@ sqlcheck_add_type(struct dr_buf *out, const PgQuery__TypeName *type)
     }
     bool is_own = type->n_names == 2 && type->names[0]->node_case == NODE(STRING) &&
                   strcmp(type->names[0]->string->sval, "pg_catalog") == 0;
-    if (is_own && type->names[1]->node_case == NODE(STRING)) {
-        dr_buf_str(out, type->names[1]->string->sval); // "varchar" is a keyword, and no name here
+    if ((is_own || type->n_names == 1) && type->names[is_own]->node_case == NODE(STRING)) {
+        dr_buf_str(out, type->names[is_own]->string->sval); // as it is: "text" is a keyword too
     } else {
         sqlcheck_add_names(out, type->names, type->n_names);
     }

@@ -146,8 +146,8 @@ an_object_made_twice_in_the_chain_is_an_error(void **state)
         "('x');\nCREATE TABLE t (id int);\n"
         "CREATE INDEX i ON t (id);\n" VERIFY "-- drover:down\nDROP TABLE t;\nDROP TYPE m;\n");
     put("2.sql",
-        "-- drover:revision 1\n-- x\n-- Revision ID: b\n-- Revises: a\n\n-- drover:up\nDROP TABLE "
-        "t;\n"
+        "-- drover:revision 1\n-- x\n-- Revision ID: b\n-- Revises: a\n-- Destructive: t\n-- "
+        "drover:up\nDROP TABLE t;\n"
         "CREATE TABLE t (id int);\nCREATE INDEX i ON t (id);\nCREATE TYPE m AS ENUM ('y');\n" VERIFY
         "-- drover:down none reason=\"x\"\n");
     struct dr_findings out = lint(folder);
@@ -231,11 +231,12 @@ an_index_on_an_older_table_should_be_concurrent(void **state)
 {
     (void)state;
     put("1.sql", "-- drover:revision 1\n-- x\n-- Revision ID: a\n\n-- drover:up\nCREATE TABLE t "
-                 "(id int);\nCREATE INDEX i ON t (id);\n" VERIFY "-- drover:down\nDROP TABLE t;\n");
+                 "(id int, a int, b int);\nCREATE INDEX i ON t (id);\n" VERIFY
+                 "-- drover:down\nDROP TABLE t;\n");
     put("2.sql", "-- drover:revision 1\n-- x\n-- Revision ID: b\n-- Revises: a\n\n-- "
-                 "drover:up\nCREATE INDEX j ON t (id);\n"
+                 "drover:up\nCREATE INDEX j ON t (a);\n"
                  "-- drover:nolint require-concurrent-index-creation reason=\"ten rows\"\nCREATE "
-                 "INDEX k ON t (id);\n" VERIFY "-- drover:down\nDROP INDEX k, j;\n");
+                 "INDEX k ON t (b);\n" VERIFY "-- drover:down\nDROP INDEX k, j;\n");
     struct dr_findings out = lint(folder);
     assert_int_equal(out.count, 1);
     assert_int_equal(find(&out, "require-concurrent-index-creation")->line, 7);
