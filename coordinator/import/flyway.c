@@ -274,6 +274,16 @@ fill(struct dr_import *import, struct dr_import_revision *revision, const struct
     return revision->message == NULL ? dr_import_nomem(err) : DR_OK;
 }
 
+// Flyway undoes versions before it without touching it: its way down does nothing.
+static enum dr_rc
+add_standing(struct dr_import *import, struct dr_import_revision *revision, struct dr_err *err)
+{
+    static const char text[] = "-- Flyway leaves it as it is when a version is undone\nSELECT 1;\n";
+    struct dr_import_piece piece = {
+        .sql = text, .len = sizeof text - 1, .file = revision->file, .line = 1};
+    return dr_import_piece(import, &revision->down, &piece, err);
+}
+
 static enum dr_rc
 read_script(struct dr_import *import, const struct scripts *all, const struct script *script,
             struct dr_err *err)
@@ -285,6 +295,10 @@ read_script(struct dr_import *import, const struct scripts *all, const struct sc
     rc = rc == DR_OK ? add_script(import, revision, script, &revision->up, err) : rc;
     if (rc == DR_OK && undo != NULL) {
         rc = add_script(import, revision, undo, &revision->down, err);
+    }
+    bool is_again = strchr("RcC", script->kind) != NULL;
+    if (rc == DR_OK && is_again) {
+        rc = add_standing(import, revision, err);
     }
     if (rc == DR_OK && (script->kind == 'c' || script->kind == 'C')) {
         rc = dr_import_note(import, revision, DR_IMPORT_CHANGED, script->file->path, 0, err,
