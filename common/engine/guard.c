@@ -268,7 +268,16 @@ static const char *const leaky_first[] = {
     "SET",  "RESET",  "PREPARE", "DEALLOCATE", "LISTEN", "UNLISTEN", "DECLARE", "CLOSE", "DO",
     "CALL", "SELECT", "WITH",    "EXECUTE",    "LOAD",   "EXPLAIN",  "VALUES",  "PRAGMA"};
 static const char *const plain_first[] = {"CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE"};
-static const char *const leaky_anywhere[] = {"TEMP", "TEMPORARY", "SET_CONFIG", "PG_TEMP"};
+// The last ones run a text that they are given.
+static const char *const leaky_anywhere[] = {"TEMP",
+                                             "TEMPORARY",
+                                             "SET_CONFIG",
+                                             "PG_TEMP",
+                                             "TS_STAT",
+                                             "TS_REWRITE",
+                                             "QUERY_TO_XML",
+                                             "QUERY_TO_XMLSCHEMA",
+                                             "QUERY_TO_XML_AND_XMLSCHEMA"};
 
 static bool
 is_one_of(const char *word, const char *const *list, size_t count)

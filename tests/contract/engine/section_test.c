@@ -233,6 +233,19 @@ session_state_of_a_unit_does_not_reach_the_next(void **state)
     tp_free(p);
 }
 
+// Did each unit leave what is said there? "": nothing.
+static void
+assert_told(const struct env *e, const char *const *told, size_t count)
+{
+    assert_int_equal(e->result.units_count, count);
+    for (size_t i = 0; i < count; i++) {
+        const char *leaks = e->result.units[i].leaks;
+        if (told[i][0] == '\0' ? leaks[0] != '\0' : strstr(leaks, told[i]) == NULL) {
+            fail_msg("unit %zu: '%s' was told, not '%s'", i + 1, leaks, told[i]);
+        }
+    }
+}
+
 // What functions and triggers leave shows in no word of the unit.
 static void
 session_state_that_a_function_left_is_told_and_removed(void **state)
@@ -262,13 +275,37 @@ session_state_that_a_function_left_is_told_and_removed(void **state)
         "", "advisory lock", "setting work_mem", "temporary left_over", "advisory lock", ""};
     struct tp_plan *p = make(e, revisions, DR_COUNT_OF(revisions));
     assert_ok(e, env_up(e, p));
-    assert_int_equal(e->result.units_count, DR_COUNT_OF(told));
-    for (size_t i = 0; i < DR_COUNT_OF(told); i++) {
-        const char *leaks = e->result.units[i].leaks;
-        if (told[i][0] == '\0' ? leaks[0] != '\0' : strstr(leaks, told[i]) == NULL) {
-            fail_msg("unit %zu: '%s' was told, not '%s'", i + 1, leaks, told[i]);
-        }
-    }
+    assert_told(e, told, DR_COUNT_OF(told));
+    tp_free(p);
+}
+
+// Where nobody made a function, a default may still call one of the server's own.
+static void
+setting_that_a_default_or_a_condition_left_is_told(void **state)
+{
+    struct env *e = *state;
+    static const struct tp_revision revisions[] = {
+        {.id = "one",
+         .sections = {TP_UP("CREATE TABLE a (id integer, x text DEFAULT "
+                            "pg_catalog.set_config('work_mem', '7MB', false))",
+                            "CREATE TABLE b (id integer CHECK (length("
+                            "pg_catalog.set_config('work_mem', '8MB', false)) > 0))",
+                            "CREATE TABLE c (id integer)")}},
+        {.id = "two", .parents = {"one"}, .sections = {TP_UP("INSERT INTO a (id) VALUES (1)")}},
+        {.id = "three", .parents = {"two"}, .sections = {TP_UP("INSERT INTO b VALUES (1)")}},
+        {.id = "four", .parents = {"three"}, .sections = {TP_UP("INSERT INTO c VALUES (1)")}},
+        {.id = "five",
+         .parents = {"four"},
+         .sections = {TP_UP("CREATE VIEW d AS SELECT id, "
+                            "pg_catalog.set_config('work_mem', '9MB', false) AS x FROM c")}},
+        {.id = "six",
+         .parents = {"five"},
+         .sections = {TP_UP("INSERT INTO c SELECT length(x) FROM d")}}};
+    static const char *const told[] = {"", "setting work_mem", "setting work_mem", "",
+                                       "", "setting work_mem"};
+    struct tp_plan *p = make(e, revisions, DR_COUNT_OF(revisions));
+    assert_ok(e, env_up(e, p));
+    assert_told(e, told, DR_COUNT_OF(told));
     tp_free(p);
 }
 
@@ -431,6 +468,8 @@ main(void)
         BOTH(session_state_of_a_unit_does_not_reach_the_next),
         {"postgresql: session_state_that_a_function_left_is_told_and_removed",
          session_state_that_a_function_left_is_told_and_removed, env_start_pg, env_end, NULL},
+        {"postgresql: setting_that_a_default_or_a_condition_left_is_told",
+         setting_that_a_default_or_a_condition_left_is_told, env_start_pg, env_end, NULL},
         BOTH(unit_outside_a_transaction_has_intent_and_done),
         BOTH(unit_outside_a_transaction_is_taken_up_again),
         BOTH(unit_outside_without_a_probe_stops_when_in_doubt),
