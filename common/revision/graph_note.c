@@ -1,6 +1,6 @@
-// The note is a text: a first line that names the program and the digest of the rest, then a line a
-// file. It is the user's own file, so it is trusted as the revisions themselves are; the digest
-// only tells a torn one, since nothing waits for the disk here.
+// The note is a text: a first line that names the program and a sum of the rest, then a line a
+// file. It is the user's own file, so it is trusted as the revisions themselves are; the sum only
+// tells a torn one, since nothing waits for the disk here.
 #include "revision/graph_note.h"
 #include "revision/graph_internal.h"
 
@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NOTE_HELLO     "drover-note 3 " DROVER_VERSION
+#define NOTE_HELLO     "drover-note 4 " DROVER_VERSION
 #define NOTE_BYTES_MAX (16u * 1024 * 1024)
 #define FIELDS         4u
 #define STAMP_PARTS    7u
@@ -56,6 +56,18 @@ dr_graph_note_path(const char *folder, char *out, size_t out_size)
     return n > 0 && (size_t)n < out_size;
 }
 
+// FNV-1a (draft-eastlake-fnv), 64 bits, over words instead of bytes.
+static uint64_t
+sum_of(const uint64_t *words, size_t count)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < count; i++) {
+        hash = (hash ^ words[i]) * 0x100000001b3u;
+        hash ^= hash >> 32; // else what differs in high bits only stays there
+    }
+    return hash;
+}
+
 // What changes when the file does, as text. False: it is no plain file.
 static bool
 stamp_of(int folder, const char *name, char out[STAMP_SIZE], int64_t *out_changed_ms)
@@ -73,12 +85,7 @@ stamp_of(int folder, const char *name, char out[STAMP_SIZE], int64_t *out_change
         (uint64_t)s.st_ctim.tv_sec,
         (uint64_t)s.st_ctim.tv_nsec,
     };
-    // FNV-1a (draft-eastlake-fnv), 64 bits: a note of a thousand files stays short.
-    const uint8_t *bytes = (const uint8_t *)parts;
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < sizeof parts; i++) {
-        hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    }
+    uint64_t hash = sum_of(parts, STAMP_PARTS); // a note of a thousand files stays short
     dr_hex(out, (const uint8_t *)&hash, sizeof hash);
     *out_changed_ms = (int64_t)s.st_ctim.tv_sec * 1000 + s.st_ctim.tv_nsec / 1000000;
     return true;
@@ -87,11 +94,13 @@ stamp_of(int folder, const char *name, char out[STAMP_SIZE], int64_t *out_change
 static void
 head_line(struct dr_buf *out, const char *body, size_t len)
 {
-    uint8_t digest[DR_DIGEST_SIZE];
-    char hex[2 * DR_DIGEST_SIZE + 1];
-    dr_digest_sha256(digest, body, len);
-    dr_hex(hex, digest, DR_DIGEST_SIZE);
-    dr_buf_printf(out, "%s %s\n", NOTE_HELLO, hex);
+    uint64_t sum = len;
+    for (size_t at = 0; at < len; at += sizeof sum) {
+        uint64_t words[2] = {sum, 0};
+        memcpy(&words[1], body + at, len - at < sizeof sum ? len - at : sizeof sum);
+        sum = sum_of(words, DR_COUNT_OF(words));
+    }
+    dr_buf_printf(out, "%s %016" PRIx64 "\n", NOTE_HELLO, sum);
 }
 
 // ------------------------------------------------------------------------------------------- read
