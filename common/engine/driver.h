@@ -189,6 +189,8 @@ struct dr_driver_ops {
     void (*close)(struct dr_driver *driver);
     void (*identity)(const struct dr_driver *driver, struct dr_identity *out);
 
+    // A lock will be taken soon: begins what that needs, without waiting, and says nothing.
+    void (*foresee)(struct dr_driver *driver);
     // Key A: keeps other runners out until unlock or close. Polls up to `wait_ms`, then
     // DR_E_LOCKED.
     enum dr_rc (*lock)(struct dr_driver *driver, uint64_t wait_ms, struct dr_err *err);

@@ -324,12 +324,38 @@ wait_for_old(struct dr_pgd *d, struct dr_err *err)
     return rc == DR_E_LOCKED ? dr_err_wrap(err, "an earlier run has not ended in the server") : rc;
 }
 
+static void
+pg_foresee(struct dr_driver *driver)
+{
+    struct dr_pgd *d = dr_pgd_of(driver);
+    struct dr_pg_options options = {.url = d->url, .target = d->name};
+    struct dr_err ignored = {0};
+    d->is_idle_begun =
+        d->is_idle_begun ||
+        (d->idle == NULL && dr_pg_connect_begin(&options, &d->idle, &ignored) == DR_OK);
+}
+
+// The connection that was begun, or, when nothing came of it, a new one.
+static enum dr_rc
+connect_idle(struct dr_pgd *d, struct dr_err *err)
+{
+    struct dr_db_wait wait = dr_pgd_wait(d, d->options.connect_timeout_ms);
+    struct dr_err ignored = {0};
+    if (d->is_idle_begun && d->idle != NULL &&
+        dr_pg_connect_end(d->idle, &wait, &ignored) == DR_OK) {
+        d->is_idle_begun = false;
+        return DR_OK;
+    }
+    d->is_idle_begun = false;
+    dr_pg_close(&d->idle);
+    return dr_pgd_connect(d, &d->idle, NULL, err);
+}
+
 enum dr_rc
 dr_pgd_take_a(struct dr_pgd *d, uint64_t wait_ms, struct dr_err *err)
 {
     d->has_key_a = false;
-    dr_pg_close(&d->idle);
-    enum dr_rc rc = dr_pgd_connect(d, &d->idle, NULL, err);
+    enum dr_rc rc = connect_idle(d, err);
     if (rc == DR_OK) {
         rc = dr_pgd_take_key(d, 'a', wait_ms < KEY_GRACE_MS ? KEY_GRACE_MS : wait_ms, err);
     }
@@ -412,6 +438,7 @@ const struct dr_driver_ops dr_driver_pg = {
     .open = pg_open,
     .close = pg_close,
     .identity = pg_identity,
+    .foresee = pg_foresee,
     .lock = pg_lock,
     .unlock = pg_unlock,
     .ledger_ensure = dr_pgd_ledger_ensure,

@@ -19,6 +19,7 @@ struct dr_pgd {
     bool is_connecting; // `work` was begun only (lazy)
     bool is_known;      // `info` is filled
     struct dr_pg *idle; // holds key A, asks about blockers
+    bool is_idle_begun; // `idle` was begun only
     bool has_key_a;
     enum { LEDGER_NOT_SEEN, LEDGER_MISSING, LEDGER_THERE } ledger; // at the last look
     uint64_t position;                                             // of its last row then

@@ -83,7 +83,12 @@ add_tables(struct dr_pgd *d, struct dr_err *err)
                                     "INSERT INTO drover.meta (key, value) VALUES ('version', $1)",
                                 .params = (const char *const[]){version},
                                 .params_count = 1};
+    // Nobody is told of the tables, and whatever is written into them is flushed behind them.
+    struct dr_pg_stmt late = {.sql = "SET LOCAL synchronous_commit = off"};
     enum dr_rc rc = dr_pg_pipeline_add(d->work, &(struct dr_pg_stmt){.sql = "BEGIN"}, err);
+    if (rc == DR_OK) {
+        rc = dr_pg_pipeline_add(d->work, &late, err);
+    }
     if (rc == DR_OK) {
         rc = dr_pg_pipeline_add(d->work, &lock, err);
     }

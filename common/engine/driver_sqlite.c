@@ -149,6 +149,12 @@ sq_identity(const struct dr_driver *driver, struct dr_identity *out)
     (void)snprintf(out->server_version, sizeof out->server_version, "%s", dr_sqlite_version());
 }
 
+static void
+sq_foresee(struct dr_driver *driver)
+{
+    (void)driver; // a file is locked at once
+}
+
 static enum dr_rc
 sq_lock(struct dr_driver *driver, uint64_t wait_ms, struct dr_err *err)
 {
@@ -296,6 +302,7 @@ const struct dr_driver_ops dr_driver_sqlite = {
     .open = sq_open,
     .close = sq_close,
     .identity = sq_identity,
+    .foresee = sq_foresee,
     .lock = sq_lock,
     .unlock = sq_unlock,
     .ledger_ensure = dr_sqd_ledger_ensure,

@@ -116,6 +116,12 @@ dr_engine_close(struct dr_engine **engine)
 }
 
 void
+dr_engine_foresee(struct dr_engine *engine)
+{
+    engine->ops->foresee(engine->driver);
+}
+
+void
 dr_engine_identity(const struct dr_engine *engine, struct dr_identity *out)
 {
     engine->ops->identity(engine->driver, out);

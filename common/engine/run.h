@@ -173,6 +173,9 @@ struct dr_engine_result {
 DR_MUST_CHECK enum dr_rc
 dr_engine_open(const struct dr_engine_options *options, struct dr_engine **out, struct dr_err *err);
 void dr_engine_close(struct dr_engine **engine);
+// A run will come soon: begins what it needs (a second connection), without waiting. It can be
+// left out; what fails is said by the run.
+void dr_engine_foresee(struct dr_engine *engine);
 void dr_engine_identity(const struct dr_engine *engine, struct dr_identity *out);
 
 // Reads heads, ledger, flags, and (with_fingerprint) the catalog. `whole` checks every ledger row

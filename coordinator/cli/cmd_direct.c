@@ -130,6 +130,9 @@ dr_cmd_direct_run(struct dr_cli *cli, const char *url, bool is_down, struct dr_e
                             cli->command->name, d.expr);
         rc = dr_direct_check_owner(&d, hint ? hint : "", err);
     }
+    if (rc == DR_OK && !dr_cli_has(cli, "dry-run") && (!is_down || cli->yes)) {
+        dr_engine_foresee(d.engine); // nobody is asked before the run
+    }
     rc = rc == DR_OK
              ? dr_plan_compile(cli->project->name, engine, &d.nodes, cli->arena, &d.plan, err)
              : rc;
