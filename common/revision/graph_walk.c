@@ -118,8 +118,11 @@ dr_graph_history(const struct dr_graph *graph, const char *expr, const struct dr
     for (size_t i = 0; i < ends[1].nodes.count; i++) {
         dr_graph_add_ancestors(graph, ends[1].nodes.items[i], below);
     }
-    dr_graph_add_descendants(graph, above);
-    for (size_t i = 0; i < graph->count; i++) {
+    for (size_t i = 0; i < graph->count; i++) { // by parent alone, as Alembic has it
+        const struct dr_node *n = &graph->nodes[i];
+        for (size_t k = 0; k < n->parent_count && !above[i]; k++) {
+            above[i] = above[n->parents[k]->index];
+        }
         below[i] = below[i] && (above[i] || ends[0].nodes.count == 0);
     }
     rc = dr_graph_list(graph, below, false, arena, out, err);

@@ -397,3 +397,26 @@ dr_sql_count(enum dr_sql_dialect dialect, const char *text, size_t len, size_t *
     }
     return rc;
 }
+
+void
+dr_sql_compact(enum dr_sql_dialect dialect, const char *text, size_t len, struct dr_buf *out)
+{
+    struct dr_sql_lexer lx;
+    struct walk walk = {0};
+    dr_sql_lexer_init(&lx, dialect, text, len);
+    bool is_apart = false, is_first = true;
+    for (size_t pos = 0; pos < len;) {
+        size_t next = skip_comment(&lx, pos);
+        if (is_blank(text[pos]) || next > pos) {
+            is_apart = true;
+            pos = next > pos ? next : pos + 1;
+            continue;
+        }
+        dr_buf_str(out, is_apart && !is_first ? " " : "");
+        next = skip_token(&lx, &walk, pos);
+        next = next > len ? len : next;
+        dr_buf_add(out, text + pos, next - pos);
+        is_apart = is_first = false;
+        pos = next;
+    }
+}

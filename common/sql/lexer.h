@@ -6,6 +6,7 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,6 +42,10 @@ void dr_sql_lexer_init(struct dr_sql_lexer *lexer, enum dr_sql_dialect dialect, 
 // is left empty). Empty statements (";;") are passed over.
 DR_MUST_CHECK bool dr_sql_lexer_next(struct dr_sql_lexer *lexer, struct dr_sql_piece *out,
                                      enum dr_rc *out_rc, struct dr_err *err);
+
+// Appends what the text says without its comments, each run of blanks as one space: two texts with
+// the same outcome do the same. One that is not closed is appended as it is.
+void dr_sql_compact(enum dr_sql_dialect dialect, const char *text, size_t len, struct dr_buf *out);
 
 // Number of statements in the text. DR_E_SQL_SYNTAX as above.
 DR_MUST_CHECK enum dr_rc dr_sql_count(enum dr_sql_dialect dialect, const char *text, size_t len,

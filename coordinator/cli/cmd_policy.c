@@ -1,12 +1,12 @@
 // policy: what each environment demands, shown, edited, checked and signed into the next fleet.
 
 #include "coordinator/cli/commands.h"
+#include "coordinator/cli/edit.h"
 #include "coordinator/cli/fleet_change.h"
 #include "coordinator/cli/policy_text.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 
-#include "base/cmd.h"
 #include "base/file.h"
 
 #include <stdlib.h>
@@ -180,44 +180,6 @@ dr_cmd_policy_apply(struct dr_cli *cli, struct dr_err *err)
     return apply(cli, cli->args[0], err);
 }
 
-#define EDITOR_WORDS_MAX 15u
-
-// Runs "code --wait" or "vi" on the file: words are split at blanks, there is no shell.
-static enum dr_rc
-edit_file(struct dr_cli *cli, const char *editor, const char *path, struct dr_err *err)
-{
-    const char *argv[EDITOR_WORDS_MAX + 2] = {NULL};
-    size_t n = 0;
-    int exit_code = 0;
-    for (const char *p = editor; *p != '\0' && n < EDITOR_WORDS_MAX;) {
-        size_t len = strcspn(p, " \t");
-        if (len > 0) {
-            argv[n++] = dr_arena_strn(cli->arena, p, len);
-        }
-        p += len + (p[len] != '\0' ? 1 : 0);
-    }
-    argv[n] = path;
-    enum dr_rc rc = dr_cmd_foreground(argv, &exit_code, err);
-    if (rc == DR_OK && exit_code != 0) {
-        dr_err_set(err, DR_E_INTERRUPTED, "the editor '%s' ended with %d; nothing was signed",
-                   editor, exit_code);
-        return dr_err_hint(err, "drover policy apply %s", dr_project_shown(cli, path));
-    }
-    return rc;
-}
-
-static enum dr_rc
-run_editor(struct dr_cli *cli, const char *path, struct dr_err *err)
-{
-    const char *editor = getenv("VISUAL");
-    editor = editor && editor[0] ? editor : getenv("EDITOR");
-    if (!cli->interactive && (editor == NULL || editor[0] == '\0')) {
-        dr_err_set(err, DR_E_USAGE, "nobody is here to edit");
-        return dr_err_hint(err, "drover policy show > FILE; change it; drover policy apply FILE");
-    }
-    return edit_file(cli, editor && editor[0] ? editor : "vi", path, err);
-}
-
 enum dr_rc
 dr_cmd_policy_edit(struct dr_cli *cli, struct dr_err *err)
 {
@@ -234,7 +196,14 @@ dr_cmd_policy_edit(struct dr_cli *cli, struct dr_err *err)
     }
     dr_buf_fini(&text);
     dr_fleet_change_close(&change);
-    rc = rc == DR_OK ? run_editor(cli, path, err) : rc;
+    rc = rc == DR_OK
+             ? dr_edit(cli, &path, 1,
+                       "drover policy show > FILE; change it; drover policy apply FILE", err)
+             : rc;
+    if (rc == DR_E_INTERRUPTED) {
+        dr_err_wrap(err, "nothing was signed");
+        dr_err_hint(err, "drover policy apply %s", dr_project_shown(cli, path));
+    }
     rc = rc == DR_OK ? apply(cli, path, err) : rc;
     if (rc == DR_OK) {
         (void)unlink(path);

@@ -1,201 +1,207 @@
-// revision: writes a new file to fill in.
+// revision, merge, edit: write a file of the chain.
 
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
+#include "coordinator/cli/edit.h"
+#include "coordinator/cli/new_revision.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 
-#include "base/clock.h"
 #include "base/file.h"
-#include "trust/keyfile.h"
 
-#include <ctype.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define SLUG_MAX 40
+static const struct dr_names none = {0};
 
-// "Add users table" -> "add_users_table"
-static void
-make_slug(const char *message, char out[SLUG_MAX + 1])
+// ------------------------------------------------------------------------------ what is asked for
+
+// All values of an option that may be repeated, each of them a list with commas.
+static enum dr_rc
+take_list(struct dr_cli *cli, const char *name, struct dr_names *out, struct dr_err *err)
 {
-    size_t n = 0;
-    for (const char *p = message; *p != '\0' && n < SLUG_MAX; p++) {
-        if (isalnum((unsigned char)*p)) {
-            out[n++] = (char)tolower((unsigned char)*p);
-        } else if (n > 0 && out[n - 1] != '_') {
-            out[n++] = '_';
+    const char **items = dr_arena_array(cli->arena, DR_REVISION_LIST_MAX, sizeof(*items));
+    size_t count = 0;
+    if (items == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < cli->given_count; i++) {
+        const char *at = cli->given[i].value;
+        if (at == NULL || !dr_str_eq(cli->given[i].option->name, name)) {
+            continue;
+        }
+        while (*at != '\0') {
+            size_t len = strcspn(at, ",");
+            if (count == DR_REVISION_LIST_MAX) {
+                return dr_err_set(err, DR_E_USAGE, "--%s is given more than %u times", name,
+                                  DR_REVISION_LIST_MAX);
+            }
+            items[count++] = dr_arena_strn(cli->arena, at, len);
+            at += len + (at[len] == ',' ? 1 : 0);
         }
     }
-    while (n > 0 && out[n - 1] == '_') {
-        n--;
+    *out = (struct dr_names){items, count};
+    return DR_OK;
+}
+
+// Ids of what the new one depends on; prefixes and labels are made whole.
+static enum dr_rc
+take_depends(struct dr_cli *cli, const struct dr_graph *graph, struct dr_names *out,
+             struct dr_err *err)
+{
+    struct dr_names given = {0};
+    enum dr_rc rc = take_list(cli, "depends-on", &given, err);
+    const char **ids = dr_arena_array(cli->arena, given.count + 1, sizeof(*ids));
+    if (rc == DR_OK && ids == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
-    out[n] = '\0';
+    for (size_t i = 0; rc == DR_OK && i < given.count; i++) {
+        struct dr_place place = {0};
+        rc = dr_graph_resolve(graph, given.items[i], &none, cli->arena, &place, err);
+        if (rc == DR_OK && place.nodes.count != 1) {
+            rc = dr_err_set(err, DR_E_USAGE, "--depends-on needs one revision, '%s' is %zu",
+                            given.items[i], place.nodes.count);
+        }
+        ids[i] = rc == DR_OK ? place.nodes.items[0]->revision->id : "";
+    }
+    *out = (struct dr_names){ids, given.count};
+    return rc;
 }
 
 static enum dr_rc
-choose_id(const struct dr_cli *cli, const struct dr_graph *graph, char out[DR_REVISION_ID_MAX + 1],
+choose_id(const struct dr_cli *cli, const struct dr_graph *graph, const char **out,
           struct dr_err *err)
 {
     const char *given = dr_cli_option(cli, "rev-id");
     if (given == NULL) {
-        uint8_t bytes[6];
-        dr_random(bytes, sizeof(bytes));
-        dr_hex(out, bytes, sizeof(bytes));
-        return DR_OK;
+        *out = dr_new_revision_id(cli);
+        return *out == NULL ? dr_err_set(err, DR_E_NOMEM, "out of memory") : DR_OK;
     }
     if (!dr_revision_id_valid(given)) {
         dr_err_set(err, DR_E_USAGE, "'%s' cannot be a revision's id", given);
-        return dr_err_hint(err, "letters, digits, '_' and '.', at most %u", DR_REVISION_ID_MAX);
+        return dr_err_hint(err, "letters, digits, '_' and '.', at most %u; not head, base, current",
+                           DR_REVISION_ID_MAX);
     }
     if (dr_graph_find(graph, given) != NULL) {
         return dr_err_set(err, DR_E_EXISTS, "there is a revision '%s' already", given);
     }
-    snprintf(out, DR_REVISION_ID_MAX + 1, "%s", given);
+    *out = given;
     return DR_OK;
 }
 
-// The parents of the new revision: --head, else the only head.
+static enum dr_rc
+fail_heads(struct dr_err *err)
+{
+    dr_err_set(err, DR_E_REVISION_HEADS,
+               "multiple heads are present; please specify the head revision on which the new "
+               "revision should be based, or perform a merge");
+    return dr_err_hint(err, "drover heads; the same command with --head REVISION, or drover merge");
+}
+
+// The parents of the new revision: --head, else the only head. `--head base` begins another line.
 static enum dr_rc
 choose_parents(struct dr_cli *cli, const struct dr_graph *graph, struct dr_nodes *out,
                struct dr_err *err)
 {
-    static const struct dr_names none = {0};
     const char *given = dr_cli_option(cli, "head");
     struct dr_place place = {0};
-    if (dr_graph_count(graph) == 0) {
-        *out = (struct dr_nodes){0};
+    if (dr_graph_count(graph) == 0 && given == NULL) {
         return DR_OK;
     }
     enum dr_rc rc = dr_graph_resolve(graph, given ? given : "head", &none, cli->arena, &place, err);
+    if (rc == DR_E_REVISION_HEADS && given == NULL) {
+        return fail_heads(err);
+    }
     *out = place.nodes;
     for (size_t i = 0; rc == DR_OK && i < out->count; i++) {
         if (!dr_node_is_head(out->items[i]) && !dr_cli_has(cli, "splice")) {
-            dr_err_set(err, DR_E_CONFLICT, "revision '%s' is not a head",
+            dr_err_set(err, DR_E_CONFLICT,
+                       "revision %s is not a head revision; please specify --splice to create a "
+                       "new branch from this revision",
                        out->items[i]->revision->id);
-            return dr_err_hint(err, "the same command with --splice makes a new branch from it");
+            return dr_err_hint(err, "drover heads; or the same command with --splice");
         }
     }
     return rc;
 }
 
-// The engines of a new revision: --engine, else what all its parents have, else PostgreSQL.
-static const char *
-engine_text(const struct dr_cli *cli, const struct dr_nodes *parents)
-{
-    unsigned common = DR_ENGINE_ALL;
-    unsigned any = 0;
-    const char *given = dr_cli_option(cli, "engine");
-    if (given != NULL || parents->count == 0) {
-        return given ? given : "postgresql";
-    }
-    for (size_t i = 0; i < parents->count; i++) {
-        common &= parents->items[i]->revision->engines;
-        any |= parents->items[i]->revision->engines;
-    }
-    common = common ? common : any;
-    return common == DR_ENGINE_ALL      ? "postgresql, sqlite"
-           : common == DR_ENGINE_SQLITE ? "sqlite"
-                                        : "postgresql";
-}
+// --------------------------------------------------------------------------------------- revision
 
-static void
-write_template(const struct dr_cli *cli, const char *id, const char *message,
-               const struct dr_nodes *parents, struct dr_buf *out)
+static enum dr_rc
+edit_file(struct dr_cli *cli, const char *path, struct dr_err *err)
 {
-    char date[32];
-    const char *labels = dr_cli_option(cli, "branch-label");
-    const char *depends = dr_cli_option(cli, "depends-on");
-    dr_format_time(date, dr_now_unix_s());
-    date[10] = ' ';
-    date[19] = '\0';
-    dr_buf_printf(out, "-- drover:revision 1\n-- %s\n--\n-- Revision ID: %s\n-- Revises:", message,
-                  id);
-    for (size_t i = 0; i < parents->count; i++) {
-        dr_buf_printf(out, "%s %s", i ? "," : "", parents->items[i]->revision->id);
-    }
-    dr_buf_printf(out, "\n-- Create Date: %s\n", date);
-    if (labels != NULL) {
-        dr_buf_printf(out, "-- Branch labels: %s\n", labels);
-    }
-    if (depends != NULL) {
-        dr_buf_printf(out, "-- Depends on: %s\n", depends);
-    }
-    dr_buf_printf(out, "-- Engine: %s\n", engine_text(cli, parents));
-    if (parents->count < 2) { // a merge may be empty
-        dr_buf_str(out, "-- Reversible: yes\n\n"
-                        "-- drover:up\n\n"
-                        "-- drover:verify \"what must be true afterwards\"\n\n"
-                        "-- drover:down\n");
-    }
+    return dr_edit(cli, &path, 1, "set EDITOR, or open the file yourself", err);
 }
 
 static enum dr_rc
-write_file(struct dr_cli *cli, const char *id, const char *message, const struct dr_nodes *parents,
-           struct dr_err *err)
+write_new(struct dr_cli *cli, struct dr_graph *graph, struct dr_new_revision *new,
+          struct dr_err *err)
 {
-    struct dr_buf text = {0};
-    char slug[SLUG_MAX + 1];
-    make_slug(message, slug);
-    write_template(cli, id, message, parents, &text);
-    const char *path =
-        dr_arena_printf(cli->arena, "%s/%s%s%s.sql", dr_project_shown(cli, cli->project->revisions),
-                        id, slug[0] ? "_" : "", slug);
-    enum dr_rc rc = path == NULL || text.failed
-                        ? dr_err_set(err, DR_E_NOMEM, "out of memory")
-                        : dr_file_create(path, text.data, text.len, 0644, err);
-    dr_buf_fini(&text);
+    const char *path = NULL;
+    enum dr_rc rc = dr_new_revision_write(cli, graph, new, &path, err);
     if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
-        dr_print_json(cli, json_pack("{s:s, s:s, s:s}", "schema", "drover.v1.NewRevision", "id", id,
-                                     "path", path));
+        dr_print_json(cli, json_pack("{s:s, s:s, s:s}", "schema", "drover.v1.NewRevision", "id",
+                                     new->id, "path", path));
     } else if (rc == DR_OK) {
-        dr_say(cli, "Generating %s ... done\n", path);
+        dr_say(cli, "Generating %s ...  done\n", path);
+        fflush(stdout);
     }
-    return rc;
+    if (rc == DR_OK && dr_cli_has(cli, "edit")) {
+        rc = edit_file(cli, path, err);
+    }
+    return rc == DR_OK ? dr_new_revision_note(cli, err) : rc;
+}
+
+static enum dr_rc
+check_message(const char *message, struct dr_err *err)
+{
+    if (message == NULL || message[0] == '\0' || strchr(message, '\n') != NULL) {
+        dr_err_set(err, DR_E_USAGE, "a revision needs a message of one line");
+        return dr_err_hint(err, "drover revision -m \"add users\"");
+    }
+    return DR_OK;
 }
 
 enum dr_rc
 dr_cmd_revision(struct dr_cli *cli, struct dr_err *err)
 {
     struct dr_graph *graph = NULL;
-    struct dr_nodes parents = {0};
-    char id[DR_REVISION_ID_MAX + 1];
-    const char *message = dr_cli_option(cli, "message");
-    if (message == NULL || message[0] == '\0' || strchr(message, '\n') != NULL) {
-        dr_err_set(err, DR_E_USAGE, "a revision needs a message of one line");
-        return dr_err_hint(err, "drover revision -m \"add users\"");
-    }
-    enum dr_rc rc = dr_project_need(cli, err);
+    struct dr_new_revision new = {.message = dr_cli_option(cli, "message"),
+                                  .engine = dr_cli_option(cli, "engine")};
+    enum dr_rc rc = check_message(new.message, err);
+    rc = rc == DR_OK ? dr_project_need(cli, err) : rc;
     rc = rc == DR_OK ? dr_dir_make(cli->project->revisions, 0755, err) : rc;
-    rc = rc == DR_OK ? dr_chain_files_load(cli, &graph, err) : rc;
-    rc = rc == DR_OK ? choose_id(cli, graph, id, err) : rc;
-    rc = rc == DR_OK ? choose_parents(cli, graph, &parents, err) : rc;
-    rc = rc == DR_OK ? write_file(cli, id, message, &parents, err) : rc;
-    if (rc == DR_OK) {
+    rc = rc == DR_OK ? dr_chain_drafts_load(cli, &graph, err) : rc;
+    rc = rc == DR_OK ? choose_id(cli, graph, &new.id, err) : rc;
+    rc = rc == DR_OK ? choose_parents(cli, graph, &new.parents, err) : rc;
+    rc = rc == DR_OK ? take_list(cli, "branch-label", &new.labels, err) : rc;
+    rc = rc == DR_OK ? take_depends(cli, graph, &new.depends_on, err) : rc;
+    rc = rc == DR_OK ? write_new(cli, graph, &new, err) : rc;
+    if (rc == DR_OK && !dr_cli_has(cli, "edit")) {
         dr_print_note(cli, "next: fill in up, verify and down, then drover lint");
     }
     dr_graph_free(&graph);
     return rc;
 }
 
+// ------------------------------------------------------------------------------------------ merge
+
 // The revisions to join: those that are named, else all heads.
 static enum dr_rc
 choose_merged(struct dr_cli *cli, const struct dr_graph *graph, struct dr_nodes *out,
               struct dr_err *err)
 {
-    static const struct dr_names none = {0};
+    static const char *const all[] = {"heads"};
+    const char *const *names = cli->args_count > 0 ? cli->args : all;
+    size_t names_count = cli->args_count > 0 ? cli->args_count : 1;
     enum dr_rc rc = DR_OK;
-    if (cli->args_count == 0) {
-        rc = dr_graph_heads(graph, cli->arena, out, err);
-    } else {
-        out->items = dr_arena_array(cli->arena, dr_graph_count(graph) + 1, sizeof(*out->items));
-        rc = out->items != NULL ? DR_OK : dr_err_set(err, DR_E_NOMEM, "out of memory");
+    out->items = dr_arena_array(cli->arena, dr_graph_count(graph) + 1, sizeof(*out->items));
+    if (out->items == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
-    for (size_t i = 0; rc == DR_OK && i < cli->args_count; i++) {
+    for (size_t i = 0; rc == DR_OK && i < names_count; i++) {
         struct dr_place place = {0};
-        rc = dr_graph_resolve(graph, cli->args[i], &none, cli->arena, &place, err);
+        rc = dr_graph_resolve(graph, names[i], &none, cli->arena, &place, err);
         for (size_t k = 0; rc == DR_OK && k < place.nodes.count; k++) {
             bool is_new = true;
             for (size_t j = 0; j < out->count; j++) {
@@ -210,6 +216,13 @@ choose_merged(struct dr_cli *cli, const struct dr_graph *graph, struct dr_nodes 
                    out->count ? out->items[0]->revision->id : "none");
         return dr_err_hint(err, "drover heads shows what can be joined");
     }
+    for (size_t i = 0; rc == DR_OK && i < out->count; i++) {
+        if (!dr_node_is_head(out->items[i])) {
+            dr_err_set(err, DR_E_CONFLICT, "revision %s is not a head revision",
+                       out->items[i]->revision->id);
+            return dr_err_hint(err, "drover heads shows what can be joined");
+        }
+    }
     return rc;
 }
 
@@ -217,15 +230,44 @@ enum dr_rc
 dr_cmd_merge(struct dr_cli *cli, struct dr_err *err)
 {
     struct dr_graph *graph = NULL;
-    struct dr_nodes parents = {0};
-    char id[DR_REVISION_ID_MAX + 1];
     const char *message = dr_cli_option(cli, "message");
-    enum dr_rc rc = dr_project_need(cli, err);
-    rc = rc == DR_OK ? dr_chain_files_load(cli, &graph, err) : rc;
-    rc = rc == DR_OK ? choose_id(cli, graph, id, err) : rc;
-    rc = rc == DR_OK ? choose_merged(cli, graph, &parents, err) : rc;
-    rc = rc == DR_OK ? write_file(cli, id, message && message[0] ? message : "merge", &parents, err)
+    struct dr_new_revision new = {.message = message != NULL ? message : "merge",
+                                  .engine = dr_cli_option(cli, "engine")};
+    enum dr_rc rc = check_message(new.message, err);
+    rc = rc == DR_OK ? dr_project_need(cli, err) : rc;
+    rc = rc == DR_OK ? dr_chain_drafts_load(cli, &graph, err) : rc;
+    rc = rc == DR_OK ? choose_id(cli, graph, &new.id, err) : rc;
+    rc = rc == DR_OK ? choose_merged(cli, graph, &new.parents, err) : rc;
+    rc = rc == DR_OK ? take_list(cli, "branch-label", &new.labels, err) : rc;
+    rc = rc == DR_OK ? write_new(cli, graph, &new, err) : rc;
+    dr_graph_free(&graph);
+    return rc;
+}
+
+// ------------------------------------------------------------------------------------------- edit
+
+enum dr_rc
+dr_cmd_edit(struct dr_cli *cli, struct dr_err *err)
+{
+    struct dr_graph *graph = NULL;
+    struct dr_place place = {0};
+    const char **paths = NULL;
+    enum dr_rc rc = dr_chain_drafts_load(cli, &graph, err);
+    rc = rc == DR_OK ? dr_graph_resolve(graph, cli->args[0], &none, cli->arena, &place, err) : rc;
+    if (rc == DR_OK && place.nodes.count == 0) {
+        rc = dr_err_set(err, DR_E_USAGE, "'%s' names no revision to edit", cli->args[0]);
+    }
+    if (rc == DR_OK) {
+        paths = dr_arena_array(cli->arena, place.nodes.count, sizeof(*paths));
+        rc = paths != NULL ? DR_OK : dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; rc == DR_OK && i < place.nodes.count; i++) {
+        paths[i] = dr_project_shown(cli, place.nodes.items[i]->revision->path);
+    }
+    rc = rc == DR_OK ? dr_edit(cli, paths, place.nodes.count,
+                               "set EDITOR; drover show tells where the file is", err)
                      : rc;
+    rc = rc == DR_OK ? dr_new_revision_note_edited(cli, &place.nodes, err) : rc;
     dr_graph_free(&graph);
     return rc;
 }

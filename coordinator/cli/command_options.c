@@ -5,24 +5,35 @@
 const struct dr_cli_option dr_opt_revision[] = {
     {"message", 'm', "TEXT", "what it does, one line (required)"},
     {"rev-id", 0, "ID", "its id (default: 12 random hex digits)"},
-    {"head", 0, "REVISION", "its parent (default: the only head)"},
+    {"head", 0, "REVISION", "its parent (default: the only head): an id, label@head, base"},
     {"splice", 0, NULL, "allow a parent that is not a head"},
-    {"branch-label", 0, "LABEL", "label of the branch that it begins"},
-    {"depends-on", 0, "ID", "another revision that must be there first"},
+    {"branch-label", 0, "LABEL", "label of the branch that it begins; may be repeated"},
+    {"depends-on", 0, "REVISION", "another one that must be there first; may be repeated"},
     {"engine", 0, "LIST", "postgresql, sqlite or both with a comma (default: as its parent)"},
+    {"edit", 0, NULL, "open it in $VISUAL or $EDITOR"},
     {0},
 };
 const struct dr_cli_option dr_opt_merge[] = {
     {"message", 'm', "TEXT", "what it does (default: merge)"},
     {"rev-id", 0, "ID", "its id (default: 12 random hex digits)"},
+    {"branch-label", 0, "LABEL", "label of the branch that it begins; may be repeated"},
     {"engine", 0, "LIST", "postgresql, sqlite or both with a comma (default: as its parent)"},
+    {"edit", 0, NULL, "open it in $VISUAL or $EDITOR"},
+    {0},
+};
+const struct dr_cli_option dr_opt_check[] = {
+    {"heads", 0, NULL, "only: one head per branch"},
+    {"sum", 0, NULL, "only: every file is as revisions.sum notes it"},
+    {"base", 0, "GITREF", "no revision that is in this git state changed or went"},
+    {"write", 0, NULL, "first note the folder as it is in revisions.sum"},
     {0},
 };
 const struct dr_cli_option dr_opt_history[] = {
     {"rev-range", 'r', "A:B", "only from A to B: -3:head, ae10:+2, -2:current"},
     {"indicate-current", 'i', NULL, "mark what the database has (asks it)"},
     {"verbose", 'v', NULL, "all that the header says"},
-    {"url", 0, "URL", "a table with each revision's state in this database"},
+    {"state", 0, NULL, "a table with each revision's state in the database"},
+    {"url", 0, "URL", "the database (default: DROVER_URL ...); alone: the table of --state"},
     {"schema", 0, "NAME", "PostgreSQL: schema that the tables are in"},
     {0},
 };

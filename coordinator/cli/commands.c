@@ -15,15 +15,22 @@ const struct dr_cli_command dr_cli_commands[] = {
      "unsigned, and each of them signs with `drover sign`.",
      "drover init\ndrover init --people a.pub,b.pub,c.pub --threshold 2", dr_opt_init, 0, 0,
      dr_cmd_init},
-    {"revision", AUTHOR, "", "write a new revision file to fill in", NULL,
+    {"revision", AUTHOR, "", "write a new revision file to fill in",
+     "Its parent is the only head, or what --head names; --head base begins another line. "
+     "--splice lets a\n"
+     "second branch begin at a revision that is no head.",
      "drover revision -m \"add users\"\ndrover revision -m \"add users\" --rev-id "
-     "20260213_add_users --engine postgresql,sqlite",
+     "20260213_add_users --engine postgresql,sqlite\n"
+     "drover revision -m \"billing tables\" --head base --branch-label billing --depends-on ae10\n"
+     "drover revision -m \"add invoices\" --head billing@head --edit",
      dr_opt_revision, 0, 0, dr_cmd_revision},
     {"merge", AUTHOR, "[REVISION...]", "write a revision that joins several heads",
      "Without names it joins all heads. A merge may stay empty; SQL that reconciles both sides can "
      "be added.",
      "drover merge -m \"join billing and accounts\"\ndrover merge ae10 27c6", dr_opt_merge, 0, -1,
      dr_cmd_merge},
+    {"edit", AUTHOR, "REVISION", "open a revision's file in $VISUAL or $EDITOR", NULL,
+     "drover edit head\ndrover edit ae10", dr_opt_none, 1, 1, dr_cmd_edit},
     {"lint", AUTHOR, "[FILE...]", "check revision files before anyone reads them",
      "All files of the project's folder, only those that are named, or another folder.",
      "drover lint\ndrover lint revisions/004_monthly_reviews.sql\ndrover lint --output json",
@@ -39,6 +46,13 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover test\ndrover test -1:head\ndrover test --engine sqlite\ndrover test --junit "
      "report.xml",
      dr_opt_test, 0, 1, dr_cmd_test},
+    {"check", AUTHOR, "", "is the folder what was agreed? for pipelines",
+     "One line for each check; exit 3 when one finds something. Without a choice all are made. The "
+     "sum is\n"
+     "revisions/revisions.sum: revision, merge and edit keep it; --write notes what was edited by "
+     "hand.",
+     "drover check\ndrover check --base origin/main\ndrover check --write", dr_opt_check, 0, 0,
+     dr_cmd_check},
     {"history", AUTHOR, "", "the chain, newest first",
      "A range has both ends: A:B, A:, :B. -N counts down from its end, +N up from its begin.\n"
      "`current`, and -i, ask the database of --url or DROVER_URL.",

@@ -7,6 +7,8 @@
 // cmd_revision.c: files, no database
 enum dr_rc dr_cmd_revision(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_merge(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_edit(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_check(struct dr_cli *cli, struct dr_err *err); // cmd_check.c
 
 // cmd_lint.c: checks of files
 enum dr_rc dr_cmd_lint(struct dr_cli *cli, struct dr_err *err);

@@ -58,7 +58,7 @@ revision_file c a >revisions/c.sql
 run 1 drover upgrade head --url sqlite:lint.db
 says "'b'" "'c'" "drover merge b c"
 run 0 drover merge b c -m "join b and c" --rev-id m
-says "Generating revisions/m_join_b_and_c.sql ... done"
+says "Generating revisions/m_join_b_and_c.sql ...  done"
 run 0 drover heads
 same "$OUT" "m (head)"
 run 0 drover upgrade head --url sqlite:lint.db

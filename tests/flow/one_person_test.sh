@@ -16,7 +16,7 @@ same "$OUT" "0 errors, 0 warnings"
 
 test_begin a_revision_is_written_and_checked # id: C12
 run 0 drover revision -m "Add users" --rev-id 001_users --engine sqlite
-says "Generating revisions/001_users_add_users.sql ... done"
+says "Generating revisions/001_users_add_users.sql ...  done"
 run 1 drover lint
 says "section 'up' has no statement"
 sed -i -e 's/^-- drover:up/&\nCREATE TABLE users (id integer PRIMARY KEY, email text NOT NULL);/' \

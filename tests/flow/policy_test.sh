@@ -47,7 +47,7 @@ EDITOR="cp new.conf" run 0 as alice drover policy edit --yes
 says '+ policy production: author_may_not_approve = true' '- policy production: gate "signoff:application-updated" { }' \
     '+ policy production: gate "signoff:release-noted" { }' "1 of 2"
 EDITOR="false" run 130 as alice drover policy edit --yes
-says "ended with 1; nothing was signed" "your text is kept in"
+says "nothing was signed: the editor 'false' ended with 1" "your text is kept in"
 run_json 0 "any(w['kind'] == 'fleet' and w['try'].startswith('drover sign fleet.') and w['signatures'] == 1 for w in d['waiting'])" as bob drover inbox
 run 0 as alice drover inbox
 says_not "drover sign fleet.4"
