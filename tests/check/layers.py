@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Layers are a total order: a folder includes, and links, only itself and what stands before it.
 
-base < proto < trust < db < sql < revision < rpc < engine < coordinator/core, coordinator/cli, agent. Core and
+base < proto < trust < db < sql < revision < rpc < engine < schema < coordinator/core, coordinator/cli, agent. Core and
 cli do not know each other, nor the agent; import is cli's; drover-sqlcheck knows base and the wire format of sql only.
 """
 import os
@@ -9,7 +9,7 @@ import re
 
 import source
 
-ORDER = ["base", "proto", "trust", "db", "sql", "revision", "rpc", "engine"]
+ORDER = ["base", "proto", "trust", "db", "sql", "revision", "rpc", "engine", "schema"]
 COMMON = set(ORDER)
 TOPS = {
     "coordinator/core": COMMON,
