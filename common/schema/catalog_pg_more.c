@@ -321,13 +321,13 @@ const struct dr_catalog_query dr_catalog_pg_more[] = {
                                                                                        "AND NOT "
                                                                                        "is_"
                                                                                        "grantable "
-                                                                                       "AND class "
+                                                                                       "AND (class "
                                                                                        "IN "
                                                                                        "(" CATALOG_CLASS("pg_proc") ", " CATALOG_CLASS(
                                                                                            "pg_"
-                                                                                           "type") ")) GROUP BY target, col, who, class, oid, sub UNION ALL SELECT 'grant', target || ' "
-                                                                                                   "not to PUBLIC', '', '', 'REVOKE ALL ON ' || target || ' FROM PUBLIC', CASE class "
-                                                                                                   "WHEN " CATALOG_CLASS(
+                                                                                           "type") ") OR target = 'SCHEMA public')) GROUP BY target, col, who, class, oid, sub UNION "
+                                                                                                   "ALL SELECT 'grant', target || ' not to PUBLIC', '', '', 'REVOKE ALL ON ' || target "
+                                                                                                   "|| ' FROM PUBLIC', CASE class WHEN " CATALOG_CLASS(
                                                                                                        "pg_proc") " THEN 'GRANT EXECUTE ON ' ELSE 'GRANT USAGE ON ' END || target || ' TO PUBLIC', '', "
                                                                                                                   "'', '', '', '', 0, class, oid, sub FROM acl WHERE class IN (" CATALOG_CLASS(
                                                                                                                       "pg_proc") ", " CATALOG_CLASS("pg_type") ") AND acl.acl IS NOT NULL AND NOT EXISTS (SELECT FROM "
@@ -343,22 +343,49 @@ const char
                         "r.rulename::text = '_RETURN' UNION ALL SELECT " CATALOG_CLASS("pg_type") ", t.oid, " CATALOG_CLASS(
                             "pg_type") ", e.oid, 0 FROM pg_catalog.pg_type t JOIN "
                                        "pg_catalog.pg_type e ON e.typarray = "
-                                       "t.oid UNION ALL SELECT " CATALOG_CLASS("pg_type") ", "
-                                                                                          "t.oid,"
-                                                                                          " " CATALOG_CLASS(
-                                                                                              "pg_"
-                                                                                              "clas"
-                                                                                              "s") ", t.typrelid, 0 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_class c ON c.oid = "
-                                                                                                   "t.typrelid AND c.relkind <> 'c' UNION ALL SELECT " CATALOG_CLASS("pg_class") ", c.oid, " CATALOG_CLASS("pg_type") ", c.reltype, 0 FROM pg_catalog.pg_class c WHERE c.relkind = 'c' UNION ALL SELECT " CATALOG_CLASS("pg_class") ", k.conindid, " CATALOG_CLASS("pg_constraint") ", k.oid, 0 FROM pg_catalog.pg_constraint k WHERE k.contype IN ('p', 'u', 'x') UNION "
-                                                                                                                                                                                                                                                                                                                                                                                    "ALL SELECT " CATALOG_CLASS("pg_attrdef") ", d.oid, " CATALOG_CLASS(
-                                                                                                                                                                                                                                                                                                                                                                                        "pg_class") ", d.adrelid, d.adnum::int4 FROM pg_catalog.pg_attrdef d JOIN "
-                                                                                                                                                                                                                                                                                                                                                                                                    "pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE "
-                                                                                                                                                                                                                                                                                                                                                                                                    "a.attgenerated <> '') SELECT COALESCE(x.to_class, d.classid), COALESCE(x.to_oid, "
-                                                                                                                                                                                                                                                                                                                                                                                                    "d.objid), COALESCE(x.to_sub, d.objsubid), COALESCE(y.to_class, d.refclassid), "
-                                                                                                                                                                                                                                                                                                                                                                                                    "COALESCE(y.to_oid, d.refobjid), COALESCE(y.to_sub, d.refobjsubid) FROM "
-                                                                                                                                                                                                                                                                                                                                                                                                    "pg_catalog.pg_depend d LEFT JOIN alias x ON x.class = d.classid AND x.oid = d.objid "
-                                                                                                                                                                                                                                                                                                                                                                                                    "LEFT JOIN alias y ON y.class = d.refclassid AND y.oid = d.refobjid WHERE d.deptype "
-                                                                                                                                                                                                                                                                                                                                                                                                    "IN ('n', 'a', 'i', 'P', 'S') AND d.objid >= 16384::pg_catalog.oid AND d.refobjid >= "
-                                                                                                                                                                                                                                                                                                                                                                                                    "16384::pg_catalog.oid AND NOT (d.deptype IN ('a', 'i') AND d.classid = " CATALOG_CLASS("pg_class") " AND EXISTS (SELECT FROM pg_catalog.pg_sequence s WHERE s.seqrelid = d.objid)) "
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        "UNION SELECT " CATALOG_CLASS("pg_class") ", h.inhrelid, 0, " CATALOG_CLASS(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                            "pg_class") ", h.inhparent, 0 FROM pg_catalog.pg_inherits h";
+                                       "t.oid UNION ALL SELECT " CATALOG_CLASS(
+                                           "pg_type") ", "
+                                                      "t.oid,"
+                                                      " " CATALOG_CLASS(
+                                                          "pg_"
+                                                          "clas"
+                                                          "s") ", t.typrelid, 0 FROM "
+                                                               "pg_catalog.pg_type t JOIN "
+                                                               "pg_catalog.pg_class c ON c.oid = "
+                                                               "t.typrelid AND c.relkind <> 'c' "
+                                                               "UNION ALL SELECT " CATALOG_CLASS("p"
+                                                                                                 "g"
+                                                                                                 "_"
+                                                                                                 "c"
+                                                                                                 "l"
+                                                                                                 "a"
+                                                                                                 "s"
+                                                                                                 "s") ", c.oid, " CATALOG_CLASS("pg_type") ", c.reltype, 0 FROM pg_catalog.pg_class c WHERE c.relkind = 'c' UNION ALL SELECT " CATALOG_CLASS(
+                                                                   "pg_class") ", "
+                                                                               "k.conindid,"
+                                                                               " " CATALOG_CLASS("p"
+                                                                                                 "g"
+                                                                                                 "_"
+                                                                                                 "c"
+                                                                                                 "o"
+                                                                                                 "n"
+                                                                                                 "s"
+                                                                                                 "t"
+                                                                                                 "r"
+                                                                                                 "a"
+                                                                                                 "i"
+                                                                                                 "n"
+                                                                                                 "t") ", k.oid, 0 FROM pg_catalog.pg_constraint k WHERE k.contype IN ('p', 'u', 'x') UNION "
+                                                                                                      "ALL SELECT " CATALOG_CLASS("pg_attrdef") ", d.oid, " CATALOG_CLASS(
+                                                                                                          "pg_class") ", d.adrelid, d.adnum::int4 FROM pg_catalog.pg_attrdef d JOIN "
+                                                                                                                      "pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE "
+                                                                                                                      "a.attgenerated <> '') SELECT COALESCE(x.to_class, d.classid), COALESCE(x.to_oid, "
+                                                                                                                      "d.objid), COALESCE(x.to_sub, d.objsubid), COALESCE(y.to_class, d.refclassid), "
+                                                                                                                      "COALESCE(y.to_oid, d.refobjid), COALESCE(y.to_sub, d.refobjsubid) FROM "
+                                                                                                                      "pg_catalog.pg_depend d LEFT JOIN alias x ON x.class = d.classid AND x.oid = d.objid "
+                                                                                                                      "LEFT JOIN alias y ON y.class = d.refclassid AND y.oid = d.refobjid WHERE d.deptype "
+                                                                                                                      "IN ('n', 'a', 'i', 'P', 'S') AND d.objid >= 16384::pg_catalog.oid AND d.refobjid >= "
+                                                                                                                      "16384::pg_catalog.oid AND NOT (d.deptype IN ('a', 'i') AND d.classid = " CATALOG_CLASS(
+                                                                                                                          "pg_class") " AND EXISTS (SELECT FROM pg_catalog.pg_sequence s WHERE s.seqrelid = d.objid)) "
+                                                                                                                                      "UNION SELECT " CATALOG_CLASS("pg_class") ", h.inhrelid, 0, " CATALOG_CLASS(
+                                                                                                                                          "pg_class") ", h.inhparent, 0 FROM pg_catalog.pg_inherits h";

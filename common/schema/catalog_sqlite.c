@@ -212,10 +212,10 @@ keep_key(void *ctx, struct dr_sqlite_stmt *stmt, struct dr_err *err)
 }
 
 static const char objects_sql[] =
-    "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND " NOT_OURS(
-        "name") "AND " NOT_OURS("tbl_name") "AND NOT EXISTS (SELECT 1 FROM pragma_table_list l "
-                                            "WHERE l.schema = 'main' AND l.name = "
-                                            "sqlite_schema.name AND l.type = 'shadow')";
+    "SELECT m.type, m.name, m.tbl_name, m.sql FROM sqlite_schema m WHERE m.sql IS NOT NULL "
+    "AND " NOT_OURS("m.name") "AND " NOT_OURS(
+        "m.tbl_name") "AND NOT EXISTS (SELECT 1 FROM pragma_table_list l WHERE l.schema = 'main' "
+                      "AND l.name = m.name AND l.type = 'shadow')";
 static const char columns_sql[] =
     "SELECT m.name, m.sql, c.name, c.type, c.\"notnull\", c.dflt_value, c.cid, c.hidden, c.pk FROM "
     "sqlite_schema m, pragma_table_xinfo(m.name) c WHERE m.type = 'table' AND m.sql NOT LIKE "

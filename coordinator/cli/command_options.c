@@ -45,6 +45,30 @@ const struct dr_cli_option dr_opt_sql[] = {
     {"down", 0, NULL, "the way down, newest first"},
     {0},
 };
+#define SCHEMA_FROM                                                                                \
+    {"from", 0, "SOURCE",                                                                          \
+     "head, another revision, FILE.sql or a URL (default: the project's database, else head)"},    \
+        {"url", 0, "URL", "the same for a database"}, SCHEMA_BUILD
+#define SCHEMA_BUILD                                                                               \
+    {"engine", 0, "ENGINE", "postgresql or sqlite, for what is built (default: the chain's)"},     \
+        {"schema", 0, "NAME", "PostgreSQL: only this schema, names relative to it"},               \
+        {"scratch", 0, "URL", "PostgreSQL in which to build (default: a private server)"},         \
+    {                                                                                              \
+        "environment", 'e', "ENV", "run sections with only=ENV, too"                               \
+    }
+const struct dr_cli_option dr_opt_schema_show[] = {
+    SCHEMA_FROM,
+    {"kind", 0, "KIND", "only this: table, view, index, enum, function, trigger, ..."},
+    {"sql", 0, NULL, "the statements that make it"},
+    {0},
+};
+const struct dr_cli_option dr_opt_schema_diff[] = {SCHEMA_BUILD, {0}};
+const struct dr_cli_option dr_opt_schema_er[] = {
+    SCHEMA_FROM,
+    {"format", 0, "FORMAT", "mermaid (default), dot, svg or json"},
+    {"out", 0, "FILE", "write it to this file"},
+    {0},
+};
 const struct dr_cli_option dr_opt_import[] = {
     {"out", 0, "DIR", "folder for the revision files (default: the project's)"},
     {"dry-run", 0, NULL, "only tell what would be written"},

@@ -68,6 +68,22 @@ const struct dr_cli_command dr_cli_commands[] = {
     {"sql", AUTHOR, "A:B", "print the SQL that would run, byte for byte", NULL,
      "drover sql base:head\ndrover sql base:head --engine sqlite\ndrover sql 003:004 --down",
      dr_opt_sql, 1, 1, dr_cmd_sql},
+    {"schema show", AUTHOR, "[NAME...]", "the schema of a database, a file or the chain",
+     "Without names a list of what is there; with names (* and ? work) columns, types, defaults, "
+     "indexes,\nconstraints and what else hangs on them. --sql gives the statements.",
+     "drover schema show --url postgresql:///orders\ndrover schema show users 'order*'\n"
+     "drover schema show --from head --kind index\ndrover schema show --url sqlite:app.db --sql",
+     dr_opt_schema_show, 0, -1, dr_cmd_schema_show},
+    {"schema diff", AUTHOR, "A B", "what differs between two schemas",
+     "A and B are URLs, FILE.sql or revisions; what is no database is built in a scratch one. Exit "
+     "3 when they differ.",
+     "drover schema diff head postgresql:///orders\ndrover schema diff -1 head\n"
+     "drover schema diff sqlite:old.db sqlite:new.db",
+     dr_opt_schema_diff, 2, 2, dr_cmd_schema_diff},
+    {"schema er", AUTHOR, "[PATTERN]", "tables and the keys between them as a diagram", NULL,
+     "drover schema er --from head > schema.mmd\ndrover schema er 'order*' --format svg --out "
+     "orders.svg",
+     dr_opt_schema_er, 0, 1, dr_cmd_schema_er},
     {"import", AUTHOR, "FORMAT DIR", "turn the migrations of another tool into revision files",
      "FORMAT is alembic, dbmate, golang-migrate, goose, flyway, sqitch, diesel, sqlx or "
      "liquibase-sql; DIR "

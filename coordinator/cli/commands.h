@@ -23,6 +23,11 @@ enum dr_rc dr_cmd_branches(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_show(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_sql(struct dr_cli *cli, struct dr_err *err);
 
+// cmd_schema.c: schemas of databases, files and the chain
+enum dr_rc dr_cmd_schema_show(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_schema_diff(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_schema_er(struct dr_cli *cli, struct dr_err *err);
+
 // cmd_import.c: the migrations of other tools
 enum dr_rc dr_cmd_import(struct dr_cli *cli, struct dr_err *err);
 
