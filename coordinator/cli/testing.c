@@ -155,18 +155,21 @@ dr_test_read_schema(struct dr_test_walk *w, struct dr_err *err)
 
 enum dr_rc
 dr_test_fill(struct dr_test_walk *w, const struct dr_testing_seen *before,
-             struct dr_testing_seen *out_seen, struct dr_err *err)
+             struct dr_testing_seen *out_now, struct dr_testing_seen *out_filled,
+             struct dr_err *err)
 {
-    struct dr_testing_seen seen = {0};
+    struct dr_testing_seen seen = {0}, filled = {0};
     uint64_t added = 0;
     enum dr_rc rc = dr_testing_rows_look(w->rows, w->arena, &seen, err);
     rc = rc == DR_OK ? dr_testing_rows_fill(w->rows, &seen, before, w->arena, &added, err) : rc;
+    filled = seen;
     if (rc == DR_OK && added > 0) {
         w->has_rows = true;
-        rc = dr_testing_rows_look(w->rows, w->arena, &seen, err);
+        rc = out_filled == NULL ? DR_OK : dr_testing_rows_look(w->rows, w->arena, &filled, err);
     }
-    if (rc == DR_OK) {
-        *out_seen = seen;
+    if (rc == DR_OK && out_filled != NULL) {
+        *out_now = seen;
+        *out_filled = filled;
     }
     return rc;
 }
@@ -215,9 +218,8 @@ dr_test_restart(struct dr_test_walk *w, bool with_rows, struct dr_err *err)
         dr_direct_place(&place, result, err);
         return rc;
     }
-    struct dr_testing_seen seen = {0};
     rc = dr_test_read_schema(w, err);
-    return rc == DR_OK && with_rows ? dr_test_fill(w, NULL, &seen, err) : rc;
+    return rc == DR_OK && with_rows ? dr_test_fill(w, NULL, NULL, NULL, err) : rc;
 }
 
 // -------------------------------------------------------------------------------------------- walk

@@ -43,8 +43,10 @@ DR_MUST_CHECK enum dr_rc dr_test_read_schema(struct dr_test_walk *w, struct dr_e
 DR_MUST_CHECK enum dr_rc
 dr_test_restart(struct dr_test_walk *w, bool with_rows, struct dr_err *err);
 // Puts rows into what is empty, and one more where `before` (may be NULL) had other columns.
+// `*out_now` and `*out_filled` (may be NULL) are the tables before and after that.
 DR_MUST_CHECK enum dr_rc dr_test_fill(struct dr_test_walk *w, const struct dr_testing_seen *before,
-                                      struct dr_testing_seen *out_seen, struct dr_err *err);
+                                      struct dr_testing_seen *out_now,
+                                      struct dr_testing_seen *out_filled, struct dr_err *err);
 
 // testing_trip.c: the round trip of revision `index` of the plan. DR_OK with the verdict in `r`, or
 // a fatal error. The database is then where it was, and `index` is built when it can be.

@@ -424,22 +424,25 @@ dr_testing_rows_lost(const struct dr_testing_seen *before, const struct dr_testi
 }
 
 size_t
-dr_testing_rows_fewer(const struct dr_testing_seen *before, const struct dr_testing_seen *after,
-                      const struct dr_testing_seen *known, struct dr_buf *out)
+dr_testing_rows_fewer(const struct dr_testing_seen *before, const struct dr_testing_seen *up,
+                      const struct dr_testing_seen *filled, const struct dr_testing_seen *after,
+                      struct dr_buf *out)
 {
     size_t tables = 0, lines = 0;
     for (size_t i = 0; i < before->count; i++) {
-        const struct dr_testing_table *was = &before->tables[i];
-        const struct dr_testing_table *is = find_table(after, was->name);
-        uint64_t left = is == NULL ? 0 : is->count;
-        if (find_table(known, was->name) == NULL || left >= was->count) {
+        const char *name = before->tables[i].name;
+        const struct dr_testing_table *was = find_table(up, name), *full = find_table(filled, name);
+        const struct dr_testing_table *is = find_table(after, name);
+        uint64_t added = was != NULL && full != NULL ? full->count - was->count : 0;
+        uint64_t expected = before->tables[i].count + added, left = is == NULL ? 0 : is->count;
+        if (left >= expected) {
             continue;
         }
         tables++;
         if (add_line(&lines, out)) {
-            dr_buf_printf(out, "%" PRIu64 " of %" PRIu64 " row%s of %s %s gone", was->count - left,
-                          was->count, was->count == 1 ? "" : "s", was->name,
-                          was->count - left == 1 ? "is" : "are");
+            dr_buf_printf(out, "%" PRIu64 " of %" PRIu64 " row%s of %s %s gone", expected - left,
+                          expected, expected == 1 ? "" : "s", name,
+                          expected - left == 1 ? "is" : "are");
         }
     }
     return tables;

@@ -51,10 +51,11 @@ dr_testing_rows_fill(struct dr_testing_rows *rows, const struct dr_testing_seen 
 // gone"), appended to `out`; at most 20 lines. Returns the number of tables. Pure.
 size_t dr_testing_rows_lost(const struct dr_testing_seen *before,
                             const struct dr_testing_seen *after, struct dr_buf *out);
-// The same for numbers of rows alone, of tables that `known` has, too.
-size_t
-dr_testing_rows_fewer(const struct dr_testing_seen *before, const struct dr_testing_seen *after,
-                      const struct dr_testing_seen *known, struct dr_buf *out);
+// The same for numbers of rows alone: a table of `before` ends with as many rows as it began with,
+// and those that were put in from `up` to `filled`; what the way up put in itself may go again.
+size_t dr_testing_rows_fewer(const struct dr_testing_seen *before, const struct dr_testing_seen *up,
+                             const struct dr_testing_seen *filled,
+                             const struct dr_testing_seen *after, struct dr_buf *out);
 // All rows together. Pure.
 uint64_t dr_testing_rows_total(const struct dr_testing_seen *seen);
 

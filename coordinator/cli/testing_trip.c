@@ -18,7 +18,7 @@ struct trip {
     struct dr_test_revision *r;
     size_t index;  // in the plan
     bool is_empty; // it did not go up on made-up rows
-    struct dr_testing_seen before, filled;
+    struct dr_testing_seen before, up, filled;
     const uint8_t *schema_before, *schema_up;
     const char *text_before, *text_up;
 };
@@ -161,7 +161,7 @@ go_down(struct trip *t, bool *out_down, struct dr_err *err)
             t->r->down_ms = again.duration_ms;
             (void)snprintf(text, sizeof text, "with rows in the tables: %.900s", cause.message);
             (void)snprintf(cause.message, sizeof cause.message, "%s", text);
-            t->before = t->filled = (struct dr_testing_seen){0}; // nothing to compare
+            t->before = t->up = t->filled = (struct dr_testing_seen){0}; // nothing to compare
         }
     }
     dr_test_find_error(t->w, t->r, is_note, "down", &result, &cause);
@@ -204,7 +204,7 @@ compare_rows(struct trip *t, struct dr_err *err)
     }
     bool is_said = says_lossy(t->r->node->revision);
     if (dr_testing_rows_lost(&t->before, &after, &lost) == 0) {
-        (void)dr_testing_rows_fewer(&t->filled, &after, &t->before, &lost);
+        (void)dr_testing_rows_fewer(&t->before, &t->up, &t->filled, &after, &lost);
     }
     if (lost.len > 0) {
         struct dr_test_finding *f = dr_test_find(
@@ -311,14 +311,13 @@ static enum dr_rc
 test_built(struct trip *t, struct dr_err *err)
 {
     struct dr_test_walk *w = t->w;
-    struct dr_testing_seen seen = {0};
     bool is_whole = true;
     enum dr_rc rc = dr_test_read_schema(w, err);
     t->schema_up = w->fingerprint;
     t->text_up = w->fingerprint_text;
     check_budget(t);
     rc = rc == DR_OK ? check_empty(t, err) : rc;
-    rc = rc == DR_OK && !t->is_empty ? dr_test_fill(w, &t->before, &t->filled, err) : rc;
+    rc = rc == DR_OK && !t->is_empty ? dr_test_fill(w, &t->before, &t->up, &t->filled, err) : rc;
     t->r->has_down = !planned(t)->no_down;
     if (rc == DR_OK && t->r->has_down) {
         rc = go_back_and_forth(t, &is_whole, err);
@@ -327,7 +326,7 @@ test_built(struct trip *t, struct dr_err *err)
     if (rc != DR_OK) {
         return rc;
     }
-    return is_whole ? dr_test_fill(w, NULL, &seen, err) : dr_test_restart(w, true, err);
+    return is_whole ? dr_test_fill(w, NULL, NULL, NULL, err) : dr_test_restart(w, true, err);
 }
 
 enum dr_rc
