@@ -103,8 +103,8 @@ show(struct dr_buf *out, const char *text)
     dr_show(out, text, strlen(text), false);
 }
 
-static const char *
-severity_name(enum dr_severity severity)
+const char *
+dr_severity_name(enum dr_severity severity)
 {
     static const char *const names[] = {"advice", "warning", "error"};
     return names[severity];
@@ -157,7 +157,7 @@ add_source(struct dr_buf *out, const struct dr_finding *f)
 void
 dr_finding_text(struct dr_buf *out, const struct dr_finding *finding)
 {
-    dr_buf_printf(out, "%s[%s]: ", severity_name(finding->severity), finding->rule);
+    dr_buf_printf(out, "%s[%s]: ", dr_severity_name(finding->severity), finding->rule);
     show(out, finding->message);
     dr_buf_str(out, "\n");
     if (finding->file[0] != '\0') {
@@ -198,7 +198,7 @@ add_json_string(struct dr_buf *out, const char *key, const char *value)
 static void
 add_json(struct dr_buf *out, const struct dr_finding *f)
 {
-    dr_buf_printf(out, "{\"severity\":\"%s\",", severity_name(f->severity));
+    dr_buf_printf(out, "{\"severity\":\"%s\",", dr_severity_name(f->severity));
     add_json_string(out, "rule", f->rule);
     dr_buf_str(out, ",");
     add_json_string(out, "message", f->message);

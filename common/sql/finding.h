@@ -46,6 +46,8 @@ bool dr_findings_want(const struct dr_findings *list, const char *rule);
 void dr_findings_sort(struct dr_findings *list);
 size_t dr_findings_errors(const struct dr_findings *list);
 size_t dr_findings_count(const struct dr_findings *list, enum dr_severity severity);
+// "error", "warning", "advice".
+const char *dr_severity_name(enum dr_severity severity);
 
 // One finding as several lines of text, ending with a newline. Bytes that a terminal would act on
 // are shown as escapes.

@@ -13,6 +13,14 @@ const struct dr_cli_option dr_opt_revision[] = {
     {"edit", 0, NULL, "open it in $VISUAL or $EDITOR"},
     {0},
 };
+const struct dr_cli_option dr_opt_lint[] = {
+    {"format", 0, "FORMAT", "text, json, github, gitlab, sarif or junit"},
+    {"rule", 0, "LIST", "only these rules; \"all\": those for sticklers too"},
+    {"exclude", 0, "LIST", "all but these rules"},
+    {"against", 0, "REF", "only what is newer than a revision, or than a git reference"},
+    {"rules", 0, NULL, "list the rules"},
+    {0},
+};
 const struct dr_cli_option dr_opt_merge[] = {
     {"message", 'm', "TEXT", "what it does (default: merge)"},
     {"rev-id", 0, "ID", "its id (default: 12 random hex digits)"},

@@ -5,6 +5,7 @@
 #include "coordinator/cli/cli.h"
 
 extern const struct dr_cli_option dr_opt_revision[];
+extern const struct dr_cli_option dr_opt_lint[];
 extern const struct dr_cli_option dr_opt_merge[];
 extern const struct dr_cli_option dr_opt_check[];
 extern const struct dr_cli_option dr_opt_history[];

@@ -32,9 +32,12 @@ const struct dr_cli_command dr_cli_commands[] = {
     {"edit", AUTHOR, "REVISION", "open a revision's file in $VISUAL or $EDITOR", NULL,
      "drover edit head\ndrover edit ae10", dr_opt_none, 1, 1, dr_cmd_edit},
     {"lint", AUTHOR, "[FILE...]", "check revision files before anyone reads them",
-     "All files of the project's folder, only those that are named, or another folder.",
-     "drover lint\ndrover lint revisions/004_monthly_reviews.sql\ndrover lint --output json",
-     dr_opt_none, 0, -1, dr_cmd_lint},
+     "All files of the project's folder, only those that are named, or another folder. Ends with 1 "
+     "when there is an\nerror. A warning or advice is silenced for one statement by a line before "
+     "it:\n  -- drover:nolint RULE reason=\"why\"",
+     "drover lint\ndrover lint revisions/004_monthly_reviews.sql\ndrover lint --against "
+     "origin/main --format github\ndrover lint --rules",
+     dr_opt_lint, 0, -1, dr_cmd_lint},
     {"test", AUTHOR, "[A:B]", "run every revision up, down and up again on scratch databases",
      "A revision passes when its verify sections hold, the way down gives the schema from before, "
      "going up\n"

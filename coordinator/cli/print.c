@@ -318,3 +318,20 @@ dr_ask_name(const struct dr_cli *cli, const char *question, const char *name, st
     }
     return DR_OK;
 }
+
+void
+dr_print_xml(struct dr_buf *out, const char *text)
+{
+    struct dr_buf shown = {0};
+    dr_show(&shown, text, strlen(text), true);
+    for (const char *c = shown.data == NULL ? "" : shown.data; *c != '\0'; c++) {
+        const char *word = *c == '<'    ? "&lt;"
+                           : *c == '>'  ? "&gt;"
+                           : *c == '&'  ? "&amp;"
+                           : *c == '"'  ? "&quot;"
+                           : *c == '\n' ? "&#10;"
+                                        : NULL;
+        dr_buf_add(out, word == NULL ? c : word, word == NULL ? 1 : strlen(word));
+    }
+    dr_buf_fini(&shown);
+}

@@ -55,6 +55,8 @@ const char *dr_print_age(const struct dr_cli *cli, int64_t unix_s);
 bool dr_print_is_tame(const char *text, bool is_command);
 // Escapes text for a terminal into an arena string of `cli`.
 const char *dr_print_safe(const struct dr_cli *cli, const char *text);
+// Appends text as it stands in XML; what XML cannot hold is shown as an escape.
+void dr_print_xml(struct dr_buf *out, const char *text);
 // A line on standard error unless --quiet.
 void dr_print_note(const struct dr_cli *cli, const char *fmt, ...) DR_PRINTF(2, 3);
 // Asks a mild question on the terminal; --yes answers it. DR_E_USAGE when nobody can be asked.

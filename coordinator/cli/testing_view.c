@@ -199,24 +199,6 @@ dr_testing_json(const struct dr_testing *parts, size_t count)
 
 // ------------------------------------------------------------------------------------------- JUnit
 
-// Text as it stands in XML; what XML cannot hold is shown as an escape.
-static void
-add_xml(struct dr_buf *out, const char *text)
-{
-    struct dr_buf shown = {0};
-    dr_show(&shown, text, strlen(text), true);
-    for (const char *c = shown.data == NULL ? "" : shown.data; *c != '\0'; c++) {
-        const char *word = *c == '<'    ? "&lt;"
-                           : *c == '>'  ? "&gt;"
-                           : *c == '&'  ? "&amp;"
-                           : *c == '"'  ? "&quot;"
-                           : *c == '\n' ? "&#10;"
-                                        : NULL;
-        dr_buf_add(out, word == NULL ? c : word, word == NULL ? 1 : strlen(word));
-    }
-    dr_buf_fini(&shown);
-}
-
 static void
 add_seconds(struct dr_buf *out, uint64_t ms)
 {
@@ -228,11 +210,11 @@ add_case(struct dr_buf *out, const char *class_name, const char *name, const cha
          uint64_t ms)
 {
     dr_buf_str(out, "    <testcase classname=\"");
-    add_xml(out, class_name);
+    dr_print_xml(out, class_name);
     dr_buf_str(out, "\" name=\"");
-    add_xml(out, name);
+    dr_print_xml(out, name);
     dr_buf_str(out, "\" file=\"");
-    add_xml(out, file);
+    dr_print_xml(out, file);
     dr_buf_str(out, "\"");
     add_seconds(out, ms);
     dr_buf_str(out, ">\n");
@@ -244,14 +226,14 @@ add_finding(struct dr_buf *out, const struct dr_test_finding *f)
     dr_buf_printf(out, "      <%s", f->is_note ? "system-out>" : "failure type=\"");
     if (!f->is_note) {
         dr_buf_printf(out, "%s\" message=\"", f->kind);
-        add_xml(out, f->message);
+        dr_print_xml(out, f->message);
         dr_buf_str(out, "\">");
     }
-    add_xml(out, f->file);
+    dr_print_xml(out, f->file);
     dr_buf_printf(out, ":%u:%u: ", f->line, f->column);
-    add_xml(out, f->message);
+    dr_print_xml(out, f->message);
     dr_buf_str(out, f->details[0] != '\0' ? "&#10;" : "");
-    add_xml(out, f->details);
+    dr_print_xml(out, f->details);
     dr_buf_printf(out, "</%s>\n", f->is_note ? "system-out" : "failure");
 }
 
@@ -280,7 +262,7 @@ add_revision(struct dr_buf *out, const struct dr_testing *t, const struct dr_tes
             dr_buf_str(out, "      <skipped/>\n");
         } else if (c->verdict != DR_CHECK_PASSED) {
             dr_buf_str(out, "      <failure type=\"verify\" message=\"");
-            add_xml(out, c->reason);
+            dr_print_xml(out, c->reason);
             dr_buf_str(out, "\"/>\n");
         }
         dr_buf_str(out, "    </testcase>\n");

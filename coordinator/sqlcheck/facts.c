@@ -34,11 +34,34 @@ sqlcheck_end_fact(struct sqlcheck_writer *w, enum dr_wire_fact kind, unsigned fl
     dr_buf_reset(&w->ref);
 }
 
+void
+sqlcheck_add_table(struct dr_buf *out, const PgQuery__RangeVar *range)
+{
+    if (range != NULL) {
+        if (range->schemaname[0] != '\0') {
+            sqlcheck_add_name(out, range->schemaname);
+            dr_buf_str(out, ".");
+        }
+        sqlcheck_add_name(out, range->relname);
+    }
+}
+
+void
+sqlcheck_add_path(struct dr_buf *out, PgQuery__Node *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (names[i]->node_case == NODE(STRING)) {
+            dr_buf_str(out, i == 0 ? "" : ".");
+            sqlcheck_add_name(out, names[i]->string->sval);
+        }
+    }
+}
+
 static void
 set_table(struct sqlcheck_writer *w, const PgQuery__RangeVar *range)
 {
     dr_buf_reset(&w->table);
-    sqlcheck_add_range(&w->table, range);
+    sqlcheck_add_table(&w->table, range);
 }
 
 void
@@ -55,7 +78,7 @@ sqlcheck_add_columns(struct dr_buf *out, PgQuery__Node *const *items, size_t cou
         are_plain = are_plain && name != NULL && name[0] != '\0';
         if (are_plain) {
             dr_buf_str(out, i == 0 ? "" : ",");
-            sqlcheck_add_ident(out, name);
+            sqlcheck_add_name(out, name);
         }
     }
     if (!are_plain) {
@@ -117,7 +140,7 @@ on_index(struct sqlcheck_writer *w, const PgQuery__IndexStmt *s)
 {
     set_table(w, s->relation);
     if (s->idxname[0] != '\0') {
-        sqlcheck_add_ident(&w->name, s->idxname);
+        sqlcheck_add_name(&w->name, s->idxname);
     }
     sqlcheck_add_columns(&w->columns, s->index_params, s->n_index_params);
     dr_buf_str(&w->ref, s->access_method);
@@ -157,7 +180,7 @@ by_alter_row(struct sqlcheck_writer *w, const PgQuery__AlterTableCmd *c)
         if (alter_rows[i].text != NULL) {
             dr_buf_str(&w->name, alter_rows[i].text);
         } else {
-            sqlcheck_add_ident(&w->name, c->name);
+            sqlcheck_add_name(&w->name, c->name);
         }
         sqlcheck_end_fact(
             w, alter_rows[i].kind,
@@ -186,7 +209,7 @@ on_alter(struct sqlcheck_writer *w, const PgQuery__AlterTableStmt *s)
             sqlcheck_constraint(w, def->constraint, NULL, DR_FACT_ADDED);
         } else if (c->subtype == ALTER(AlterColumnType) && def != NULL &&
                    def->node_case == NODE(COLUMN_DEF)) {
-            sqlcheck_add_ident(&w->name, c->name);
+            sqlcheck_add_name(&w->name, c->name);
             sqlcheck_add_type(&w->columns, def->column_def->type_name);
             sqlcheck_end_fact(w, DR_FACT_SET_TYPE, 0, -1, 0);
         } else {
@@ -203,11 +226,11 @@ on_rename(struct sqlcheck_writer *w, const PgQuery__RenameStmt *s)
     }
     set_table(w, s->relation);
     if (s->rename_type == OBJECT(TABLE)) {
-        sqlcheck_add_ident(&w->name, s->newname);
+        sqlcheck_add_name(&w->name, s->newname);
         sqlcheck_end_fact(w, DR_FACT_RENAME_TABLE, 0, -1, 0);
     } else if (s->rename_type == OBJECT(COLUMN) && s->relation_type == OBJECT(TABLE)) {
-        sqlcheck_add_ident(&w->name, s->subname);
-        sqlcheck_add_ident(&w->ref, s->newname);
+        sqlcheck_add_name(&w->name, s->subname);
+        sqlcheck_add_name(&w->ref, s->newname);
         sqlcheck_end_fact(w, DR_FACT_RENAME_COLUMN, 0, -1, 0);
     }
 }
@@ -221,13 +244,13 @@ on_drop(struct sqlcheck_writer *w, const PgQuery__DropStmt *s)
         const PgQuery__Node *o = s->objects[i];
         dr_buf_reset(&w->table);
         if (o->node_case == NODE(LIST) && s->remove_type == OBJECT(TABLE)) {
-            sqlcheck_add_names(&w->table, o->list->items, o->list->n_items);
+            sqlcheck_add_path(&w->table, o->list->items, o->list->n_items);
             sqlcheck_end_fact(w, DR_FACT_DROP_TABLE, flags, -1, 0);
         } else if (o->node_case == NODE(LIST) && s->remove_type == OBJECT(INDEX)) {
-            sqlcheck_add_names(&w->name, o->list->items, o->list->n_items);
+            sqlcheck_add_path(&w->name, o->list->items, o->list->n_items);
             sqlcheck_end_fact(w, DR_FACT_DROP_INDEX, flags, -1, 0);
         } else if (o->node_case == NODE(STRING) && s->remove_type == OBJECT(SCHEMA)) {
-            sqlcheck_add_ident(&w->name, o->string->sval);
+            sqlcheck_add_name(&w->name, o->string->sval);
             sqlcheck_end_fact(w, DR_FACT_DROP_SCHEMA, flags, -1, 0);
         }
     }
@@ -249,7 +272,7 @@ static void
 on_add_value(struct sqlcheck_writer *w, const PgQuery__AlterEnumStmt *s)
 {
     if (s->old_val[0] == '\0') {
-        sqlcheck_add_names(&w->table, s->type_name, s->n_type_name);
+        sqlcheck_add_path(&w->table, s->type_name, s->n_type_name);
         dr_buf_str(&w->name, s->new_val);
         sqlcheck_end_fact(w, DR_FACT_ADD_VALUE, 0, -1, 0);
     }
@@ -310,7 +333,7 @@ on_domain(struct sqlcheck_writer *w, const PgQuery__AlterDomainStmt *s)
     if (strcmp(s->subtype, "C") != 0 || def == NULL || def->node_case != NODE(CONSTRAINT)) {
         return;
     }
-    sqlcheck_add_names(&w->table, s->type_name, s->n_type_name);
+    sqlcheck_add_path(&w->table, s->type_name, s->n_type_name);
     sqlcheck_end_fact(w, DR_FACT_DOMAIN_CHECK,
                       DR_FACT_ADDED | WHEN(def->constraint->skip_validation, DR_FACT_NOT_VALID), -1,
                       0);

@@ -20,6 +20,9 @@ void sqlcheck_end_fact(struct sqlcheck_writer *w, enum dr_wire_fact kind, unsign
                        int location, size_t length);
 // Strings and index elements, joined by commas; nothing when one of them is no plain column.
 void sqlcheck_add_columns(struct dr_buf *out, PgQuery__Node *const *items, size_t count);
+// [schema.]name, from a relation and from a list of strings.
+void sqlcheck_add_table(struct dr_buf *out, const PgQuery__RangeVar *range);
+void sqlcheck_add_path(struct dr_buf *out, PgQuery__Node *const *names, size_t count);
 // "varchar(20)", "numeric(10,4)", "int4[]": the last name, since pg_catalog goes without saying.
 void sqlcheck_add_type(struct dr_buf *out, const PgQuery__TypeName *type);
 // A column with its constraints.

@@ -19,7 +19,7 @@ sqlcheck_add_type(struct dr_buf *out, const PgQuery__TypeName *type)
     if ((is_own || type->n_names == 1) && type->names[is_own]->node_case == NODE(STRING)) {
         dr_buf_str(out, type->names[is_own]->string->sval); // as it is: "text" is a keyword too
     } else {
-        sqlcheck_add_names(out, type->names, type->n_names);
+        sqlcheck_add_path(out, type->names, type->n_names);
     }
     for (size_t i = 0; i < type->n_typmods; i++) {
         const PgQuery__Node *mod = type->typmods[i];
@@ -137,11 +137,11 @@ sqlcheck_constraint(struct sqlcheck_writer *w, const PgQuery__Constraint *c, con
 {
     const size_t word = 1; // where it begins; the reader widens it to the word there
     if (c->conname[0] != '\0') {
-        sqlcheck_add_ident(&w->name, c->conname);
+        sqlcheck_add_name(&w->name, c->conname);
     }
     flags |= WHEN(c->skip_validation, DR_FACT_NOT_VALID);
     if (own != NULL && c->contype != CONSTR(CHECK)) {
-        sqlcheck_add_ident(&w->columns, own);
+        sqlcheck_add_name(&w->columns, own);
     }
     switch (c->contype) {
     case CONSTR(PRIMARY):
@@ -151,7 +151,7 @@ sqlcheck_constraint(struct sqlcheck_writer *w, const PgQuery__Constraint *c, con
             sqlcheck_add_columns(&w->columns, c->keys, c->n_keys);
         }
         if (c->indexname[0] != '\0') {
-            sqlcheck_add_ident(&w->ref, c->indexname);
+            sqlcheck_add_name(&w->ref, c->indexname);
         }
         sqlcheck_end_fact(w, DR_FACT_KEY, flags, c->location, word);
         break;
@@ -159,13 +159,13 @@ sqlcheck_constraint(struct sqlcheck_writer *w, const PgQuery__Constraint *c, con
         if (own == NULL) {
             sqlcheck_add_columns(&w->columns, c->fk_attrs, c->n_fk_attrs);
         }
-        sqlcheck_add_range(&w->ref, c->pktable);
+        sqlcheck_add_table(&w->ref, c->pktable);
         sqlcheck_end_fact(w, DR_FACT_FOREIGN_KEY, flags, c->location, word);
         break;
     case CONSTR(CHECK):
         own = not_null_column(c->raw_expr);
         if (own != NULL) {
-            sqlcheck_add_ident(&w->columns, own);
+            sqlcheck_add_name(&w->columns, own);
         }
         sqlcheck_end_fact(w, DR_FACT_CHECK, flags, c->location, word);
         break;
@@ -213,7 +213,7 @@ column_flags(struct sqlcheck_writer *w, const PgQuery__ColumnDef *column)
 void
 sqlcheck_column(struct sqlcheck_writer *w, const PgQuery__ColumnDef *column, unsigned flags)
 {
-    sqlcheck_add_ident(&w->name, column->colname);
+    sqlcheck_add_name(&w->name, column->colname);
     sqlcheck_add_type(&w->columns, column->type_name);
     unsigned own = column_flags(w, column);
     sqlcheck_end_fact(w, DR_FACT_COLUMN, flags | own, column->location, strlen(column->colname));

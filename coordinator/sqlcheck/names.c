@@ -3,35 +3,37 @@
 #include <pg_query.h>
 #include <string.h>
 
-// True when PostgreSQL's lexer takes the word for a keyword of any kind.
-static bool
-is_keyword(const char *word)
+// What PostgreSQL's lexer takes the word for; -1 when it is no single token.
+static int
+keyword_kind(const char *word)
 {
     PgQueryScanResult scan = pg_query_scan(word);
-    bool is = true;
+    int kind = -1;
     if (scan.error == NULL) {
         PgQuery__ScanResult *tokens =
             pg_query__scan_result__unpack(NULL, scan.pbuf.len, (const uint8_t *)scan.pbuf.data);
-        is = tokens == NULL || tokens->n_tokens != 1 ||
-             tokens->tokens[0]->keyword_kind != PG_QUERY__KEYWORD_KIND__NO_KEYWORD;
+        if (tokens != NULL && tokens->n_tokens == 1) {
+            kind = (int)tokens->tokens[0]->keyword_kind;
+        }
         if (tokens != NULL) {
             pg_query__scan_result__free_unpacked(tokens, NULL);
         }
     }
     pg_query_free_scan_result(scan);
-    return is;
+    return kind;
 }
 
-void
-sqlcheck_add_ident(struct dr_buf *out, const char *name)
+static bool
+is_plain(const char *name)
 {
     size_t len = strlen(name);
-    bool is_plain = len > 0 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_$") == len &&
-                    strchr("0123456789$", name[0]) == NULL && !is_keyword(name);
-    if (is_plain) {
-        dr_buf_str(out, name);
-        return;
-    }
+    return len > 0 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_$") == len &&
+           strchr("0123456789$", name[0]) == NULL;
+}
+
+static void
+add_quoted(struct dr_buf *out, const char *name)
+{
     dr_buf_str(out, "\"");
     for (const char *c = name; *c != '\0'; c++) {
         dr_buf_add(out, c, 1);
@@ -40,6 +42,28 @@ sqlcheck_add_ident(struct dr_buf *out, const char *name)
         }
     }
     dr_buf_str(out, "\"");
+}
+
+void
+sqlcheck_add_ident(struct dr_buf *out, const char *name)
+{
+    if (is_plain(name) && keyword_kind(name) == PG_QUERY__KEYWORD_KIND__NO_KEYWORD) {
+        dr_buf_str(out, name);
+    } else {
+        add_quoted(out, name);
+    }
+}
+
+void
+sqlcheck_add_name(struct dr_buf *out, const char *name)
+{
+    int kind = is_plain(name) ? keyword_kind(name) : -1;
+    if (kind == PG_QUERY__KEYWORD_KIND__NO_KEYWORD ||
+        kind == PG_QUERY__KEYWORD_KIND__UNRESERVED_KEYWORD) {
+        dr_buf_str(out, name);
+    } else {
+        add_quoted(out, name);
+    }
 }
 
 void

@@ -22,6 +22,8 @@ void sqlcheck_tree(const PgQuery__Node *node, struct sqlcheck_facts *out);
 
 // Appends an identifier as SQL: in double quotes where it must be.
 void sqlcheck_add_ident(struct dr_buf *out, const char *name);
+// The same, but keywords that may be names stay as they are: for people.
+void sqlcheck_add_name(struct dr_buf *out, const char *name);
 // Appends [schema.]name.
 void sqlcheck_add_range(struct dr_buf *out, const PgQuery__RangeVar *range);
 // Appends the F lines of a statement (at most DR_WIRE_FACTS_MAX); `base` is its offset in the text.

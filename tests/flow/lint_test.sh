@@ -130,4 +130,50 @@ run 2 drover lint drover.conf
 says "does not lie in the project's folder" "try: drover lint FOLDER"
 run_json 1 'd["errors"] == 1 and d["findings"][0]["line"] == 15' drover lint
 
+test_begin findings_for_forges_and_test_runners
+rm -f revisions/*
+revision_file a | sed 's/bigint PRIMARY KEY/bigint PRIMARY KEY, status text/' >revisions/a.sql
+run 0 drover lint
+says "advice[missing-filter-index]" "--> revisions/a.sql:10:42" "0 errors, 0 warnings, 1 advice"
+run 0 drover lint --format github
+says "::notice file=revisions/a.sql,line=10,col=42,endColumn=48,title=missing-filter-index::"
+run 0 drover lint --format junit
+says '<testsuite name="drover lint" tests="1" failures="0"'
+run 0 drover lint --format sarif
+printf '%s' "$OUT" | python3 -S -c 'import json, sys
+run = json.load(sys.stdin)["runs"][0]
+assert run["results"][0]["ruleId"] == "missing-filter-index"' || wrong "no such SARIF"
+run 0 drover lint --format gitlab
+printf '%s' "$OUT" | python3 -S -c 'import json, sys
+assert json.load(sys.stdin)[0]["location"]["lines"]["begin"] == 10' || wrong "no such report"
+run 2 drover lint --format pdf
+says "--format is text, json, github, gitlab, sarif or junit, not 'pdf'"
+
+test_begin rules_are_listed_chosen_and_left_out
+run 0 drover lint --rules
+says "missing-fk-index" "unquoted-reserved-word" "prefer-text-field"
+run_json 0 'len(d["rules"]) > 50 and all(r["summary"] for r in d["rules"])' drover lint --rules
+run 0 drover lint --exclude missing-filter-index
+same "$OUT" "0 errors, 0 warnings"
+run 0 drover lint --rule no-verify,missing-fk-index
+same "$OUT" "0 errors, 0 warnings"
+run 2 drover lint --rule no-such-rule
+says "there is no rule 'no-such-rule'" "try: drover lint --rules"
+
+test_begin only_what_is_newer_than_a_revision_or_a_git_reference
+revision_file b a | sed 's/bigint PRIMARY KEY/bigint PRIMARY KEY, state text/' >revisions/b.sql
+run 0 drover lint --against a
+says "revisions/b.sql:10:42" "0 errors, 0 warnings, 1 advice"
+says_not "a.sql"
+run 1 drover lint --against nothing
+says "'nothing' is neither a revision of the folder nor a reference that git knows"
+git init -q . && git add revisions/a.sql &&
+    git -c user.name=alice -c user.email=alice@example.org commit -q -m a || wrong "git does not work"
+run 0 drover lint --against HEAD
+says "revisions/b.sql:10:42" "0 errors, 0 warnings, 1 advice"
+says_not "a.sql"
+echo "-- more" >>revisions/a.sql
+run 1 drover lint --against HEAD
+says "error[approved-revision-changed]" "--> revisions/a.sql:4:1" "drover revision -m"
+
 flow_end
