@@ -4,8 +4,11 @@
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 
+#include "coordinator/import/applied.h"
 #include "coordinator/import/formats.h"
 #include "coordinator/import/write.h"
+
+#include "db/db.h"
 
 #include <string.h>
 
@@ -140,7 +143,7 @@ revision_json(const struct dr_import_file *file)
 
 static void
 print_json(const struct dr_cli *cli, const struct dr_import *import,
-           const struct dr_import_file *files, const char *out, bool is_dry)
+           const struct dr_import_file *files, const char *out, bool is_dry, json_t *applied)
 {
     json_t *revisions = json_array(), *notes = json_array();
     size_t hand = count_hand(import);
@@ -156,11 +159,88 @@ print_json(const struct dr_cli *cli, const struct dr_import *import,
                                                "revision", n->revision, "file", n->file, "line",
                                                (json_int_t)n->line, "reason", n->reason));
     }
-    dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:o}", "schema",
+    dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:o}", "schema",
                                  "drover.v1.Import", "format", import->format, "folder",
                                  import->folder, "out", out, "dry_run", is_dry, "converted",
                                  (json_int_t)(import->count - hand), "hand_work", (json_int_t)hand,
-                                 "revisions", revisions, "notes", notes));
+                                 "revisions", revisions, "notes", notes, "applied", applied));
+}
+
+// What is typed to tell drover what the tool's table says; "" when nothing is applied or something
+// has to be seen to first.
+static const char *
+stamp_command(const struct dr_cli *cli, const struct dr_applied *applied, size_t head)
+{
+    char url[DR_DB_URL_MAX];
+    dr_db_url_show(dr_cli_option(cli, "url"), url, sizeof url);
+    const char *text =
+        dr_arena_printf(cli->arena, "drover stamp %s --url '%s'", applied->heads.items[head], url);
+    return text == NULL ? "" : text;
+}
+
+static void
+print_applied(const struct dr_cli *cli, const struct dr_import *import,
+              const struct dr_import_format *format, const struct dr_applied *applied)
+{
+    const char *table = format->state->table;
+    if (applied->is_absent) {
+        dr_say(cli, "The database has no table '%s': nothing of %s is applied there\n", table,
+               format->name);
+        return;
+    }
+    dr_say(cli, "'%s' of %s says that %zu of %zu are applied\n", table, format->name,
+           applied->count, import->count);
+    for (size_t i = 0; i < applied->warnings_count; i++) {
+        dr_say(cli, "  %sbeware:%s %s\n", dr_tone_begin(cli, DR_TONE_WAIT),
+               dr_tone_end(cli, DR_TONE_WAIT), applied->warnings[i]);
+    }
+    for (size_t i = 0; i < applied->problems_count; i++) {
+        dr_say(cli, "  %snot yet:%s %s\n", dr_tone_begin(cli, DR_TONE_BAD),
+               dr_tone_end(cli, DR_TONE_BAD), applied->problems[i]);
+    }
+    for (size_t i = 0; applied->problems_count == 0 && i < applied->heads.count; i++) {
+        dr_say(cli, "%s %s\n", i == 0 ? "next:" : "     ", stamp_command(cli, applied, i));
+    }
+}
+
+static json_t *
+strings_json(const char *const *items, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(list, json_string(items[i]));
+    }
+    return list;
+}
+
+static json_t *
+applied_json(const struct dr_cli *cli, const struct dr_import_format *format,
+             const struct dr_applied *applied)
+{
+    json_t *commands = json_array();
+    for (size_t i = 0; applied->problems_count == 0 && i < applied->heads.count; i++) {
+        json_array_append_new(commands, json_string(stamp_command(cli, applied, i)));
+    }
+    return json_pack("{s:s, s:b, s:I, s:o, s:o, s:o, s:o}", "table", format->state->table, "found",
+                     !applied->is_absent, "applied", (json_int_t)applied->count, "heads",
+                     strings_json(applied->heads.items, applied->heads.count), "problems",
+                     strings_json(applied->problems, applied->problems_count), "warnings",
+                     strings_json(applied->warnings, applied->warnings_count), "stamp", commands);
+}
+
+static enum dr_rc
+ask_applied(const struct dr_cli *cli, struct dr_import *import,
+            const struct dr_import_format *format, struct dr_applied *out, struct dr_err *err)
+{
+    const char *url = dr_cli_option(cli, "url");
+    if (url == NULL) {
+        return DR_OK;
+    }
+    if (format->state == NULL) {
+        (void)dr_err_set(err, DR_E_USAGE, "%s keeps no table that drover can read", format->name);
+        return dr_err_hint(err, "the same command without --url");
+    }
+    return dr_applied_ask(import, format->state, url, out, err);
 }
 
 enum dr_rc
@@ -168,12 +248,13 @@ dr_cmd_import(struct dr_cli *cli, struct dr_err *err)
 {
     const struct dr_import_format *format = NULL;
     struct dr_import_file *files = NULL;
+    struct dr_applied applied = {0};
     struct dr_import import = {.arena = cli->arena, .format = cli->args[0], .folder = cli->args[1]};
     struct dr_import_options options = {.command = dr_cli_option(cli, "command"),
                                         .scratch_url = dr_cli_option(cli, "scratch"),
                                         .url = dr_cli_option(cli, "url")};
     const char *out = dr_cli_option(cli, "out");
-    bool is_dry = dr_cli_has(cli, "dry-run");
+    bool is_dry = dr_cli_has(cli, "dry-run"), has_url = dr_cli_option(cli, "url") != NULL;
     enum dr_rc rc = choose_format(cli, false, &format, err);
     rc = rc == DR_OK ? choose_engine(cli, &import, err) : rc;
     rc = rc == DR_OK ? dr_project_maybe(cli, err) : rc;
@@ -182,15 +263,20 @@ dr_cmd_import(struct dr_cli *cli, struct dr_err *err)
     }
     rc = rc == DR_OK ? format->read(&import, &options, err) : rc;
     rc = rc == DR_OK ? dr_import_render(&import, &files, err) : rc;
+    rc = rc == DR_OK ? ask_applied(cli, &import, format, &applied, err) : rc;
     rc = rc == DR_OK ? dr_import_write(&import, files, out, is_dry, err) : rc;
     if (rc != DR_OK) {
         return rc;
     }
     if (cli->format == DR_CLI_TEXT) {
         print_text(cli, &import, out, is_dry);
+        if (has_url) {
+            print_applied(cli, &import, format, &applied);
+        }
     } else {
-        print_json(cli, &import, files, out, is_dry);
+        print_json(cli, &import, files, out, is_dry,
+                   has_url ? applied_json(cli, format, &applied) : json_null());
     }
-    cli->exit_code = count_notes(&import, DR_IMPORT_HAND) > 0 ? 3 : 0;
+    cli->exit_code = count_notes(&import, DR_IMPORT_HAND) > 0 || applied.problems_count > 0 ? 3 : 0;
     return DR_OK;
 }

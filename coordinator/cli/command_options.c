@@ -83,7 +83,7 @@ const struct dr_cli_option dr_opt_import[] = {
     {"engine", 0, "ENGINE", "postgresql (default) or sqlite; chooses among files for several"},
     {"command", 0, "PROGRAM", "alembic: the program, or the python that has it (default: alembic)"},
     {"scratch", 0, "URL", "PostgreSQL server to record on (default: a private one)"},
-    {"url", 0, "URL", "the database that the tool works on; alembic: in place of sqlalchemy.url"},
+    {"url", 0, "URL", "a database of the tool: tells what is applied there and how to stamp it"},
     {0},
 };
 const struct dr_cli_option dr_opt_current[] = {

@@ -16,6 +16,4 @@ dr_alembic_read(struct dr_import *import, const struct dr_import_options *option
 DR_MUST_CHECK enum dr_rc dr_alembic_write(const struct dr_graph *graph, struct dr_import *import,
                                           struct dr_folder *to, struct dr_err *err);
 
-extern const struct dr_import_state dr_alembic_state;
-
 #endif

@@ -232,6 +232,24 @@ note_placeholders(struct dr_import *import, struct dr_import_revision *revision,
     return rc;
 }
 
+// Flyway's checksum: CRC-32 over the lines without their ends, as a signed number.
+static const char *
+checksum_of(struct dr_import *import, const char *text, size_t len)
+{
+    struct dr_source_line line = {0};
+    uint32_t crc = UINT32_MAX;
+    size_t pos = 0;
+    while (dr_source_line(text, len, &pos, &line)) {
+        for (size_t i = 0; i < line.len; i++) {
+            crc ^= (unsigned char)line.start[i];
+            for (int bit = 0; bit < 8; bit++) {
+                crc = (crc >> 1) ^ (0xEDB88320u & (0u - (crc & 1u)));
+            }
+        }
+    }
+    return dr_arena_printf(import->arena, "%d", (int32_t)~crc);
+}
+
 static const struct script *
 find_script(const struct scripts *all, char kind, const char *version)
 {
@@ -267,6 +285,7 @@ fill(struct dr_import *import, struct dr_import_revision *revision, const struct
     revision->version = is_versioned ? script->version : script->file->name;
     revision->file = script->file->path;
     revision->is_repeatable = script->kind == 'R';
+    revision->is_unrecorded = strchr("cC", script->kind) != NULL;
     if (title == NULL || revision->id == NULL) {
         return dr_import_nomem(err);
     }
@@ -293,6 +312,11 @@ read_script(struct dr_import *import, const struct scripts *all, const struct sc
     enum dr_rc rc = dr_import_follow(import, &revision, err);
     rc = rc == DR_OK ? fill(import, revision, script, err) : rc;
     rc = rc == DR_OK ? add_script(import, revision, script, &revision->up, err) : rc;
+    if (rc == DR_OK && revision->up.count > 0) {
+        const struct dr_import_piece *up = &revision->up.items[0];
+        revision->checksum = checksum_of(import, up->sql, up->len);
+        rc = revision->checksum == NULL ? dr_import_nomem(err) : DR_OK;
+    }
     if (rc == DR_OK && undo != NULL) {
         rc = add_script(import, revision, undo, &revision->down, err);
     }

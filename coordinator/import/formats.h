@@ -7,24 +7,16 @@
 
 struct dr_graph;
 
-// What a tool's own table says of one migration.
-struct dr_applied {
-    const char *version;  // its key there, as text
-    const char *checksum; // NULL: the table has none
-    const char *trouble;  // why it does not count as done: "dirty"; NULL: done
-};
-
-struct dr_applied_list {
-    struct dr_applied *items; // in the order in which they were applied
-    size_t count, cap;
-    bool is_absent; // the database has no such table
-};
-
-// How a tool's table is asked. NULL where the engine has none.
+// How a tool's own table is asked what is applied; see applied.h. Names are unqualified: the schema
+// that holds `table` is the search path.
 struct dr_import_state {
-    const char *table;  // for messages: "public.schema_migrations"
-    const char *exists; // a query with one true row when the table is there
-    const char *query;  // version, checksum ("" for none), trouble ("" for none); in order
+    const char *table; // "schema_migrations"
+    // Rows of four texts, in the order in which they were applied: kind, version (the revision's
+    // `version`, or its id), checksum ("": none), trouble ("": done). Kinds: "one"; "upto": this
+    // and all before it; "head": this and its ancestors; "undone": no longer.
+    const char *query;
+    // A query for a text each about what is wrong with the table as a whole; NULL: nothing can be.
+    const char *warning;
 };
 
 struct dr_import_options {
@@ -42,8 +34,7 @@ struct dr_import_format {
     // Fills the chain from import->folder. Errors name file and line. NULL: cannot be imported.
     enum dr_rc (*read)(struct dr_import *import, const struct dr_import_options *options,
                        struct dr_err *err);
-    // The tool's own table, by dialect (enum dr_sql_dialect).
-    const struct dr_import_state *state[3];
+    const struct dr_import_state *state; // NULL: the tool keeps none
     // Writes the chain as the tool's files into a new folder, through folder.h; what the format
     // cannot hold is noted in `import` (its revisions stay empty). NULL: cannot be exported.
     enum dr_rc (*write)(const struct dr_graph *graph, struct dr_import *import,

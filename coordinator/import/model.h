@@ -65,6 +65,7 @@ struct dr_import_revision {
     struct dr_import_pieces up, down, verify;
     const char *no_down; // why there is no way back, when `down` is empty
     bool is_repeatable;  // the tool runs it again when it changes
+    bool is_unrecorded;  // the tool's table never names it
     bool is_hand;        // set by dr_import_note: hand work is left
     uint32_t notes;      // of any kind
 };
