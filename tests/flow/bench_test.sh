@@ -40,6 +40,9 @@ run 0 python3 -B "$bench/report.py" migrate.json other results.json ratios.svg
 says "apply 8 revisions, PostgreSQL: round trips" "downgrade 8 revisions, PostgreSQL: wall" "8 CREATEs, dear flush" \
     "apply 8 revisions, SQLite: CPU" "at most 120 s" "of 16 rows fall short"
 says_not "did not run"
+# Round trips: one a revision, and at most 15 beside.
+run 0 python3 -c 'import json; print(*[r["verdict"] for r in json.load(open("results.json"))["table"] if "round trips" in r["what"] and r["wanted"]])'
+same "$OUT" "ok ok"
 run 0 python3 -c 'import json; t = json.load(open("results.json"))["migrate"][0]["tools"]; print(t["floor"]["trips"], t["drover"]["pairs"])'
 same "$OUT" "11 1"
 run 0 grep -c '<circle' ratios.svg
