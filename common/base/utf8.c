@@ -3,6 +3,7 @@
 #include "base/str.h"
 
 #include <stdio.h>
+#include <string.h>
 
 struct range {
     uint32_t first, last;
@@ -66,15 +67,37 @@ is_plain(uint32_t code)
     return code == '\n' || code == '\t' || (!is_control(code) && !is_deceiving(code));
 }
 
+// Are all eight bytes printable ASCII? A byte is not when its highest bit is set, when taking 0x20
+// from it sets that bit, or when adding 1 to it does (0x7F).
+static bool
+are_printable(const char *text)
+{
+    const uint64_t ones = 0x0101010101010101u, high = 0x80u * ones;
+    uint64_t bytes;
+    memcpy(&bytes, text, sizeof bytes);
+    // The first looks at all eight; without a byte of 0x80 or more the others do not carry over.
+    return (bytes & high) == 0 && (((bytes | high) - 0x20u * ones) & high) == high &&
+           ((bytes + ones) & high) == 0;
+}
+
 // How many bytes from `at` on are printable ASCII or line ends: nearly all of most texts.
 static size_t
 plain_run(const char *text, size_t len, size_t at)
 {
     size_t end = at;
-    while (end < len && ((text[end] >= 0x20 && text[end] < 0x7F) || text[end] == '\n')) {
-        end++;
+    for (;;) {
+        while (len - end >= 8 && are_printable(text + end)) {
+            end += 8;
+        }
+        size_t start = end;
+        while (end < len && end - start < 8 &&
+               ((text[end] >= 0x20 && text[end] < 0x7F) || text[end] == '\n')) {
+            end++;
+        }
+        if (end - start < 8) {
+            return end - at;
+        }
     }
-    return end - at;
 }
 
 static bool

@@ -40,10 +40,18 @@ bad(struct scan *s, const char *problem)
     return TOKEN_BAD;
 }
 
+// ASCII only, whatever the locale says: for each byte of long texts.
 static bool
 is_word_byte(char c)
 {
-    return isalnum((unsigned char)c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
+    unsigned char u = (unsigned char)c;
+    return (u | 0x20u) - 'a' < 26u || u - (unsigned)'0' < 10u || c == '_' || c == '$' || u >= 0x80;
+}
+
+static bool
+is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r'); // HT, LF, VT, FF, CR
 }
 
 static void
@@ -90,8 +98,13 @@ static bool
 skip_blanks(struct scan *s)
 {
     while (s->pos < s->len) {
-        if (isspace((unsigned char)s->text[s->pos])) {
+        char c = s->text[s->pos];
+        if (c == ' ') {
+            s->pos++;
+        } else if (is_blank(c)) {
             advance(s, 1);
+        } else if (c != '-' && c != '/') {
+            return true;
         } else if (starts(s, "--")) {
             bool is_pg = s->engine == DROVER__V1__ENGINE__POSTGRESQL; // where CR ends it, too
             while (s->pos < s->len && s->text[s->pos] != '\n' &&
@@ -169,7 +182,7 @@ copy_word(char out[32], const char *from, size_t len)
 {
     size_t n = len < 31 ? len : 31;
     for (size_t i = 0; i < n; i++) {
-        out[i] = (char)toupper((unsigned char)from[i]);
+        out[i] = (char)(from[i] >= 'a' && from[i] <= 'z' ? from[i] - 32 : from[i]);
     }
     out[n] = '\0';
 }
@@ -295,25 +308,26 @@ note_word(struct scan *s, enum token token, const char word[32], size_t end)
 {
     struct dr_guard_facts *f = s->facts;
     if (s->words < 4) {
-        copy_word(f->words[s->words], word, strlen(word));
+        memcpy(f->words[s->words], word, sizeof f->words[0]);
     }
     f->may_leak |= s->words == 0 && is_one_of(word, leaky_first, DR_COUNT_OF(leaky_first));
     f->may_call |= s->words == 0 && !is_one_of(word, plain_first, DR_COUNT_OF(plain_first));
     f->may_leak |= is_one_of(word, leaky_anywhere, DR_COUNT_OF(leaky_anywhere)) ||
                    (word[0] == 'P' && (strncmp(word, "PG_ADVISORY", 11) == 0 ||
                                        strncmp(word, "PG_TRY_ADVISORY", 15) == 0));
-    f->renames_table |=
-        strcmp(s->previous, "RENAME") == 0 && strcmp(word, "TO") == 0 && token == TOKEN_WORD;
-    bool is_dotted = end < s->len && s->text[end] == '.';
-    bool is_schema =
-        strcmp(word, "DROVER") == 0 && (is_dotted || strcmp(s->previous, "SCHEMA") == 0);
-    bool is_table = strcmp(word, "DROVER_LEDGER") == 0 || strcmp(word, "DROVER_META") == 0 ||
-                    strcmp(word, "DROVER_REVISION") == 0;
+    f->renames_table |= word[0] == 'T' && strcmp(word, "TO") == 0 &&
+                        strcmp(s->previous, "RENAME") == 0 && token == TOKEN_WORD;
+    bool is_dotted = end < s->len && s->text[end] == '.', may_be_ours = word[0] == 'D';
+    bool is_schema = may_be_ours && strcmp(word, "DROVER") == 0 &&
+                     (is_dotted || strcmp(s->previous, "SCHEMA") == 0);
+    bool is_table =
+        may_be_ours && (strcmp(word, "DROVER_LEDGER") == 0 || strcmp(word, "DROVER_META") == 0 ||
+                        strcmp(word, "DROVER_REVISION") == 0);
     if (s->engine == DROVER__V1__ENGINE__POSTGRESQL ? is_schema : is_table) {
         return bad(s, "it names drover's ledger");
     }
     s->words++;
-    copy_word(s->previous, word, strlen(word));
+    memcpy(s->previous, word, sizeof s->previous);
     return token;
 }
 
@@ -321,7 +335,7 @@ note_word(struct scan *s, enum token token, const char word[32], size_t end)
 static enum token
 walk(struct scan *s)
 {
-    char word[32];
+    char word[32] = "";
     for (;;) {
         enum token t = next_token(s, word);
         if (t == TOKEN_END || t == TOKEN_BAD) {

@@ -144,6 +144,23 @@ show_makes_the_hidden_visible(void **state DR_UNUSED)
     expect_shown("", 0, true, "");
 }
 
+// Long runs of plain text are walked many bytes at a time.
+static void
+every_byte_is_judged_at_every_place_of_a_long_text(void **state DR_UNUSED)
+{
+    char text[40];
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t at = 0; at < sizeof text; at++) {
+            size_t bad = SIZE_MAX;
+            memset(text, at % 2 == 0 ? '~' : ' ', sizeof text);
+            text[at] = (char)byte;
+            bool is_good = byte == '\n' || byte == '\t' || (byte >= 0x20 && byte < 0x7F);
+            assert_int_equal(dr_utf8_plain(text, sizeof text, &bad), is_good);
+            assert_int_equal(bad, is_good ? SIZE_MAX : at);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -152,6 +169,7 @@ main(void)
         cmocka_unit_test(plain_refuses_what_deceives_a_reader),
         cmocka_unit_test(every_code_point_is_judged_by_its_number),
         cmocka_unit_test(show_makes_the_hidden_visible),
+        cmocka_unit_test(every_byte_is_judged_at_every_place_of_a_long_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
