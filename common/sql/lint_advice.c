@@ -6,7 +6,7 @@
 // What the tables lack when the whole chain has been replayed. A later revision may have mended
 // what an earlier one left out, so nothing is said before the end.
 
-enum { STEM_MAX = 120 };
+enum { STEM_MAX = 120, WORD_BUCKETS = 4096 };
 
 // True when an index begins with these columns, in any order among themselves.
 static bool
@@ -83,20 +83,6 @@ key_family(const struct dr_model_table *t)
     return column == NULL ? OTHER_TYPE : family_of(column->columns);
 }
 
-// True when `table` is `word` in the singular or plural.
-static bool
-is_plural(const char *table, const char *word)
-{
-    size_t len = strlen(word);
-    if (len == 0 || strncmp(table, word, len - 1) != 0) {
-        return false;
-    }
-    bool is_whole = table[len - 1] == word[len - 1];
-    const char *rest = table + len - (is_whole ? 0 : 1);
-    return is_whole ? rest[0] == '\0' || strcmp(rest, "s") == 0 || strcmp(rest, "es") == 0
-                    : word[len - 1] == 'y' && strcmp(rest, "ies") == 0;
-}
-
 static const char *
 bare_name(const struct dr_model_table *t)
 {
@@ -104,28 +90,108 @@ bare_name(const struct dr_model_table *t)
     return dot == NULL ? t->name : dot + 1;
 }
 
-// The table that a word names: exactly first, then as the end of its name.
-static const struct dr_model_table *
-table_for(const struct dr_model *model, const char *word, enum family family, bool is_end)
+// A table by a word that may mean it: its name, or the end of it behind a '_', in the singular.
+struct entry {
+    struct entry *next;
+    const char *word;
+    const struct dr_model_table *table;
+    enum family family;
+    bool is_end;
+};
+
+struct words {
+    struct dr_arena *arena;
+    struct entry *buckets[WORD_BUCKETS], **tails[WORD_BUCKETS];
+};
+
+static size_t
+bucket_of(const char *word)
 {
-    for (const struct dr_model_table *t = model->first; t != NULL; t = t->next) {
-        const char *name = bare_name(t);
-        if (t->is_gone || (t->flags & DR_FACT_TEMPORARY) != 0 || key_family(t) != family) {
-            continue;
+    uint32_t hash = 2166136261u;
+    for (; *word != '\0'; word++) {
+        hash = (hash ^ (unsigned char)*word) * 16777619u;
+    }
+    return hash % WORD_BUCKETS;
+}
+
+static void
+add_word(struct words *words, const struct entry *like, const char *text, size_t len,
+         const char *end)
+{
+    struct entry *e = dr_arena_alloc(words->arena, sizeof *e);
+    const char *word = dr_arena_printf(words->arena, "%.*s%s", (int)len, text, end);
+    if (e == NULL || word == NULL || word[0] == '\0') {
+        return;
+    }
+    *e = *like;
+    e->word = word;
+    size_t bucket = bucket_of(word);
+    if (words->tails[bucket] == NULL) {
+        words->tails[bucket] = &words->buckets[bucket];
+    }
+    *words->tails[bucket] = e;
+    words->tails[bucket] = &e->next;
+}
+
+static bool
+ends_with(const char *text, size_t len, const char *end)
+{
+    size_t n = strlen(end);
+    return len > n && memcmp(text + len - n, end, n) == 0;
+}
+
+static void
+add_table_words(struct words *words, const struct dr_model_table *t)
+{
+    struct entry like = {.table = t, .family = key_family(t)};
+    const char *name = bare_name(t);
+    for (const char *at = name; at != NULL; at = strchr(at, '_')) {
+        at += at != name;
+        size_t len = strlen(at);
+        like.is_end = at != name;
+        add_word(words, &like, at, len, "");
+        if (ends_with(at, len, "ies")) {
+            add_word(words, &like, at, len - 3, "y");
         }
-        for (const char *at = name; at != NULL; at = is_end ? strchr(at, '_') : NULL) {
-            at += at != name;
-            if (is_plural(at, word)) {
-                return t;
-            }
+        if (ends_with(at, len, "es")) {
+            add_word(words, &like, at, len - 2, "");
+        }
+        if (ends_with(at, len, "s")) {
+            add_word(words, &like, at, len - 1, "");
         }
     }
-    return NULL;
+}
+
+static struct words *
+read_words(const struct dr_model *model)
+{
+    struct words *words = dr_arena_alloc(model->arena, sizeof *words);
+    if (words == NULL) {
+        return NULL;
+    }
+    words->arena = model->arena;
+    for (const struct dr_model_table *t = model->first; t != NULL; t = t->next) {
+        if (!t->is_gone && (t->flags & DR_FACT_TEMPORARY) == 0) {
+            add_table_words(words, t);
+        }
+    }
+    return words;
+}
+
+static const struct dr_model_table *
+table_for(const struct words *words, const char *word, enum family family, bool is_end)
+{
+    const struct entry *e = words->buckets[bucket_of(word)];
+    while (e != NULL &&
+           (e->is_end != is_end || e->family != family || strcmp(e->word, word) != 0)) {
+        e = e->next;
+    }
+    return e == NULL ? NULL : e->table;
 }
 
 // The table for "spec_artifact": that name, then "artifact".
 static const struct dr_model_table *
-find_target(const struct dr_model *model, const struct dr_model_table *own, const char *stem,
+find_target(const struct words *words, const struct dr_model_table *own, const char *stem,
             enum family family)
 {
     if (strcmp(stem, "parent") == 0 && key_family(own) == family) {
@@ -134,7 +200,7 @@ find_target(const struct dr_model *model, const struct dr_model_table *own, cons
     for (int is_end = 0; is_end < 2; is_end++) {
         for (const char *at = stem; at != NULL; at = strchr(at, '_')) {
             at += at != stem;
-            const struct dr_model_table *t = table_for(model, at, family, is_end != 0);
+            const struct dr_model_table *t = table_for(words, at, family, is_end != 0);
             if (t != NULL) {
                 return t;
             }
@@ -180,7 +246,7 @@ is_held(const struct dr_model_table *t, const struct dr_model_part *column)
 }
 
 static void
-on_reference(const struct dr_model *model, const struct dr_model_table *t,
+on_reference(const struct words *words, const struct dr_model_table *t,
              const struct dr_model_part *p, struct dr_findings *out)
 {
     char stem[STEM_MAX], other[STEM_MAX + 8], message[400], help[400];
@@ -195,7 +261,7 @@ on_reference(const struct dr_model *model, const struct dr_model_table *t,
     if (dr_model_part_named(t, DR_FACT_COLUMN, other) != NULL) {
         return; // points at one of several tables
     }
-    const struct dr_model_table *target = find_target(model, t, stem, family);
+    const struct dr_model_table *target = find_target(words, t, stem, family);
     if (target == NULL && (is_foreign_word(stem) || family == TEXTS || key_family(t) != family)) {
         return;
     }
@@ -261,7 +327,9 @@ on_filter(const struct dr_model_table *t, const struct dr_model_part *p, struct 
 void
 dr_lint_chain_end(struct dr_lint_catalog *catalog, struct dr_findings *out)
 {
-    for (const struct dr_model_table *t = catalog->model.first; t != NULL; t = t->next) {
+    const struct words *words = read_words(&catalog->model);
+    for (const struct dr_model_table *t = words == NULL ? NULL : catalog->model.first; t != NULL;
+         t = t->next) {
         if (t->is_gone || (t->flags & DR_FACT_TEMPORARY) != 0) {
             continue;
         }
@@ -269,7 +337,7 @@ dr_lint_chain_end(struct dr_lint_catalog *catalog, struct dr_findings *out)
             if (!p->is_gone && p->kind == DR_FACT_FOREIGN_KEY) {
                 on_foreign_key(t, p, out);
             } else if (!p->is_gone && p->kind == DR_FACT_COLUMN) {
-                on_reference(&catalog->model, t, p, out);
+                on_reference(words, t, p, out);
                 on_filter(t, p, out);
             }
         }

@@ -46,4 +46,8 @@ same "$OUT" "ok ok"
 run 0 python3 -c 'import json; t = json.load(open("results.json"))["migrate"][0]["tools"]; print(t["floor"]["trips"], t["drover"]["pairs"])'
 same "$OUT" "11 1"
 run 0 grep -c '<circle' ratios.svg
+
+test_begin "lint_is_measured_on_a_chain_of_its_own"
+run 0 python3 -B "$bench/lint" "$DROVER_BUILD" --quick --files 20 --cache "$WORLD/none"
+says "lint of 20 files" "squawk-cli is not installed"
 flow_end

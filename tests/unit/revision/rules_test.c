@@ -244,6 +244,42 @@ static const struct row lite_rows[] = {
      "CREATE TABLE x (a TEXT, b TEXT, UNIQUE (a, b));\nCREATE INDEX i ON x (a);", "", ""},
 };
 
+// Rules about files: the second one as a whole, or both.
+struct file_row {
+    const char *rule, *first, *second;
+};
+
+#define FIRST "-- drover:revision 1\n-- x\n-- Revision ID: a\n"
+#define NEXT  "-- drover:revision 1\n-- x\n-- Revision ID: b\n-- Revises: a\n"
+#define UP    "-- drover:up\nSELECT 1;\n"
+#define REST  "-- drover:verify \"v\"\nSELECT true;\n-- drover:down\nSELECT 1;\n"
+
+static const struct file_row file_rows[] = {
+    {"missing-down", FIRST UP REST, NEXT UP},
+    {"empty-revision", FIRST UP REST, NEXT "-- drover:up\n" REST},
+    {"transaction-off-statements", FIRST UP REST,
+     NEXT "-- drover:up transaction=off\nVACUUM;\nVACUUM;\n" REST},
+    {"file-bytes", FIRST UP REST, NEXT UP "\r\n" REST},
+    {"header", FIRST UP REST, "SELECT 1;\n"},
+    {"revision-id", FIRST UP REST, "-- drover:revision 1\n-- x\n-- Revision ID: a-b\n" UP REST},
+    {"directive", FIRST UP REST, NEXT "-- drover:upp\nSELECT 1;\n" REST},
+    {"duplicate-revision", FIRST UP REST, FIRST UP REST},
+    {"missing-parent", FIRST UP REST,
+     "-- drover:revision 1\n-- x\n-- Revision ID: b\n-- Revises: c\n" UP REST},
+    {"cycle", FIRST "-- Revises: b\n" UP REST, NEXT UP REST},
+    {"branch-label", FIRST "-- Branch labels: l\n" UP REST, NEXT "-- Branch labels: l\n" UP REST},
+    {"second-head", FIRST UP REST, "-- drover:revision 1\n-- x\n-- Revision ID: b\n" UP REST},
+    {"id-too-long", FIRST UP REST,
+     "-- drover:revision 1\n-- x\n-- Revision ID: a23456789_123456789_123456789_123\n-- Revises: "
+     "a\n" UP REST},
+    {"no-verify", FIRST UP REST, NEXT UP "-- drover:down\nSELECT 1;\n"},
+    {"unchecked-grammar", FIRST UP REST, NEXT "-- Engine: postgresql >= 16\n" UP REST},
+};
+
+// Those that other tests of the checker reach: a file of 33 MB, depth, and a parser that dies.
+static const char *const elsewhere[] = {"file-size", "too-complex", "check-died",
+                                        "approved-revision-changed"};
+
 static void
 put(const char *name, const char *id, const char *header, const char *sql)
 {
@@ -377,6 +413,71 @@ nothing_is_said_of_the_tables_that_the_rows_stand_on(void **state)
     assert_int_equal(out.count, 1);
 }
 
+static void
+put_file(const char *name, const char *text)
+{
+    char path[128];
+    struct dr_err err = {0};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(dr_file_write(path, text, strlen(text), 0600, &err), DR_OK);
+}
+
+static bool
+is_told(const struct dr_findings *list, const char *rule)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].rule, rule) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+each_rule_about_files_speaks_of_the_bad_and_lets_the_good_pass(void **state) // id: V23
+{
+    (void)state;
+    put_file("1.sql", FIRST UP REST);
+    put_file("2.sql", NEXT UP REST);
+    struct dr_findings good = lint();
+    for (size_t i = 0; i < sizeof file_rows / sizeof file_rows[0]; i++) {
+        put_file("1.sql", file_rows[i].first);
+        put_file("2.sql", file_rows[i].second);
+        struct dr_findings out = lint();
+        if (!is_told(&out, file_rows[i].rule)) {
+            print_error("%s is not told\n", file_rows[i].rule);
+            show(&out);
+            fail();
+        }
+        assert_false(is_told(&good, file_rows[i].rule));
+    }
+}
+
+static void
+every_rule_has_a_row_in_a_test(void **state)
+{
+    (void)state;
+    for (const struct dr_lint_rule *r = dr_lint_rules(); r->name != NULL; r++) {
+        bool has = false;
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            has = has || strcmp(rows[i].rule, r->name) == 0;
+        }
+        for (size_t i = 0; i < sizeof lite_rows / sizeof lite_rows[0]; i++) {
+            has = has || strcmp(lite_rows[i].rule, r->name) == 0;
+        }
+        for (size_t i = 0; i < sizeof file_rows / sizeof file_rows[0]; i++) {
+            has = has || strcmp(file_rows[i].rule, r->name) == 0;
+        }
+        for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++) {
+            has = has || strcmp(elsewhere[i], r->name) == 0;
+        }
+        if (!has) {
+            print_error("no row for rule %s\n", r->name);
+        }
+        assert_true(has);
+    }
+}
+
 int
 main(void)
 {
@@ -384,6 +485,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_rule_speaks_of_the_bad_and_lets_the_good_pass),
         TEST(each_rule_for_sqlite_speaks_of_the_bad_and_lets_the_good_pass),
+        TEST(each_rule_about_files_speaks_of_the_bad_and_lets_the_good_pass),
+        TEST(every_rule_has_a_row_in_a_test),
         TEST(nothing_is_said_of_the_tables_that_the_rows_stand_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
