@@ -98,8 +98,9 @@ static enum dr_rc
 fail_many_heads(const struct walk *w, const struct dr_nodes *heads)
 {
     const char *a = heads->items[0]->revision->id, *b = heads->items[1]->revision->id;
-    dr_err_set(w->err, DR_E_REVISION_HEADS, "there are %zu heads: '%s', '%s'%s", heads->count, a, b,
-               heads->count > 2 ? ", ..." : "");
+    dr_err_set(w->err, DR_E_REVISION_HEADS,
+               "multiple head revisions are present for given argument '%.100s': '%s', '%s'%s",
+               w->text, a, b, heads->count > 2 ? ", ..." : "");
     return dr_err_hint(
         w->err,
         "name one ('%s', 'label@head'), take all with 'heads', or join them: drover merge %s %s", a,

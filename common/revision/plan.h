@@ -63,7 +63,8 @@ dr_plan_check_preflights(const Drover__V1__PlanRevision *revision, Drover__V1__E
 // The bytes of one statement; false when it lies outside of the file.
 DR_MUST_CHECK bool dr_plan_statement(const Drover__V1__Statement *statement, const char *file,
                                      size_t file_len, struct dr_bytes *out);
-// Appends a unit as SQL: each statement's bytes, then ";\n".
+// Appends a unit as SQL: each statement's bytes, then ";\n" (on a line of its own behind a
+// comment).
 DR_MUST_CHECK enum dr_rc dr_plan_unit_sql(struct dr_buf *out, const Drover__V1__Unit *unit,
                                           const char *file, size_t file_len, struct dr_err *err);
 

@@ -107,6 +107,15 @@ dr_plan_statement(const Drover__V1__Statement *statement, const char *file, size
     return true;
 }
 
+// May the last line end in a comment, which would swallow the semicolon?
+static bool
+ends_in_comment(const char *sql, size_t len)
+{
+    const char *line = memrchr(sql, '\n', len);
+    size_t from = line == NULL ? 0 : (size_t)(line - sql);
+    return memmem(sql + from, len - from, "--", 2) != NULL;
+}
+
 enum dr_rc
 dr_plan_unit_sql(struct dr_buf *out, const Drover__V1__Unit *unit, const char *file,
                  size_t file_len, struct dr_err *err)
@@ -119,7 +128,7 @@ dr_plan_unit_sql(struct dr_buf *out, const Drover__V1__Unit *unit, const char *f
                               i + 1, unit->name);
         }
         dr_buf_add(out, sql.data, sql.len);
-        dr_buf_str(out, ";\n");
+        dr_buf_str(out, ends_in_comment((const char *)sql.data, sql.len) ? "\n;\n" : ";\n");
     }
     return out->failed ? dr_err_set(err, DR_E_NOMEM, "no memory left for the SQL of a unit")
                        : DR_OK;

@@ -297,15 +297,62 @@ show_help(const struct dr_cli *cli, const char *const *words, size_t count, stru
     return true;
 }
 
+// Other tribes' words for what drover has a name for. They stand where a command does.
+static const struct {
+    const char *word;
+    const char *const instead[3];
+} aliases[] = {
+    {"up", {"upgrade", "head", NULL}},
+    {"down", {"downgrade", "-1", NULL}},
+    {"info", {"history", "--state", NULL}},
+    {"new", {"revision", "-m", NULL}},
+};
+
+// Puts the words of an alias in its place. `up 2f3a` goes where it says: what an alias adds at its
+// end stands only when nothing else does.
+static enum dr_rc
+replace_alias(struct dr_cli *cli, int *argc, char ***argv, struct dr_err *err)
+{
+    const char *words[2] = {NULL, NULL};
+    size_t count = find_words(*argc, *argv, words), at = DR_COUNT_OF(aliases), n = 0;
+    for (size_t i = 0; count > 0 && i < DR_COUNT_OF(aliases); i++) {
+        at = dr_str_eq(words[0], aliases[i].word) ? i : at;
+    }
+    if (at == DR_COUNT_OF(aliases)) {
+        return DR_OK;
+    }
+    char **out = dr_arena_array(cli->arena, (size_t)*argc + 2, sizeof(*out));
+    if (out == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    bool is_place = aliases[at].instead[1][0] != '-' || aliases[at].instead[1][1] == '1';
+    for (int i = 0; i < *argc; i++) {
+        out[n++] = (*argv)[i];
+        if ((*argv)[i] == words[0] && i > 0) {
+            out[n - 1] = dr_arena_str(cli->arena, aliases[at].instead[0]);
+            if (!is_place || count == 1) {
+                out[n++] = dr_arena_str(cli->arena, aliases[at].instead[1]);
+            }
+        }
+    }
+    *argc = (int)n;
+    *argv = out;
+    return DR_OK;
+}
+
 // Everything up to the command's own work. `*out_done` when there is nothing more to do (help).
 static enum dr_rc
 prepare(struct dr_cli *cli, int argc, char **argv, bool *out_done, struct dr_err *err)
 {
     const char *words[3] = {NULL, NULL, NULL};
+    enum dr_rc rc = replace_alias(cli, &argc, &argv, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
     size_t count = find_words(argc, argv, words);
     size_t named = 0;
     cli->command = count ? dr_cli_find(words, count, &named) : NULL;
-    enum dr_rc rc = mark_relative(cli, argv, argc, err);
+    rc = mark_relative(cli, argv, argc, err);
     rc = rc == DR_OK ? parse_options(cli, argc, argv, err) : rc;
     rc = rc == DR_OK ? take_globals(cli, err) : rc;
     if (rc != DR_OK && (cli->command != NULL || count == 0 || dr_str_eq(words[0], "help"))) {

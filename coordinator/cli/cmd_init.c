@@ -2,6 +2,7 @@
 // droverd.
 
 #include "coordinator/cli/commands.h"
+#include "coordinator/cli/init_from.h"
 #include "coordinator/cli/key_files.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/remote.h"
@@ -30,7 +31,10 @@ struct init {
     const char *name, *person, *keys, *coordinator;
     struct dr_public people[DR_PEOPLE_MAX];
     struct dr_founders founders;
-    bool is_alone; // one person, made here
+    bool is_alone;         // one person, made here
+    bool is_direct;        // --from without --coordinator: one database, until droverd is wanted
+    const char *from_path; // NULL: without --from
+    struct dr_init_from from;
     struct dr_key signing;
     uint8_t coordinator_key[32];
 };
@@ -136,11 +140,16 @@ read_options(struct init *init, struct dr_err *err)
     init->coordinator = dr_cli_option(cli, "coordinator") ? dr_cli_option(cli, "coordinator")
                                                           : "tcp://127.0.0.1:7800";
     init->is_alone = people == NULL;
+    init->from_path = dr_cli_option(cli, "from");
+    init->is_direct = init->from_path != NULL && dr_cli_option(cli, "coordinator") == NULL;
     init->founders.people = init->people;
     init->founders.n_environments =
         split_list(cli, environments ? environments : "staging,production",
                    init->founders.environments, DR_ENVIRONMENTS_MAX);
     enum dr_rc rc = check_values(init, err);
+    rc = rc == DR_OK && init->from_path != NULL
+             ? dr_init_from_read(cli, init->from_path, &init->from, err)
+             : rc;
     rc = rc == DR_OK && people != NULL ? read_people(init, people, err) : rc;
     init->founders.n_people = people != NULL ? init->founders.n_people : 1;
     rc = rc == DR_OK
@@ -227,11 +236,20 @@ write_conf(struct init *init, const uint8_t pin[32], struct dr_err *err)
     dr_buf_printf(
         &text,
         "# drover: this project. Values may be overridden by DROVER_<NAME>, e.g. DROVER_KEY.\n"
-        "project = \"%s\"\nrevisions = \"revisions\"\n\n"
-        "# the coordinator and its public key\ncoordinator = \"%s\"\ncoordinator_key = \"%s\"\n\n"
-        "# the first root and its digest: what every signature is traced back to\n"
-        "root = \"trust/root.1.drv\"\n",
-        init->name, init->coordinator, key);
+        "project = \"%s\"\nrevisions = \"revisions\"\n\n",
+        init->name);
+    if (init->from.url != NULL) {
+        dr_buf_printf(&text, "# the database, as in %s\nurl = \"%s\"\n\n", init->from.path,
+                      init->from.url);
+    }
+    const char *off = init->is_direct ? "# " : "";
+    dr_buf_printf(&text,
+                  "# the coordinator and its public key%s\n%scoordinator = \"%s\"\n"
+                  "%scoordinator_key = \"%s\"\n\n"
+                  "# the first root and its digest: what every signature is traced back to\n"
+                  "root = \"trust/root.1.drv\"\n",
+                  init->is_direct ? "; without them commands work on one database" : "", off,
+                  init->coordinator, off, key);
     if (init->is_alone) {
         dr_buf_printf(&text,
                       "root_sha256 = \"%s\"\n\n# who I am\nperson = \"%s\"\nkey = \"%s/%s.key\"\n"
@@ -272,6 +290,10 @@ say_next(const struct init *init, const uint8_t pin[32])
     if (init->is_alone) {
         dr_say(init->cli, "Signer:  %s, 1 of 1, key %s/%s.key\nRoot:    %s\n", init->person,
                init->keys, init->person, hex);
+        if (init->from_path != NULL) {
+            dr_init_from_say(init->cli, &init->from);
+            return;
+        }
         dr_say(init->cli,
                "next: drover revision -m \"...\"          write a revision\n"
                "      drover upgrade head --url URL     run it on one database\n"

@@ -1,14 +1,81 @@
 // sql: what would run, byte for byte.
 
 #include "coordinator/cli/chain_files.h"
+#include "coordinator/cli/chain_view.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 
+#include "db/db.h"
+
 #include <stdio.h>
 #include <string.h>
 
-// The units of one direction of a compiled plan, byte for byte.
+static const struct dr_names none = {0};
+
+// The engine: --engine, else that of the database that is named, else what all revisions are for.
+static enum dr_rc
+choose_engine(const struct dr_cli *cli, const struct dr_nodes *nodes, Drover__V1__Engine *out,
+              struct dr_err *err)
+{
+    const char *given = dr_cli_option(cli, "engine");
+    const char *url = given == NULL ? dr_project_direct_url(cli) : NULL;
+    unsigned common = DR_ENGINE_ALL;
+    for (size_t i = 0; i < nodes->count; i++) {
+        common &= nodes->items[i]->revision->engines;
+    }
+    bool is_sqlite = given != NULL ? dr_str_eq(given, "sqlite")
+                     : url != NULL ? dr_db_kind_of(url) == DR_DB_SQLITE
+                                   : common == DR_ENGINE_SQLITE;
+    if (given != NULL && !is_sqlite && !dr_str_eq(given, "postgresql")) {
+        return dr_err_set(err, DR_E_USAGE, "--engine is postgresql or sqlite, not '%s'", given);
+    }
+    *out = is_sqlite ? DROVER__V1__ENGINE__SQLITE : DROVER__V1__ENGINE__POSTGRESQL;
+    return DR_OK;
+}
+
+// A:B up; B:A, when B stands on A, is the way down, as in Alembic.
+static enum dr_rc
+choose_nodes(struct dr_cli *cli, const struct dr_graph *graph, bool *is_down, struct dr_nodes *out,
+             struct dr_err *err)
+{
+    const char *expr = cli->args[0], *colon = strchr(expr, ':');
+    if (colon == NULL) {
+        dr_err_set(err, DR_E_USAGE, "'%s' has no ':'", expr);
+        return dr_err_hint(err, "drover sql base:%s", expr);
+    }
+    enum dr_rc rc = dr_graph_between(graph, expr, &none, cli->arena, out, err);
+    if (rc == DR_OK && out->count == 0 && !*is_down && colon > expr && colon[1] != '\0') {
+        const char *other =
+            dr_arena_printf(cli->arena, "%s:%.*s", colon + 1, (int)(colon - expr), expr);
+        rc = other == NULL ? dr_err_set(err, DR_E_NOMEM, "out of memory")
+                           : dr_graph_between(graph, other, &none, cli->arena, out, err);
+        *is_down = rc == DR_OK && out->count > 0;
+    }
+    for (size_t i = 0; rc == DR_OK && i < out->count; i++) {
+        const struct dr_err *defect = out->items[i]->revision->defect;
+        if (defect != NULL) {
+            *err = *defect;
+            rc = defect->rc;
+        }
+    }
+    return rc;
+}
+
+static void
+say_heading(const struct dr_cli *cli, const struct dr_node *node, bool is_down)
+{
+    struct dr_buf parents = {0};
+    if (node->parent_count > 0) {
+        dr_chain_parents(node, &parents);
+    }
+    const char *below = parents.data ? parents.data : "", *id = node->revision->id;
+    dr_say(cli, "-- Running %s %s -> %s, %s\n", is_down ? "downgrade" : "upgrade",
+           is_down ? id : below, is_down ? below : id, node->revision->message);
+    dr_buf_fini(&parents);
+}
+
+// The units of one direction of a compiled plan: each is a transaction, or one statement outside.
 static enum dr_rc
 print_units(const struct dr_cli *cli, const struct dr_graph *graph,
             const Drover__V1__PlanRevision *revision, bool is_down, json_t *list,
@@ -17,20 +84,30 @@ print_units(const struct dr_cli *cli, const struct dr_graph *graph,
     const struct dr_node *node = dr_graph_find(graph, revision->id);
     Drover__V1__UnitKind kind =
         is_down ? DROVER__V1__UNIT_KIND__UNIT_DOWN : DROVER__V1__UNIT_KIND__UNIT_UP;
-    struct dr_buf out = {0};
+    struct dr_buf out = {.max = 4u * DR_REVISION_FILE_MAX};
     enum dr_rc rc = DR_OK;
-    dr_say(cli, "-- Running %s %s, %s\n", is_down ? "downgrade" : "upgrade", revision->id,
-           revision->message);
+    if (is_down && revision->no_down) {
+        dr_err_set(err, DR_E_NO_DOWN, "revision '%s' has no way down: %s", revision->id,
+                   node->revision->down_none_reason);
+        return dr_err_at(err, node->revision->path, node->revision->id_line, 1);
+    }
+    say_heading(cli, node, is_down);
+    bool is_text = cli->format == DR_CLI_TEXT;
     for (size_t i = 0; rc == DR_OK && i < revision->n_units; i++) {
-        if (revision->units[i]->kind == kind) {
-            rc = dr_plan_unit_sql(&out, revision->units[i], node->revision->bytes,
-                                  node->revision->size, err);
-            dr_buf_str(&out, "\n");
+        const Drover__V1__Unit *unit = revision->units[i];
+        bool is_begun = is_text && !unit->outside_transaction;
+        if (unit->kind == kind) {
+            dr_buf_str(&out, is_begun ? "BEGIN;\n" : "");
+            rc = dr_plan_unit_sql(&out, unit, node->revision->bytes, node->revision->size, err);
+            dr_buf_str(&out, is_begun ? "COMMIT;\n\n" : "\n");
         }
     }
-    if (cli->format == DR_CLI_TEXT) {
+    if (rc == DR_OK && out.failed) {
+        rc = dr_err_set(err, DR_E_NOMEM, "no memory left for the SQL of '%s'", revision->id);
+    }
+    if (rc == DR_OK && is_text) {
         fwrite(out.data ? out.data : "", 1, out.len, stdout);
-    } else {
+    } else if (rc == DR_OK) {
         json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "id", revision->id, "message",
                                               revision->message, "sql", out.data ? out.data : ""));
     }
@@ -41,22 +118,15 @@ print_units(const struct dr_cli *cli, const struct dr_graph *graph,
 enum dr_rc
 dr_cmd_sql(struct dr_cli *cli, struct dr_err *err)
 {
-    static const struct dr_names none = {0};
     struct dr_graph *graph = NULL;
     struct dr_nodes nodes = {0};
     struct dr_plan plan = {0};
-    const char *engine = dr_cli_option(cli, "engine");
+    Drover__V1__Engine engine = DROVER__V1__ENGINE__POSTGRESQL;
     bool is_down = dr_cli_has(cli, "down");
-    bool is_sqlite = engine != NULL && dr_str_eq(engine, "sqlite");
-    if (engine != NULL && !is_sqlite && !dr_str_eq(engine, "postgresql")) {
-        return dr_err_set(err, DR_E_USAGE, "--engine is postgresql or sqlite, not '%s'", engine);
-    }
-    enum dr_rc rc = dr_chain_files_load(cli, &graph, err);
-    rc = rc == DR_OK ? dr_graph_between(graph, cli->args[0], &none, cli->arena, &nodes, err) : rc;
-    rc = rc == DR_OK ? dr_plan_compile(cli->project->name,
-                                       is_sqlite ? DROVER__V1__ENGINE__SQLITE
-                                                 : DROVER__V1__ENGINE__POSTGRESQL,
-                                       &nodes, cli->arena, &plan, err)
+    enum dr_rc rc = dr_chain_drafts_load(cli, &graph, err);
+    rc = rc == DR_OK ? choose_nodes(cli, graph, &is_down, &nodes, err) : rc;
+    rc = rc == DR_OK ? choose_engine(cli, &nodes, &engine, err) : rc;
+    rc = rc == DR_OK ? dr_plan_compile(cli->project->name, engine, &nodes, cli->arena, &plan, err)
                      : rc;
     size_t n = rc == DR_OK ? plan.message->n_revisions : 0;
     json_t *list = json_array();
@@ -64,10 +134,13 @@ dr_cmd_sql(struct dr_cli *cli, struct dr_err *err)
         rc = print_units(cli, graph, plan.message->revisions[is_down ? n - 1 - i : i], is_down,
                          list, err);
     }
+    if (rc == DR_OK && n == 0) {
+        dr_print_note(cli, "note: nothing lies between the ends of '%s'", cli->args[0]);
+    }
     if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
         dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:O}", "schema", "drover.v1.Sql", "engine",
-                                     is_sqlite ? "sqlite" : "postgresql", "direction",
-                                     is_down ? "down" : "up", "revisions", list));
+                                     engine == DROVER__V1__ENGINE__SQLITE ? "sqlite" : "postgresql",
+                                     "direction", is_down ? "down" : "up", "revisions", list));
     }
     json_decref(list);
     dr_graph_free(&graph);

@@ -49,8 +49,8 @@ const struct dr_cli_option dr_opt_verbose[] = {{"verbose", 'v', NULL, "all that 
                                                {0}};
 const struct dr_cli_option dr_opt_show[] = {{"sql", 0, NULL, "the file's text too"}, {0}};
 const struct dr_cli_option dr_opt_sql[] = {
-    {"engine", 0, "ENGINE", "postgresql (default) or sqlite"},
-    {"down", 0, NULL, "the way down, newest first"},
+    {"engine", 0, "ENGINE", "postgresql or sqlite (default: as the database or the revisions)"},
+    {"down", 0, NULL, "the way down, newest first; B:A means that, too"},
     {0},
 };
 #define SCHEMA_FROM                                                                                \
@@ -110,7 +110,15 @@ const struct dr_cli_option dr_opt_upgrade[] = {
     {"confirm", 0, "NAME", "answer to a question that wants a name typed"},
     {0},
 };
+const struct dr_cli_option dr_opt_graph[] = {
+    {"format", 0, "FORMAT", "text (default), mermaid, dot or svg"},
+    {"rev-range", 'r', "A:B", "only from A to B: -10:head"},
+    {0},
+};
+const struct dr_cli_option dr_opt_config[] = {
+    {"origin", 0, NULL, "where each value comes from, and what is not set"}, {0}};
 const struct dr_cli_option dr_opt_init[] = {
+    {"from", 0, "FILE", "an alembic.ini: its database and where its migrations are"},
     {"name", 0, "NAME", "the project's name (default: the folder's)"},
     {"person", 0, "NAME", "your name as a signer (default: your login)"},
     {"people", 0, "FILES", "public key files of the people, with commas: a.pub,b.pub,c.pub"},

@@ -8,6 +8,8 @@ extern const struct dr_cli_option dr_opt_revision[];
 extern const struct dr_cli_option dr_opt_lint[];
 extern const struct dr_cli_option dr_opt_merge[];
 extern const struct dr_cli_option dr_opt_check[];
+extern const struct dr_cli_option dr_opt_config[];
+extern const struct dr_cli_option dr_opt_graph[];
 extern const struct dr_cli_option dr_opt_history[];
 extern const struct dr_cli_option dr_opt_verbose[];
 extern const struct dr_cli_option dr_opt_show[];

@@ -13,8 +13,9 @@ const struct dr_cli_command dr_cli_commands[] = {
      "With one person and one key everything is signed at once. With --people the root and the "
      "fleet are written\n"
      "unsigned, and each of them signs with `drover sign`.",
-     "drover init\ndrover init --people a.pub,b.pub,c.pub --threshold 2", dr_opt_init, 0, 0,
-     dr_cmd_init},
+     "drover init\ndrover init --people a.pub,b.pub,c.pub --threshold 2\n"
+     "drover init --no-passphrase --from ../backend/alembic.ini",
+     dr_opt_init, 0, 0, dr_cmd_init},
     {"revision", AUTHOR, "", "write a new revision file to fill in",
      "Its parent is the only head, or what --head names; --head base begins another line. "
      "--splice lets a\n"
@@ -68,9 +69,6 @@ const struct dr_cli_command dr_cli_commands[] = {
      0, dr_cmd_branches},
     {"show", AUTHOR, "REVISION", "one revision", NULL, "drover show head\ndrover show ae10 --sql",
      dr_opt_show, 1, 1, dr_cmd_show},
-    {"sql", AUTHOR, "A:B", "print the SQL that would run, byte for byte", NULL,
-     "drover sql base:head\ndrover sql base:head --engine sqlite\ndrover sql 003:004 --down",
-     dr_opt_sql, 1, 1, dr_cmd_sql},
     {"schema show", AUTHOR, "[NAME...]", "the schema of a database, a file or the chain",
      "Without names a list of what is there; with names (* and ? work) columns, types, defaults, "
      "indexes,\nconstraints and what else hangs on them. --sql gives the statements.",
@@ -87,6 +85,17 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover schema er --from head > schema.mmd\ndrover schema er 'order*' --format svg --out "
      "orders.svg",
      dr_opt_schema_er, 0, 1, dr_cmd_schema_er},
+    {"graph", AUTHOR, "", "the chain as a drawing, newest first",
+     "Lines that part and meet, labels, dependencies (dashed). mermaid and dot are texts for other "
+     "programs;\nsvg is a picture that needs none.",
+     "drover graph\ndrover graph -r -10:head\ndrover graph --format svg > chain.svg\n"
+     "drover graph --format dot | dot -Tpng -o chain.png",
+     dr_opt_graph, 0, 0, dr_cmd_graph},
+    {"sql", AUTHOR, "A:B", "print the SQL that would run, byte for byte",
+     "From A to B; from the newer one to the older it is the way down. Preflights and verify "
+     "sections,\nwhich change nothing, are left out.",
+     "drover sql base:head\ndrover sql base:head --engine sqlite\ndrover sql 004:003", dr_opt_sql,
+     1, 1, dr_cmd_sql},
     {"import", AUTHOR, "FORMAT DIR", "turn the migrations of another tool into revision files",
      "FORMAT is alembic, dbmate, golang-migrate, goose, flyway, sqitch, diesel, sqlx or "
      "liquibase-sql; DIR "
@@ -297,6 +306,13 @@ const struct dr_cli_command dr_cli_commands[] = {
      dr_cmd_policy_check},
     {"policy apply", ADMIN, "FILE", "sign the policies of a file into the next fleet", NULL,
      "drover policy apply policy.conf", dr_opt_change, 1, 1, dr_cmd_policy_apply},
+    {"config show", ADMIN, "", "settings in force here, and where they come from",
+     "Options go before DROVER_* variables, these before drover.conf. The address of a database "
+     "without\n"
+     "coordinator: --url, DROVER_URL, ALEMBIC_DB_URL, DATABASE_URL, url of drover.conf. Passwords "
+     "are not shown.",
+     "drover config show\ndrover config show --origin\ndrover config show -o json", dr_opt_config,
+     0, 0, dr_cmd_config_show},
     {"ping", ADMIN, "", "reach the coordinator and say who I am to it", NULL, "drover ping",
      dr_opt_none, 0, 0, dr_cmd_ping},
     {"rpc list", ADMIN, "", "methods of the coordinator", NULL, "drover rpc list", dr_opt_none, 0,

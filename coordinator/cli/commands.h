@@ -21,6 +21,7 @@ enum dr_rc dr_cmd_history(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_heads(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_branches(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_show(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_graph(struct dr_cli *cli, struct dr_err *err); // cmd_graph.c
 enum dr_rc dr_cmd_sql(struct dr_cli *cli, struct dr_err *err);
 
 // cmd_schema.c: schemas of databases, files and the chain
@@ -41,6 +42,7 @@ enum dr_rc dr_cmd_stamp(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_remedy(struct dr_cli *cli, struct dr_err *err);
 
 // cmd_init.c, cmd_key.c: project, people, keys, agents
+enum dr_rc dr_cmd_config_show(struct dr_cli *cli, struct dr_err *err); // cmd_config.c
 enum dr_rc dr_cmd_init(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_sign(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_key_new(struct dr_cli *cli, struct dr_err *err);

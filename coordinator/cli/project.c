@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct dr_conf_key keys[] = {
+const struct dr_conf_key dr_project_keys[] = {
     {"project", DR_CONF_STR, NULL, true, NULL, "name of the project, part of every plan"},
     {"revisions", DR_CONF_STR, "revisions", false, NULL, "folder of the revision files"},
     {"trust", DR_CONF_STR, ".drover/trust", false, NULL,
@@ -78,16 +78,38 @@ find_conf(struct dr_cli *cli, char *out, struct dr_err *err)
     return dr_err_hint(err, "drover init");
 }
 
-// DROVER_<KEY>; NULL when it is not set.
+const char *
+dr_project_variable(const char *key, char out_name[64])
+{
+    static const char prefix[] = "DROVER_";
+    size_t n = sizeof(prefix) - 1;
+    memcpy(out_name, prefix, n);
+    for (size_t i = 0; key[i] != '\0' && n + 1 < 64; i++) {
+        out_name[n++] = key[i] >= 'a' && key[i] <= 'z' ? (char)(key[i] - 'a' + 'A') : key[i];
+    }
+    out_name[n] = '\0';
+    return environment_value(out_name);
+}
+
 static const char *
 overriding(const char *key)
 {
-    char name[64] = "DROVER_";
-    size_t n = strlen(name);
-    for (size_t i = 0; key[i] != '\0' && n + 1 < sizeof(name); i++) {
-        name[n++] = key[i] >= 'a' && key[i] <= 'z' ? (char)(key[i] - 'a' + 'A') : key[i];
+    char name[64];
+    return dr_project_variable(key, name);
+}
+
+const char *
+dr_project_foreign_url(const char **out_name)
+{
+    static const char *const names[] = {"ALEMBIC_DB_URL", "DATABASE_URL"};
+    for (size_t i = 0; i < DR_COUNT_OF(names); i++) {
+        const char *value = environment_value(names[i]);
+        if (value != NULL) {
+            *out_name = names[i];
+            return value;
+        }
     }
-    return environment_value(name);
+    return NULL;
 }
 
 // The value of a key: DROVER_<KEY>, else the file's, copied with a check of its length.
@@ -177,7 +199,7 @@ dr_project_need(struct dr_cli *cli, struct dr_err *err)
     }
     enum dr_rc rc = find_conf(cli, p->conf_path, err);
     if (rc == DR_OK) {
-        rc = dr_conf_read(p->conf_path, keys, &conf, err);
+        rc = dr_conf_read(p->conf_path, dr_project_keys, &conf, err);
     }
     if (rc == DR_OK) {
         snprintf(p->folder, sizeof(p->folder), "%.*s",
@@ -229,7 +251,8 @@ dr_project_direct_url(const struct dr_cli *cli)
     if (url != NULL || (p != NULL && p->coordinator[0] != '\0')) {
         return url;
     }
-    url = environment_value("DATABASE_URL");
+    const char *unused = NULL;
+    url = dr_project_foreign_url(&unused);
     return url == NULL && p != NULL && p->url[0] != '\0' ? p->url : url;
 }
 

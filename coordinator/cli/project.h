@@ -4,6 +4,7 @@
 #define DR_CLI_PROJECT_H
 
 #include "base/attr.h"
+#include "base/conf.h"
 #include "base/err.h"
 
 #include <limits.h>
@@ -40,9 +41,16 @@ DR_MUST_CHECK enum dr_rc dr_project_need(struct dr_cli *cli, struct dr_err *err)
 DR_MUST_CHECK enum dr_rc dr_project_maybe(struct dr_cli *cli, struct dr_err *err);
 void dr_project_close(struct dr_project **project);
 
+// The keys of drover.conf, ended by {0}, and the variable that goes before one: DROVER_<KEY>, its
+// value NULL when it is not set. `out_name` has 64 bytes.
+extern const struct dr_conf_key dr_project_keys[];
+const char *dr_project_variable(const char *key, char out_name[64]);
+// The variable of another tool that names the database, and its value; NULL when none is set.
+const char *dr_project_foreign_url(const char **out_name);
+
 // The database that a command works on directly: --url, then DROVER_URL; in a project without a
-// coordinator also DATABASE_URL and `url` of drover.conf. NULL when the command goes through the
-// coordinator.
+// coordinator also ALEMBIC_DB_URL, DATABASE_URL and `url` of drover.conf. NULL when the command
+// goes through the coordinator.
 const char *dr_project_direct_url(const struct dr_cli *cli);
 // A path as a person here would write it: relative when it lies in or below this folder. In the
 // cli's arena, or `path` itself.

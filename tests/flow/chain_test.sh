@@ -111,4 +111,78 @@ says "there is no revisions/revisions.sum" "drover check --write makes one"
 run 3 drover check --sum
 run 0 drover revision -m "one more" --rev-id n
 [ ! -e revisions/revisions.sum ] || wrong "a sum was made that nobody asked for"
+
+test_begin the_graph_is_drawn # id: R3 V14
+project_empty graph || exit 1
+add() { # ID WORDS...: a revision for SQLite with a table
+    local id=$1
+    shift
+    run 0 drover revision --rev-id "$id" -m "make $id" --engine sqlite "$@"
+    fill "$id" revisions/"$id"_*
+}
+add a && add b && add c --branch-label left && add d --head b --splice --branch-label right && add e --head d --depends-on c
+run 0 drover merge --rev-id m -m "join \"both\""
+add z --head base
+run 0 drover graph
+same "$OUT" "*  z (head), make z
+*    m (left, right) (head) (mergepoint), join \"both\"
+|-.
+| *  e (right), make e (depends on c)
+| *  d (right), make d
+* |  c (left), make c
+|-'
+*    b (branchpoint), make b
+*  a, make a"
+run 0 drover graph --format mermaid -r c:m
+same "$OUT" 'flowchart BT
+    r5["m (left, right) (head)<br/>join #quot;both#quot;"]
+    r2 --> r5
+    r2["c (left)<br/>make c"]'
+run 0 drover graph --format dot
+says '"b" -> "c";' '"c" -> "e" [style=dashed];' 'label="m (left, right) (head)\njoin \"both\""'
+drover graph --format svg | python3 -c 'import sys, xml.dom.minidom as dom
+svg = dom.parse(sys.stdin)
+assert len(svg.getElementsByTagName("circle")) == 7, "nodes"
+assert len(svg.getElementsByTagName("path")) == 7, "lines"' || wrong "this is no picture of the graph"
+run_json 0 'd["revisions"][4]["dependsOn"] == [] and len(d["revisions"]) == 7' drover graph
+run 2 drover graph --format png
+
+test_begin the_sql_of_a_range_is_what_runs # id: R13
+run 0 drover sql a:c
+same "$OUT" "-- Running upgrade a -> b, make b
+BEGIN;
+CREATE TABLE t_b (id bigint PRIMARY KEY);
+COMMIT;
+
+-- Running upgrade b -> c, make c
+BEGIN;
+CREATE TABLE t_c (id bigint PRIMARY KEY);
+COMMIT;"
+down=$(drover sql c:a)
+same "$(drover sql a:c --down)" "$down"
+same "$(printf '%s\n' "$down" | grep -c '^DROP TABLE t_[bc];$')" 2
+drover sql base:heads | sqlite3 sql.db || wrong "sqlite3 did not take it"
+drover upgrade heads --url sqlite:run.db >/dev/null || wrong "it did not run"
+same "$(sqlite3 run.db "SELECT name, sql FROM sqlite_schema WHERE name LIKE 't\_%' ESCAPE '\' ORDER BY 1")" \
+    "$(sqlite3 sql.db "SELECT name, sql FROM sqlite_schema WHERE name LIKE 't\_%' ESCAPE '\' ORDER BY 1")"
+sed -i 's/^DROP TABLE t_z;/& -- the last word/' revisions/z_*
+drover sql heads:base | sqlite3 sql.db || wrong "sqlite3 did not take the way down"
+same "$(sqlite3 sql.db 'SELECT count(*) FROM sqlite_schema')" 0
+run 2 drover sql head
+says "drover sql base:head"
+
+test_begin words_of_other_tools
+run 0 drover new "one more" --rev-id n --head z --engine sqlite
+says "Generating revisions/n_one_more.sql ...  done"
+fill n revisions/n_one_more.sql
+run 1 drover up --url sqlite:up.db
+says "multiple" "heads"
+run 0 drover up n --url sqlite:up.db
+run 0 drover down --url sqlite:up.db --yes
+says "Running downgrade n -> z"
+export DROVER_URL=sqlite:up.db
+run 0 drover info
+same "$(printf '%s\n' "$OUT" | grep -c pending)" 7
+says "z         current"
+unset DROVER_URL
 flow_end

@@ -140,7 +140,7 @@ upgrade_follows_branches_labels_and_dependencies(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"head", "", "!there are 3 heads", DR_E_REVISION_HEADS},
+        {"head", "", "!multiple head revisions are present", DR_E_REVISION_HEADS},
         {"heads", "", "a1 b2 c3 m9 w1 w2 x1 x2 z0", DR_OK},
         {"web@head", "", "a1 b2 w1 w2", DR_OK},
         {"web@head", "z0", "w1 w2", DR_OK},
