@@ -1,6 +1,7 @@
 // import: the migrations of another tool as revision files.
 
 #include "coordinator/cli/commands.h"
+#include "coordinator/cli/import_view.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 
@@ -11,46 +12,6 @@
 #include "db/db.h"
 
 #include <string.h>
-
-#define NOTES_SHOWN 60u
-
-static const char *const kinds[] = {"changed", "left out", "hand work"};
-
-static enum dr_rc
-choose_format(const struct dr_cli *cli, bool is_export, const struct dr_import_format **out,
-              struct dr_err *err)
-{
-    struct dr_buf names = {.max = 512};
-    const struct dr_import_format *format = dr_import_format_find(cli->args[0]);
-    if (format != NULL && (is_export ? format->write != NULL : format->read != NULL)) {
-        *out = format;
-        return DR_OK;
-    }
-    for (const struct dr_import_format *f = dr_import_formats; f->name != NULL; f++) {
-        if (is_export ? f->write != NULL : f->read != NULL) {
-            dr_buf_printf(&names, "%s%s", names.len == 0 ? "" : ", ", f->name);
-        }
-    }
-    (void)dr_err_set(err, DR_E_USAGE, "'%s' is no format that drover %s", cli->args[0],
-                     is_export ? "writes" : "reads");
-    (void)dr_err_hint(err, "one of: %s", names.data == NULL ? "" : names.data);
-    dr_buf_fini(&names);
-    return DR_E_USAGE;
-}
-
-static enum dr_rc
-choose_engine(const struct dr_cli *cli, struct dr_import *import, struct dr_err *err)
-{
-    const char *engine = dr_cli_option(cli, "engine");
-    import->is_engine_given = engine != NULL;
-    import->dialect =
-        engine != NULL && strcmp(engine, "sqlite") == 0 ? DR_SQL_SQLITE : DR_SQL_POSTGRESQL;
-    if (engine != NULL && strcmp(engine, "sqlite") != 0 && strcmp(engine, "postgresql") != 0) {
-        (void)dr_err_set(err, DR_E_USAGE, "'%s' is no engine of drover's", engine);
-        return dr_err_hint(err, "--engine postgresql, or --engine sqlite");
-    }
-    return DR_OK;
-}
 
 static size_t
 count_hand(const struct dr_import *import)
@@ -72,56 +33,12 @@ count_notes(const struct dr_import *import, enum dr_import_kind kind)
     return count;
 }
 
-static const char *
-place_of(const struct dr_cli *cli, const struct dr_import_note *note)
-{
-    const char *file = note->file == NULL ? "" : note->file;
-    const char *place =
-        note->line == 0 ? file : dr_arena_printf(cli->arena, "%s:%u", file, note->line);
-    return place == NULL ? "" : place;
-}
-
-// Notes by what they ask for: hand work first.
-static void
-print_notes(const struct dr_cli *cli, const struct dr_import *import)
-{
-    static const char *const columns[] = {"WHAT", "WHERE", "WHY", NULL};
-    struct dr_table *table = import->notes_count == 0 ? NULL : dr_table_new(cli, columns);
-    size_t shown = 0, hidden = 0;
-    for (int kind = DR_IMPORT_HAND; table != NULL && kind >= DR_IMPORT_CHANGED; kind--) {
-        for (size_t i = 0; i < import->notes_count; i++) {
-            const struct dr_import_note *n = &import->notes[i];
-            if ((int)n->kind != kind) {
-                continue;
-            }
-            if (kind != DR_IMPORT_HAND && shown >= NOTES_SHOWN) {
-                hidden++;
-                continue;
-            }
-            const char *const cells[] = {kinds[kind], place_of(cli, n), n->reason, NULL};
-            size_t row = dr_table_row(table, SIZE_MAX, cells);
-            dr_table_tone(table, row, 0,
-                          kind == DR_IMPORT_HAND       ? DR_TONE_BAD
-                          : kind == DR_IMPORT_LEFT_OUT ? DR_TONE_WAIT
-                                                       : DR_TONE_DIM);
-            shown++;
-        }
-    }
-    if (table != NULL) {
-        dr_table_print(table, stdout);
-        dr_table_free(&table);
-    }
-    if (hidden > 0) {
-        dr_say(cli, "... and %zu more changes: --output json tells them all\n", hidden);
-    }
-}
-
 static void
 print_text(const struct dr_cli *cli, const struct dr_import *import, const char *out, bool is_dry)
 {
     size_t hand = count_hand(import), notes = count_notes(import, DR_IMPORT_HAND);
     if (!cli->quiet || notes > 0) {
-        print_notes(cli, import);
+        dr_import_view_notes(cli, import);
     }
     dr_say(cli, "%s %zu migration%s of %s %s '%s': %zu converted, %zu need%s hand work\n",
            is_dry ? "Would import" : "Imported", import->count, import->count == 1 ? "" : "s",
@@ -145,19 +62,10 @@ static void
 print_json(const struct dr_cli *cli, const struct dr_import *import,
            const struct dr_import_file *files, const char *out, bool is_dry, json_t *applied)
 {
-    json_t *revisions = json_array(), *notes = json_array();
+    json_t *revisions = json_array(), *notes = dr_import_view_notes_json(import);
     size_t hand = count_hand(import);
     for (size_t i = 0; i < import->count; i++) {
         json_array_append_new(revisions, revision_json(&files[i]));
-    }
-    for (size_t i = 0; i < import->notes_count; i++) {
-        const struct dr_import_note *n = &import->notes[i];
-        json_array_append_new(notes, json_pack("{s:s, s:s?, s:s?, s:I, s:s}", "kind",
-                                               n->kind == DR_IMPORT_HAND       ? "hand-work"
-                                               : n->kind == DR_IMPORT_LEFT_OUT ? "left-out"
-                                                                               : "changed",
-                                               "revision", n->revision, "file", n->file, "line",
-                                               (json_int_t)n->line, "reason", n->reason));
     }
     dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:o}", "schema",
                                  "drover.v1.Import", "format", import->format, "folder",
@@ -255,8 +163,8 @@ dr_cmd_import(struct dr_cli *cli, struct dr_err *err)
                                         .url = dr_cli_option(cli, "url")};
     const char *out = dr_cli_option(cli, "out");
     bool is_dry = dr_cli_has(cli, "dry-run"), has_url = dr_cli_option(cli, "url") != NULL;
-    enum dr_rc rc = choose_format(cli, false, &format, err);
-    rc = rc == DR_OK ? choose_engine(cli, &import, err) : rc;
+    enum dr_rc rc = dr_import_view_format(cli, false, &format, err);
+    rc = rc == DR_OK ? dr_import_view_engine(cli, &import, err) : rc;
     rc = rc == DR_OK ? dr_project_maybe(cli, err) : rc;
     if (rc == DR_OK && out == NULL) {
         out = dr_project_shown(cli, cli->project->revisions);

@@ -86,6 +86,11 @@ const struct dr_cli_option dr_opt_import[] = {
     {"url", 0, "URL", "a database of the tool: tells what is applied there and how to stamp it"},
     {0},
 };
+const struct dr_cli_option dr_opt_export[] = {
+    {"dry-run", 0, NULL, "only tell what would be written"},
+    {"engine", 0, "ENGINE", "postgresql or sqlite: the sections for it (default: the chain's)"},
+    {0},
+};
 const struct dr_cli_option dr_opt_current[] = {
     {"url", 0, "URL", "database: postgresql:///name or sqlite:FILE"},
     {"schema", 0, "NAME", "PostgreSQL: schema that the tables are in"},

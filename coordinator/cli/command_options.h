@@ -18,6 +18,7 @@ extern const struct dr_cli_option dr_opt_schema_show[];
 extern const struct dr_cli_option dr_opt_schema_diff[];
 extern const struct dr_cli_option dr_opt_schema_er[];
 extern const struct dr_cli_option dr_opt_import[];
+extern const struct dr_cli_option dr_opt_export[];
 extern const struct dr_cli_option dr_opt_current[];
 extern const struct dr_cli_option dr_opt_upgrade[];
 extern const struct dr_cli_option dr_opt_init[];

@@ -29,8 +29,9 @@ enum dr_rc dr_cmd_schema_show(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_schema_diff(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_schema_er(struct dr_cli *cli, struct dr_err *err);
 
-// cmd_import.c: the migrations of other tools
+// cmd_import.c, cmd_export.c: the migrations of other tools
 enum dr_rc dr_cmd_import(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_export(struct dr_cli *cli, struct dr_err *err);
 
 // cmd_direct.c: one database, no coordinator
 enum dr_rc dr_cmd_direct_run(struct dr_cli *cli, const char *url, bool is_down, struct dr_err *err);

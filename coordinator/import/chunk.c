@@ -267,7 +267,7 @@ on_statement(struct cut *c, const struct dr_sql_piece *p)
                             "%s cannot stand in a revision: it belongs to whoever sets up the "
                             "database, remove it here",
                             what);
-    } else if (c->is_verify && is_query(sql + p->offset, p->length)) {
+    } else if (c->is_verify && c->piece->options == NULL && is_query(sql + p->offset, p->length)) {
         return add_verify(c, p, next);
     }
     if (rc != DR_OK || !stays) {

@@ -1,6 +1,7 @@
 // dbmate: one file a migration, VERSION_title.sql, with `-- migrate:up` and `-- migrate:down`; each
 // part runs in a transaction unless it says transaction:false.
 
+#include "coordinator/import/export.h"
 #include "coordinator/import/readers.h"
 
 #include <string.h>
@@ -53,6 +54,7 @@ read_file(struct dr_import *import, struct dr_import_revision *revision,
     struct dr_text *now = NULL;
     struct dr_source_line line = {0};
     enum dr_rc rc = dr_source_read(import, revision, file, &text, &len, err);
+    rc = rc == DR_OK ? dr_export_read_header(import, revision, text, len, err) : rc;
     rc = rc == DR_OK ? dr_text_begin(import, file->path, len, &p.up, err) : rc;
     rc = rc == DR_OK ? dr_text_begin(import, file->path, len, &p.down, err) : rc;
     while (rc == DR_OK && dr_source_line(text, len, &pos, &line)) {

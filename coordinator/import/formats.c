@@ -1,4 +1,5 @@
 #include "coordinator/import/alembic.h"
+#include "coordinator/import/export.h"
 #include "coordinator/import/readers.h"
 
 #include <string.h>
@@ -45,13 +46,14 @@ static const struct dr_import_state liquibase_state = {
     "FROM databasechangeloglock WHERE locked"};
 
 const struct dr_import_format dr_import_formats[] = {
+    {"plain", "what drover export plain writes", dr_plain_read, NULL, dr_plain_write},
     {"alembic", "the folder with alembic.ini", dr_alembic_read, &alembic_state, NULL},
-    {"dbmate", "dbmate's db/migrations", dr_dbmate_read, &dbmate_state, NULL},
+    {"dbmate", "dbmate's db/migrations", dr_dbmate_read, &dbmate_state, dr_dbmate_write},
     {"golang-migrate", "golang-migrate's folder", dr_golang_migrate_read, &golang_migrate_state,
      NULL},
     {"goose", "goose's folder", dr_goose_read, &goose_state, NULL},
     {"flyway", "a location of Flyway's", dr_flyway_read, &flyway_state, NULL},
-    {"sqitch", "the folder of sqitch.plan", dr_sqitch_read, &sqitch_state, NULL},
+    {"sqitch", "the folder of sqitch.plan", dr_sqitch_read, &sqitch_state, dr_sqitch_write},
     {"diesel", "Diesel's migrations", dr_diesel_read, &diesel_state, NULL},
     {"sqlx", "sqlx's migrations", dr_sqlx_read, &sqlx_state, NULL},
     {"liquibase-sql", "Liquibase's formatted SQL", dr_liquibase_read, &liquibase_state, NULL},

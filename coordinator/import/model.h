@@ -27,6 +27,8 @@ struct dr_import_piece {
     bool outside_transaction; // the tool ran it without a transaction of its own
     const char *probe;        // of its one statement outside a transaction; NULL: none
     const char *name;         // of a verify section; NULL otherwise
+    const char *options;      // of a verify section of drover's own (" expect=empty"); NULL: the
+                              // tool's check passes when its queries run
     const char *file;         // where it stands, for notes
     uint32_t line;            // of its first byte
 };

@@ -12,6 +12,8 @@ dr_versioned_fill(struct dr_import *import, struct dr_import_revision *revision,
                   const struct dr_versioned *name, const struct dr_source_file *file,
                   struct dr_err *err);
 
+enum dr_rc dr_plain_read(struct dr_import *import, const struct dr_import_options *options,
+                         struct dr_err *err);
 enum dr_rc dr_dbmate_read(struct dr_import *import, const struct dr_import_options *options,
                           struct dr_err *err);
 enum dr_rc dr_golang_migrate_read(struct dr_import *import, const struct dr_import_options *options,

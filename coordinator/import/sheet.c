@@ -81,6 +81,9 @@ add_directive(struct dr_sheet *s, const struct dr_part *part, const struct dr_ch
     if (part->piece->name != NULL) {
         dr_buf_printf(s->out, " \"%s\"", part->piece->name);
     }
+    if (part->piece->options != NULL) {
+        dr_buf_str(s->out, part->piece->options);
+    }
     if (is_off) {
         dr_buf_str(s->out, " transaction=off");
     }

@@ -3,6 +3,7 @@
 // run by psql without a transaction of Sqitch's. A change that stands in the plan again was
 // reworked: its earlier scripts are NAME@TAG.sql, for the first tag behind that place.
 
+#include "coordinator/import/export.h"
 #include "coordinator/import/readers.h"
 
 #include "base/str.h"
@@ -293,7 +294,13 @@ add_scripts(struct plan *plan, size_t index, const char *tag, struct dr_err *err
     enum dr_rc rc = name == NULL ? dr_import_nomem(err) : DR_OK;
     r->file = deploy == NULL ? plan->path : deploy->path;
     rc = rc == DR_OK ? dr_text_file(import, r, deploy, true, NULL, &r->up, err) : rc;
-    rc = rc == DR_OK ? dr_text_file(import, r, verify, true, name, &r->verify, err) : rc;
+    if (rc == DR_OK && r->up.count > 0) {
+        rc = dr_export_take_header(import, r, &r->up.items[0], err);
+    }
+    rc = rc == DR_OK ? dr_export_read_verify(import, r, verify, err) : rc;
+    if (rc == DR_OK && r->verify.count == 0) {
+        rc = dr_text_file(import, r, verify, true, name, &r->verify, err);
+    }
     rc = rc == DR_OK ? dr_text_file(import, r, revert, true, NULL, &r->down, err) : rc;
     if (rc == DR_OK && deploy == NULL) {
         rc = dr_import_note(import, r, DR_IMPORT_HAND, plan->path, c->line, err,

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "revision/graph.h"
+#include "revision/sum.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -71,7 +72,8 @@ check_ids(const struct dr_import *import, struct dr_err *err)
 
 // Revisions that are in the folder already keep their ids for themselves.
 static enum dr_rc
-check_folder(const struct dr_import *import, const char *folder, struct dr_err *err)
+check_folder(const struct dr_import *import, const char *folder, size_t *out_count,
+             struct dr_err *err)
 {
     struct dr_graph *graph = NULL;
     if (!dr_path_exists(folder)) {
@@ -89,7 +91,31 @@ check_folder(const struct dr_import *import, const char *folder, struct dr_err *
             rc = dr_err_hint(err, "name an empty folder: --out DIR");
         }
     }
+    *out_count = dr_graph_count(graph);
     dr_graph_free(&graph);
+    return rc;
+}
+
+// Notes the new files in the folder's sum, if it has one or is new. A chain that needs hand work is
+// noted when it is whole: drover check says how.
+static enum dr_rc
+write_sum(const char *folder, bool was_there, struct dr_err *err)
+{
+    struct dr_arena *arena = dr_arena_new(64u << 20);
+    struct dr_graph *graph = NULL;
+    struct dr_sum *sum = NULL;
+    struct dr_err ignored = {0};
+    enum dr_rc rc = DR_OK;
+    if (arena == NULL) {
+        return dr_import_nomem(err);
+    }
+    bool has_sum = dr_sum_read(folder, arena, &sum, &ignored) == DR_OK;
+    bool is_whole = (has_sum || !was_there) && dr_graph_load(folder, &graph, &ignored) == DR_OK;
+    if (is_whole) {
+        rc = dr_sum_write(folder, graph, sum, err);
+    }
+    dr_graph_free(&graph);
+    dr_arena_free(&arena);
     return rc;
 }
 
@@ -98,13 +124,14 @@ dr_import_write(const struct dr_import *import, const struct dr_import_file *fil
                 const char *out_folder, bool is_dry, struct dr_err *err)
 {
     struct dr_folder *folder = NULL;
+    size_t before = 0;
     enum dr_rc rc = check_ids(import, err);
-    rc = rc == DR_OK ? check_folder(import, out_folder, err) : rc;
+    rc = rc == DR_OK ? check_folder(import, out_folder, &before, err) : rc;
     rc = rc == DR_OK ? dr_folder_begin(out_folder, is_dry, &folder, err) : rc;
     for (size_t i = 0; rc == DR_OK && i < import->count; i++) {
         rc = dr_folder_add(folder, files[i].name, files[i].text, files[i].len, err);
     }
     rc = rc == DR_OK ? dr_folder_end(folder, err) : rc;
     dr_folder_free(&folder);
-    return rc;
+    return rc == DR_OK && !is_dry ? write_sum(out_folder, before > 0, err) : rc;
 }

@@ -134,4 +134,49 @@ run 0 drover upgrade head --url "$(url stamped)" --quiet
 same_dump stamped ref
 cd "$WORLD" || exit 1
 
+# ---- and out again
+
+# What upgrade and downgrade run, and the graph.
+texts() { # FOLDER
+    drover history --verbose | grep -E '^(Rev|Parent|Branches|Merges|Depends)' || true
+    drover sql base:head
+    drover sql base:head --down
+}
+
+test_begin what_is_exported_comes_back_as_it_was
+for format in plain dbmate sqitch; do
+    project_empty "out-$format"
+    cp "$WORLD"/sqitch/revisions/*.sql revisions/
+    run 0 drover export "$format" "exported"
+    texts >before.txt
+    rm revisions/*
+    run 0 drover import "$format" exported
+    texts >after.txt
+    cmp -s before.txt after.txt || wrong "$format: $(diff before.txt after.txt | head -n 20)"
+    cd "$WORLD" || exit 1
+done
+
+test_begin branches_and_dependencies_come_back
+project_empty graph
+revision_file a >revisions/a.sql
+revision_file b a | sed 's/^-- Engine/-- Branch labels: left\n&/' >revisions/b.sql
+revision_file c a | sed 's/^-- Engine/-- Depends on: b\n&/' >revisions/c.sql
+revision_file d 'b, c' >revisions/d.sql
+drover history --verbose | grep -v '^Path' >before.txt
+for format in plain dbmate sqitch; do
+    run 0 drover export "$format" "$format"
+    mkdir "in-$format" && (cd "in-$format" && echo 'project = "p"' >drover.conf) || exit 1
+    run 0 drover import "$format" "$format" --out "in-$format/revisions"
+    (cd "in-$format" && drover history --verbose | grep -v '^Path') >after.txt
+    grep -E '^(Rev|Parent|Branch)' before.txt >b.txt && grep -E '^(Rev|Parent|Branch)' after.txt >a.txt
+    cmp -s b.txt a.txt || wrong "$format: $(diff b.txt a.txt | head -n 20)"
+done
+cd "$WORLD" || exit 1
+
+test_begin what_a_format_cannot_hold_is_said
+project_direct held
+run 0 drover export dbmate out --dry-run
+says 'a preflight has no place in dbmate' 'a remedy has no place' 'a verify section has no place'
+[ ! -e out ] || wrong "a dry run wrote something"
+
 flow_end
