@@ -23,7 +23,7 @@
 #define DR_PG_RESULT_BYTES_MAX (64u * 1048576u) // bytes of values kept of one result
 #define DR_PG_STATEMENT_MAX    (33u * 1048576u) // bytes of one statement
 #define DR_PG_PARAMS_MAX       32u
-#define DR_PG_PREPARED_MAX     8u     // statements that one connection keeps prepared
+#define DR_PG_PREPARED_MAX     64u    // statements that one connection keeps prepared
 #define DR_PG_VERSION_MIN      120000 // as PQserverVersion
 
 struct dr_pg;        // one connection

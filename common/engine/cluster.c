@@ -307,6 +307,7 @@ prepare_and_start(struct dr_cluster *c, const struct dr_cluster_options *options
         "shared_buffers=16MB",
         "max_connections=60",
         "jit=off",
+        "plan_cache_mode=force_generic_plan",
         "log_line_prefix=",
         "log_destination=stderr",
     };

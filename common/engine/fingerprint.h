@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "db/db.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,8 @@ struct dr_fingerprint_options {
     const char *const
         *tolerate; // patterns (* and ?) of "KIND NAME" to leave out, e.g. "grant *", "index tmp_*"
     size_t tolerate_count;
+    bool is_repeated; // PostgreSQL: this connection will be asked often, so its questions are
+                      // prepared, which the first time costs more
 };
 
 // Reads the catalog in one round trip; inside the caller's transaction if one is open, else in a

@@ -14,7 +14,8 @@
 
 #include <string.h>
 
-#define ROWS_MAX 500000u // of one query
+#define ROWS_MAX          500000u // of one query
+#define STATE_NO_PREPARED "26000" // there is no prepared statement of this name
 
 #define FUNCTIONS(body)                                                                            \
     NAMESPACES                                                                                     \
@@ -264,36 +265,62 @@ keep_rows(void *ctx, uint64_t index, const struct dr_pg_result *result, struct d
     return DR_OK;
 }
 
+// `name` NULL: not prepared.
 static enum dr_rc
-add(struct dr_pg *pg, const char *sql, const char *schema, struct dr_err *err)
+add_named(struct dr_pg *pg, const char *name, const char *sql, const char *schema,
+          struct dr_err *err)
 {
     const char *params[] = {schema};
     bool has_param = strstr(sql, "$1") != NULL;
-    struct dr_pg_stmt stmt = {
-        .sql = sql, .params = params, .params_count = has_param ? 1 : 0, .max_rows = ROWS_MAX};
-    return dr_pg_pipeline_add(pg, &stmt, err);
+    struct dr_pg_stmt stmt = {.sql = sql,
+                              .params = params,
+                              .params_count = has_param ? 1 : 0,
+                              .max_rows = ROWS_MAX,
+                              .name = name};
+    enum dr_rc rc = name == NULL ? DR_OK : dr_pg_pipeline_prepare(pg, &stmt, err);
+    return rc == DR_OK ? dr_pg_pipeline_add(pg, &stmt, err) : rc;
 }
 
 static enum dr_rc
-add_queries(struct dr_pg *pg, const struct dr_fppg_query *list, size_t count, const char *schema,
-            struct dr_err *err)
+add(struct dr_pg *pg, const char *sql, const char *schema, struct dr_err *err)
+{
+    return add_named(pg, NULL, sql, schema, err);
+}
+
+// `names`: as many as `list` has; NULL: not prepared.
+static enum dr_rc
+add_queries(struct dr_pg *pg, const struct dr_fppg_query *list, size_t count,
+            const char *const *names, const char *schema, struct dr_err *err)
 {
     enum dr_rc rc = DR_OK;
     int version = dr_pg_server_version(pg);
     for (size_t i = 0; rc == DR_OK && i < count; i++) {
         bool fits = version >= list[i].from_version &&
                     (list[i].to_version == 0 || version <= list[i].to_version);
-        rc = fits ? add(pg, list[i].sql, schema, err) : DR_OK;
+        const char *name = names == NULL ? NULL : names[i];
+        rc = fits ? add_named(pg, name, list[i].sql, schema, err) : DR_OK;
     }
     return rc;
 }
 
+#define TEN(tens)                                                                                  \
+    "drover_fp" tens "0", "drover_fp" tens "1", "drover_fp" tens "2", "drover_fp" tens "3",        \
+        "drover_fp" tens "4", "drover_fp" tens "5", "drover_fp" tens "6", "drover_fp" tens "7",    \
+        "drover_fp" tens "8", "drover_fp" tens "9"
+static const char *const query_names[] = {TEN("0"), TEN("1"), TEN("2"), TEN("3"), TEN("4")};
+
 // The caller's search_path is kept in a setting of ours and put back; both end with the
 // transaction.
 static enum dr_rc
-add_all(struct dr_pg *pg, const char *schema, bool own_tx, struct dr_err *err)
+add_all(struct dr_pg *pg, const struct dr_fingerprint_options *options, bool own_tx,
+        struct dr_err *err)
 {
     enum dr_rc rc = DR_OK;
+    const char *schema = options->schema;
+    size_t all = DR_COUNT_OF(queries) + dr_fppg_more_count;
+    bool is_named = options->is_repeated && all <= DR_COUNT_OF(query_names);
+    const char *const *names = is_named ? query_names : NULL;
+    const char *const *more_names = is_named ? query_names + DR_COUNT_OF(queries) : NULL;
     if (own_tx) {
         rc = add(pg, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL, err);
     }
@@ -307,8 +334,9 @@ add_all(struct dr_pg *pg, const char *schema, bool own_tx, struct dr_err *err)
                            "SELECT pg_catalog.set_config('search_path', "
                            "COALESCE(pg_catalog.quote_ident($1), 'pg_catalog'), true)",
                            schema, err);
-    rc = rc != DR_OK ? rc : add_queries(pg, queries, DR_COUNT_OF(queries), schema, err);
-    rc = rc != DR_OK ? rc : add_queries(pg, dr_fppg_more, dr_fppg_more_count, schema, err);
+    rc = rc != DR_OK ? rc : add_queries(pg, queries, DR_COUNT_OF(queries), names, schema, err);
+    rc = rc != DR_OK ? rc
+                     : add_queries(pg, dr_fppg_more, dr_fppg_more_count, more_names, schema, err);
     rc = rc != DR_OK ? rc
                      : add(pg,
                            "SELECT pg_catalog.set_config('search_path', "
@@ -340,10 +368,19 @@ dr_fingerprint_pg(struct dr_pg *pg, const struct dr_fingerprint_options *options
         return rc;
     }
     // What add reports, end reports again.
-    (void)!add_all(pg, options->schema, own_tx, NULL);
+    (void)!add_all(pg, options, own_tx, NULL);
     rc = dr_pg_pipeline_end(pg, NULL, err);
+    bool is_unprepared = rc != DR_OK && own_tx && options->is_repeated &&
+                         strcmp(dr_pg_last_error(pg)->sqlstate, STATE_NO_PREPARED) == 0;
     if (rc != DR_OK && own_tx && dr_pg_tx_status(pg) == DR_PG_TX_FAILED) {
         (void)!dr_pg_run(pg, "ROLLBACK", wait, NULL);
+    }
+    if (is_unprepared) {
+        struct dr_fingerprint_options once = *options;
+        once.is_repeated = false; // something in the database removed what was prepared
+        dr_pg_forget_prepared(pg);
+        dr_fplines_fini(&lines);
+        return dr_fingerprint_pg(pg, &once, wait, out, err);
     }
     if (rc == DR_OK && lines.count == 0 && options->schema != NULL) {
         rc = check_schema(pg, options->schema, wait, err);

@@ -2,6 +2,7 @@
 #include "engine/scratch.h"
 
 #include "base/file.h"
+#include "base/keep.h"
 #include "base/str.h"
 #include "db/db.h"
 #include "db/pg.h"
@@ -11,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
+#define PREFIX     "drover-scratch-"
 #define SCRATCH_MS 30000 // connecting, and each of our own statements
 
 static enum dr_rc
@@ -38,17 +41,34 @@ run_sql(const char *url, const char *sql, struct dr_err *err)
 
 // ------------------------------------------------------------------------------------------- open
 
+static const char *
+scratch_parent(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    if (tmp != NULL && tmp[0] == '/') {
+        return tmp;
+    }
+    return access("/dev/shm", R_OK | W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp";
+}
+
 static enum dr_rc
 open_sqlite(struct dr_scratch *s, struct dr_err *err)
 {
-    const char *tmp = getenv("TMPDIR");
-    char url[PATH_MAX + 32];
-    int len = snprintf(s->folder, sizeof s->folder, "%s/drover-scratch-XXXXXX",
-                       tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
+    const char *parent = scratch_parent();
+    char url[PATH_MAX + 32], lock[PATH_MAX + 16];
+    int fd = -1;
+    dr_keep_sweep(parent, PREFIX, geteuid()); // of runs that were killed
+    int len = snprintf(s->folder, sizeof s->folder, "%s/" PREFIX "XXXXXX", parent);
     if (len < 0 || (size_t)len >= sizeof s->folder || mkdtemp(s->folder) == NULL) {
         s->folder[0] = '\0';
         return dr_err_errno(err, DR_E_IO, errno, "cannot make a folder for a scratch database");
     }
+    (void)snprintf(lock, sizeof lock, "%s/" DR_KEEP_LOCK, s->folder);
+    enum dr_rc rc = dr_file_lock(lock, &fd, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    s->lock = fd + 1;
     (void)snprintf(url, sizeof url, "sqlite:%s/scratch.db", s->folder);
     s->url = strdup(url);
     return s->url == NULL ? no_memory(err) : DR_OK;
@@ -118,6 +138,9 @@ dr_scratch_close(struct dr_scratch *s)
     enum dr_rc rc = DR_OK;
     if (s->folder[0] != '\0') {
         rc = dr_dir_remove(s->folder, &ignored);
+    }
+    if (s->lock > 0) {
+        (void)close(s->lock - 1);
     }
     if (s->made_from != NULL) {
         char sql[128];

@@ -14,9 +14,11 @@ struct dr_scratch {
                        // was named by a person, and is left
     char database[40]; // PostgreSQL: its name
     char folder[PATH_MAX]; // SQLite: the folder of its file
+    int lock;              // SQLite: descriptor + 1 that keeps others from sweeping it; 0: none
 };
 
-// Beside `url`: SQLite's in a folder of its own below TMPDIR, PostgreSQL's as a new database of the
+// Beside `url`: SQLite's in a folder of its own below TMPDIR (without it /dev/shm, where nobody
+// waits for a disk, or /tmp), PostgreSQL's as a new database of the
 // same server; with `named` (may be NULL) in that empty database instead. DR_E_DB_PRIVILEGE with
 // the option to type when the role may not create a database; DR_E_EXISTS when the named one is not
 // empty; DR_E_IO, DR_E_NOMEM, connection errors.

@@ -5,6 +5,7 @@
 #include "db/db.h"
 #include "db/pg.h"
 #include "db/sqlite.h"
+#include "engine/fingerprint.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -76,6 +77,7 @@ dr_testing_rows_close(struct dr_testing_rows **rows)
 struct looking {
     struct dr_arena *arena;
     struct dr_testing_seen *seen;
+    size_t tables_cap;
 };
 
 static enum dr_rc
@@ -84,6 +86,18 @@ take_table(void *arg, const char *const *cells, struct dr_err *err)
     struct looking *l = arg;
     if (l->seen->count == TABLES_MAX) {
         return dr_err_set(err, DR_E_LIMIT, "more than %u tables", TABLES_MAX);
+    }
+    if (l->seen->count == l->tables_cap) {
+        size_t cap = l->tables_cap == 0 ? 32 : 2 * l->tables_cap;
+        struct dr_testing_table *tables = dr_arena_array(l->arena, cap, sizeof *tables);
+        if (tables == NULL) {
+            return no_memory(err);
+        }
+        if (l->seen->count > 0) {
+            memcpy(tables, l->seen->tables, l->seen->count * sizeof *tables);
+        }
+        l->seen->tables = tables;
+        l->tables_cap = cap;
     }
     struct dr_testing_table *t = &l->seen->tables[l->seen->count++];
     t->name = dr_arena_str(l->arena, cells[0] ? cells[0] : "");
@@ -109,7 +123,9 @@ take_row(void *arg, const char *const *cells, struct dr_err *err)
         if (rows == NULL) {
             return no_memory(err);
         }
-        memcpy(rows, t->rows == NULL ? rows : t->rows, t->rows_count * sizeof *rows);
+        if (t->rows_count > 0) {
+            memcpy(rows, t->rows, t->rows_count * sizeof *rows);
+        }
         t->rows = rows;
         t->rows_cap = cap;
     }
@@ -187,28 +203,33 @@ dr_testing_rows_look(struct dr_testing_rows *rows, struct dr_arena *arena,
 {
     struct dr_testing_seen seen = {0};
     struct looking l = {.arena = arena, .seen = &seen};
-    uint64_t count = 0;
-    struct dr_buf sql = {0};
-    dr_buf_printf(&sql, "SELECT count(*) FROM (%s) t", rows->dialect->tables_sql);
-    enum dr_rc rc = sql.failed
-                        ? no_memory(err)
-                        : rows->dialect->query(rows, sql.data, NULL, 1, take_count, &count, err);
-    dr_buf_fini(&sql);
-    if (rc == DR_OK && count > TABLES_MAX) {
-        return dr_err_set(err, DR_E_LIMIT, "more than %u tables", TABLES_MAX);
-    }
-    seen.tables = rc == DR_OK ? dr_arena_array(arena, count + 1, sizeof *seen.tables) : NULL;
-    if (rc == DR_OK && seen.tables == NULL) {
-        return no_memory(err);
-    }
-    if (rc == DR_OK) {
-        rc = rows->dialect->query(rows, rows->dialect->tables_sql, NULL, TABLE_CELLS, take_table,
-                                  &l, err);
-    }
+    enum dr_rc rc = rows->dialect->query(rows, rows->dialect->tables_sql, NULL, TABLE_CELLS,
+                                         take_table, &l, err);
     rc = rc == DR_OK ? look_at_rows(rows, &l, err) : rc;
     if (rc == DR_OK) {
         *out = seen;
     }
+    return rc;
+}
+
+enum dr_rc
+dr_testing_rows_schema(struct dr_testing_rows *rows, struct dr_arena *arena, uint8_t out_sha256[32],
+                       const char **out_text, struct dr_err *err)
+{
+    struct dr_fingerprint print = {0};
+    struct dr_db_wait wait = dr_db_wait_ms(WAIT_MS);
+    const struct dr_fingerprint_options options = {.is_repeated = true};
+    enum dr_rc rc = rows->pg != NULL ? dr_fingerprint_pg(rows->pg, &options, &wait, &print, err)
+                                     : dr_fingerprint_sqlite(rows->sqlite, &options, &print, err);
+    const char *text = rc == DR_OK ? dr_arena_str(arena, print.text) : NULL;
+    if (rc == DR_OK && text == NULL) {
+        rc = no_memory(err);
+    }
+    if (rc == DR_OK) {
+        memcpy(out_sha256, print.sha256, sizeof print.sha256);
+        *out_text = text;
+    }
+    dr_fingerprint_fini(&print);
     return rc;
 }
 

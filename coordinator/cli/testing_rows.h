@@ -47,6 +47,11 @@ dr_testing_rows_fill(struct dr_testing_rows *rows, const struct dr_testing_seen 
                      const struct dr_testing_seen *before, struct dr_arena *arena,
                      uint64_t *out_added, struct dr_err *err);
 
+// The schema as engine/fingerprint.h gives it, of all schemas; the text is in the arena.
+DR_MUST_CHECK enum dr_rc
+dr_testing_rows_schema(struct dr_testing_rows *rows, struct dr_arena *arena, uint8_t out_sha256[32],
+                       const char **out_text, struct dr_err *err);
+
 // What of `before` is not in `after` any more, a line each ("2 of 3 rows of public.users are
 // gone"), appended to `out`; at most 20 lines. Returns the number of tables. Pure.
 size_t dr_testing_rows_lost(const struct dr_testing_seen *before,

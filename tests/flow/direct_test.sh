@@ -138,6 +138,19 @@ says "every user_id is a UUID" "not-a-uuid"
 run 0 drover current --url "$url"
 same "$OUT" "20251022_1349"
 
+test_begin a_fresh_start_and_mended_data_are_the_two_ways_past_it # id: R11
+run 0 drover history --verbose
+says "Caution: fails where user_id holds something else than the UUID of a user"
+cluster_sql main postgres "CREATE DATABASE fresh TEMPLATE bad OWNER drover"
+run 0 drover downgrade base --url "$(cluster_url main fresh)" --confirm fresh
+run 0 drover upgrade head --url "$(cluster_url main fresh)"
+says "Now at 20251022_1351"
+cluster_sql main bad "INSERT INTO users (user_id, email, username, password_hash) VALUES ('6f1c2c0e-8f5b-4d5e-9a57-0d7f4c3b2a10', 'a', 'a', 'a');
+    UPDATE masterplans SET user_id = '6f1c2c0e-8f5b-4d5e-9a57-0d7f4c3b2a10'; UPDATE discovery_documents SET user_id = '6F1C2C0E-8F5B-4D5E-9A57-0D7F4C3B2A10'"
+run 0 drover upgrade head --url "$url"
+says "Now at 20251022_1351"
+same "$(cluster_sql main bad "SELECT count(*) FROM masterplans JOIN discovery_documents USING (user_id)")" 1
+
 test_begin database_url_from_the_environment # id: C15 C16 V15
 run 0 env DATABASE_URL="$(cluster_url main app)" drover current
 same "$OUT" "20251022_1351 (head)"

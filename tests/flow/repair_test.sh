@@ -114,7 +114,7 @@ walk() { # KIND
 
     test_begin "no_scratch_database_is_left_$kind"
     if [ "$kind" = sqlite ]; then
-        same "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'drover-scratch-*' -user "$(id -un)" -newer "$WORLD/$kind/drover.conf" 2>/dev/null)" ""
+        same "$(find "${TMPDIR:-/tmp}" "${TMPDIR:-/dev/shm}" -maxdepth 1 -name 'drover-scratch-*' -user "$(id -un)" -newer "$WORLD/$kind/drover.conf" 2>/dev/null)" ""
     else
         same "$(cluster_sql main postgres "SELECT count(*) FROM pg_database WHERE datname LIKE 'drover_scratch%'")" 0
     fi

@@ -128,12 +128,47 @@ what_stands_beside_tables_counts_by_name_only(void **state)
     dr_pg_close(&pg);
 }
 
+static struct dr_fingerprint
+take_again(struct dr_pg *pg)
+{
+    struct dr_err err = {0};
+    struct dr_fingerprint out = {0};
+    struct dr_db_wait wait = dr_db_wait_ms(20000);
+    const struct dr_fingerprint_options options = {.is_repeated = true};
+    assert_int_equal(dr_fingerprint_pg(pg, &options, &wait, &out, &err), DR_OK);
+    return out;
+}
+
+static void
+a_connection_that_is_asked_often_gives_the_same(void **state)
+{
+    (void)state;
+    struct dr_pg *pg = new_database();
+    RUN(pg, "CREATE SCHEMA app", "CREATE TABLE app.t (a int PRIMARY KEY)");
+    for (int i = 0; i < 3; i++) {
+        struct dr_fingerprint plain = take(pg, NULL), often = take_again(pg);
+        assert_string_equal(often.text, plain.text);
+        assert_non_null(strstr(often.text, i == 0 ? "column app.t.a" : "column app.t.b"));
+        dr_fingerprint_fini(&plain);
+        dr_fingerprint_fini(&often);
+        if (i == 0) {
+            RUN(pg, "ALTER TABLE app.t ADD COLUMN b text", "ANALYZE");
+        } else {
+            RUN(pg, "DEALLOCATE ALL");
+        }
+    }
+    struct dr_fingerprint last = take_again(pg);
+    dr_fingerprint_fini(&last);
+    dr_pg_close(&pg);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_stands_beside_tables_counts_too),
         cmocka_unit_test(what_stands_beside_tables_counts_by_name_only),
+        cmocka_unit_test(a_connection_that_is_asked_often_gives_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
