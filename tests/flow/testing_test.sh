@@ -56,10 +56,10 @@ for engine in postgresql sqlite; do
         "revisions/a5.sql:10:1: error: a5, on $engine: an empty revision" \
         "error: a6, on $engine:"
 done
-says "+ index users.ix_email: CREATE INDEX" "2 of 3 rows of public.users are gone" "+ index ix_email:" \
+says "+ index public.users.ix_email: CREATE INDEX" "2 of 3 rows of public.users are gone" "+ index ix_email:" \
     "revisions/b1.sql:10:1: error: b1, on postgresql: the way up took" "over its time budget of 10ms" \
     "revisions/b2.sql:11:1: error: b2, on postgresql: with rows in the tables:" "contains null values" \
-    "error: b3, on postgresql: the way down does not give the schema from before" "- table users" \
+    "error: b3, on postgresql: the way down does not give the schema from before" "- table public.users" \
     "error: b5, on postgresql: rows that were there before do not survive" "1 of 4 rows of public.users is gone" \
     "note: 'b5' is not tested on sqlite: what it stands on is not for it" \
     "verify 'quick' of revision 'b4' failed: it took" \
