@@ -1,5 +1,6 @@
 // check: is the folder what was agreed? Exit 3 when a check finds something.
 
+#include "coordinator/cli/autogenerate.h"
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/chain_view.h"
 #include "coordinator/cli/check.h"
@@ -141,6 +142,7 @@ static const struct {
     {"heads", check_heads},
     {"sum", check_sum},
     {"base", dr_check_base},
+    {"desired", dr_check_schema},
 };
 
 static bool

@@ -1,5 +1,6 @@
 // revision, merge, edit: write a file of the chain.
 
+#include "coordinator/cli/autogenerate.h"
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/edit.h"
@@ -176,9 +177,13 @@ dr_cmd_revision(struct dr_cli *cli, struct dr_err *err)
     rc = rc == DR_OK ? choose_parents(cli, graph, &new.parents, err) : rc;
     rc = rc == DR_OK ? take_list(cli, "branch-label", &new.labels, err) : rc;
     rc = rc == DR_OK ? take_depends(cli, graph, &new.depends_on, err) : rc;
-    rc = rc == DR_OK ? write_new(cli, graph, &new, err) : rc;
-    if (rc == DR_OK && !dr_cli_has(cli, "edit")) {
-        dr_print_note(cli, "next: fill in up, verify and down, then drover lint");
+    if (rc == DR_OK && dr_cli_has(cli, "autogenerate")) {
+        rc = dr_autogenerate_run(cli, graph, &new, err);
+    } else if (rc == DR_OK) {
+        rc = write_new(cli, graph, &new, err);
+        if (rc == DR_OK && !dr_cli_has(cli, "edit")) {
+            dr_print_note(cli, "next: fill in up, verify and down, then drover lint");
+        }
     }
     dr_graph_free(&graph);
     return rc;

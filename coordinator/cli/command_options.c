@@ -11,6 +11,13 @@ const struct dr_cli_option dr_opt_revision[] = {
     {"depends-on", 0, "REVISION", "another one that must be there first; may be repeated"},
     {"engine", 0, "LIST", "postgresql, sqlite or both with a comma (default: as its parent)"},
     {"edit", 0, NULL, "open it in $VISUAL or $EDITOR"},
+    {"autogenerate", 0, NULL, "write up and down from what differs from the desired schema"},
+    {"desired", 0, "SCHEMA", "FILE.sql or a database's URL (default: desired in drover.conf)"},
+    {"rename", 0, "OLD=NEW", "that table or column was renamed; may be repeated"},
+    {"concurrently", 0, NULL, "PostgreSQL: build indexes without blocking writes"},
+    {"schema", 0, "NAME", "PostgreSQL: compare only this schema"},
+    {"scratch", 0, "URL", "PostgreSQL in which to build (default: a private server)"},
+    {"environment", 'e', "ENV", "run sections with only=ENV, too"},
     {0},
 };
 const struct dr_cli_option dr_opt_lint[] = {
@@ -34,6 +41,10 @@ const struct dr_cli_option dr_opt_check[] = {
     {"sum", 0, NULL, "only: every file is as revisions.sum notes it"},
     {"base", 0, "GITREF", "no revision that is in this git state changed or went"},
     {"write", 0, NULL, "first note the folder as it is in revisions.sum"},
+    {"desired", 0, "SCHEMA", "does the chain make this schema? FILE.sql or a URL"},
+    {"engine", 0, "ENGINE", "postgresql or sqlite, for the desired schema (default: the chain's)"},
+    {"schema", 0, "NAME", "PostgreSQL: compare only this schema"},
+    {"scratch", 0, "URL", "PostgreSQL in which to build (default: a private server)"},
     {0},
 };
 const struct dr_cli_option dr_opt_history[] = {

@@ -23,7 +23,8 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover revision -m \"add users\"\ndrover revision -m \"add users\" --rev-id "
      "20260213_add_users --engine postgresql,sqlite\n"
      "drover revision -m \"billing tables\" --head base --branch-label billing --depends-on ae10\n"
-     "drover revision -m \"add invoices\" --head billing@head --edit",
+     "drover revision -m \"add invoices\" --head billing@head --edit\n"
+     "drover revision --autogenerate -m \"add orders\" --desired schema.sql",
      dr_opt_revision, 0, 0, dr_cmd_revision},
     {"merge", AUTHOR, "[REVISION...]", "write a revision that joins several heads",
      "Without names it joins all heads. A merge may stay empty; SQL that reconciles both sides can "
@@ -55,8 +56,9 @@ const struct dr_cli_command dr_cli_commands[] = {
      "sum is\n"
      "revisions/revisions.sum: revision, merge and edit keep it; --write notes what was edited by "
      "hand.",
-     "drover check\ndrover check --base origin/main\ndrover check --write", dr_opt_check, 0, 0,
-     dr_cmd_check},
+     "drover check\ndrover check --base origin/main\ndrover check --write\ndrover check --desired "
+     "schema.sql",
+     dr_opt_check, 0, 0, dr_cmd_check},
     {"history", AUTHOR, "", "the chain, newest first",
      "A range has both ends: A:B, A:, :B. -N counts down from its end, +N up from its begin.\n"
      "`current`, and -i, ask the database of --url or DROVER_URL.",

@@ -28,6 +28,8 @@ const struct dr_conf_key dr_project_keys[] = {
     {"key", DR_CONF_STR, NULL, false, NULL, "your signing key file"},
     {"transport", DR_CONF_STR, NULL, false, NULL, "your transport key file"},
     {"environment", DR_CONF_STR, NULL, false, NULL, "default of -e"},
+    {"desired", DR_CONF_STR, NULL, false, NULL,
+     "schema that the chain should make: FILE.sql or a URL"},
     {0},
 };
 
@@ -180,6 +182,7 @@ fill(struct dr_project *p, const struct dr_conf *conf, struct dr_err *err)
     rc = rc == DR_OK ? take(conf, "coordinator", p->coordinator, sizeof(p->coordinator), err) : rc;
     rc = rc == DR_OK ? take(conf, "person", p->person, sizeof(p->person), err) : rc;
     rc = rc == DR_OK ? take(conf, "environment", p->environment, sizeof(p->environment), err) : rc;
+    rc = rc == DR_OK ? take(conf, "desired", p->desired, sizeof(p->desired), err) : rc;
     rc = rc == DR_OK
              ? take_hex(conf, "coordinator_key", p->coordinator_key, &p->has_coordinator_key, err)
              : rc;

@@ -1,0 +1,60 @@
+// Autogenerate: the revision that leads from the chain's schema to a desired one, written and then
+// proved by running it.
+#ifndef DR_CLI_AUTOGENERATE_H
+#define DR_CLI_AUTOGENERATE_H
+
+#include "coordinator/cli/check.h"
+#include "coordinator/cli/new_revision.h"
+#include "coordinator/cli/schema_source.h"
+#include "schema/diff.h"
+#include "schema/write.h"
+
+// One comparison. `{.shared = {.cli = cli}}` is ready; dr_autogenerate_close at the end.
+struct dr_autogenerate {
+    struct dr_schema_shared shared;
+    struct dr_schema_source chain;   // all revisions of the folder, in a scratch database
+    struct dr_schema_source desired; // what it is compared with
+    enum dr_db_kind engine;
+    const char *before; // the chain's fingerprint text
+    struct dr_schema_change *changes;
+    size_t changes_count;
+    const struct dr_schema_rename **renames; // that were agreed to
+    size_t renames_count;
+    const struct dr_schema_rename **doubts; // that may be
+    size_t doubts_count;
+    struct dr_schema_script up, down;
+};
+
+// The desired schema: --desired, else `desired` of drover.conf (a file's path begins at its
+// folder); NULL when there is none. In the cli's arena.
+const char *dr_autogenerate_desired(struct dr_cli *cli);
+
+// Builds both sides and compares them: `changes`. Errors of dr_schema_source_build and _open.
+DR_MUST_CHECK enum dr_rc
+dr_autogenerate_compare(struct dr_autogenerate *a, const struct dr_graph *graph,
+                        const char *desired, struct dr_err *err);
+// Asks for renames (or takes --rename), and fills header, body and engine of `new`. DR_E_INVALID
+// when no statement can be written for what differs.
+DR_MUST_CHECK enum dr_rc
+dr_autogenerate_write(struct dr_autogenerate *a, struct dr_new_revision *new, struct dr_err *err);
+void dr_autogenerate_close(struct dr_autogenerate *a);
+
+// autogenerate_text.c: the texts of dr_autogenerate_write, from up and down.
+DR_MUST_CHECK enum dr_rc
+dr_autogenerate_text(struct dr_autogenerate *a, struct dr_new_revision *new, struct dr_err *err);
+
+// autogenerate_prove.c: runs revision `id` of the folder up and down in the chain's scratch
+// database. What is left for hand work is said; `*out_proved` when nothing is. Errors of the
+// engine, with the file's line.
+DR_MUST_CHECK enum dr_rc dr_autogenerate_prove(struct dr_autogenerate *a, const char *id,
+                                               json_t *rows, bool *out_proved, struct dr_err *err);
+
+// `drover revision --autogenerate`: all of it for `new`, of which parents and id are chosen.
+DR_MUST_CHECK enum dr_rc dr_autogenerate_run(struct dr_cli *cli, const struct dr_graph *graph,
+                                             struct dr_new_revision *new, struct dr_err *err);
+
+// The row of `drover check`: is the chain's head the desired schema? Says nothing when none is
+// named.
+DR_MUST_CHECK enum dr_rc dr_check_schema(struct dr_check *check, struct dr_err *err);
+
+#endif
