@@ -44,14 +44,22 @@ keep(struct search *s, enum dr_schema_kind kind, const struct dr_schema_object *
     const char *from = quote(s, last_name(a->name));
     const char *to = quote(s, last_name(b->name));
     struct dr_schema_rename r = {.kind = kind, .from = a->name, .to = b->name};
-    if (kind == DR_SCHEMA_TABLE) {
-        r.sql = dr_arena_printf(s->arena, "ALTER TABLE %s RENAME TO %s", quote(s, a->name), to);
-        r.back = dr_arena_printf(s->arena, "ALTER TABLE %s RENAME TO %s", quote(s, b->name), from);
+    const char *word = kind == DR_SCHEMA_TABLE      ? "TABLE"
+                       : kind == DR_SCHEMA_SEQUENCE ? "SEQUENCE"
+                       : kind == DR_SCHEMA_INDEX    ? "INDEX"
+                       : kind == DR_SCHEMA_COLUMN   ? "COLUMN"
+                                                    : "CONSTRAINT";
+    r.is_sure = kind != DR_SCHEMA_TABLE && kind != DR_SCHEMA_COLUMN;
+    if (kind == DR_SCHEMA_TABLE || kind == DR_SCHEMA_SEQUENCE || kind == DR_SCHEMA_INDEX) {
+        r.sql = dr_arena_printf(s->arena, "ALTER %s %s RENAME TO %s", word, quote(s, a->name), to);
+        r.back =
+            dr_arena_printf(s->arena, "ALTER %s %s RENAME TO %s", word, quote(s, b->name), from);
     } else {
-        r.sql = dr_arena_printf(s->arena, "ALTER TABLE %s RENAME COLUMN %s TO %s",
-                                quote(s, a->part_of), from, to);
-        r.back = dr_arena_printf(s->arena, "ALTER TABLE %s RENAME COLUMN %s TO %s",
-                                 quote(s, a->part_of), to, from);
+        const char *table = quote(s, a->part_of);
+        r.sql =
+            dr_arena_printf(s->arena, "ALTER TABLE %s RENAME %s %s TO %s", table, word, from, to);
+        r.back =
+            dr_arena_printf(s->arena, "ALTER TABLE %s RENAME %s %s TO %s", table, word, to, from);
     }
     s->failed = s->failed || r.sql == NULL || r.back == NULL;
     s->found[s->count++] = r;
@@ -84,6 +92,27 @@ count_common(const struct search *s, size_t a, size_t b)
     return n;
 }
 
+// All but the name is the same: nothing is lost by a rename, and a sequence keeps its place.
+static bool
+are_same(const struct dr_schema_object *a, const struct dr_schema_object *b)
+{
+    const char *x = strstr(a->create, " ON ");
+    const char *y = strstr(b->create, " ON ");
+    switch (a->kind) {
+    case DR_SCHEMA_SEQUENCE:
+        return a->attrs[DR_ATTR_OWNED_BY][0] != '\0' &&
+               strcmp(a->attrs[DR_ATTR_OWNED_BY], b->attrs[DR_ATTR_OWNED_BY]) == 0 &&
+               strcmp(a->attrs[DR_ATTR_ALTER], b->attrs[DR_ATTR_ALTER]) == 0;
+    case DR_SCHEMA_INDEX:
+        return strcmp(a->part_of, b->part_of) == 0 && strncmp(a->create, b->create, 10) == 0 &&
+               x != NULL && y != NULL && strcmp(x, y) == 0;
+    default:
+        return strcmp(a->part_of, b->part_of) == 0 &&
+               strcmp(a->attrs[DR_ATTR_DEFINITION], b->attrs[DR_ATTR_DEFINITION]) == 0 &&
+               strcmp(a->attrs[DR_ATTR_NOT_VALID], b->attrs[DR_ATTR_NOT_VALID]) == 0;
+    }
+}
+
 static bool
 are_alike(const struct search *s, size_t i, size_t k)
 {
@@ -92,14 +121,17 @@ are_alike(const struct search *s, size_t i, size_t k)
     if (a->kind != b->kind || !is_gone(s->from, b)) {
         return false;
     }
+    if (a->kind != DR_SCHEMA_TABLE && a->kind != DR_SCHEMA_COLUMN) {
+        return are_same(a, b);
+    }
     if (a->kind == DR_SCHEMA_COLUMN) {
         return strcmp(a->part_of, b->part_of) == 0 &&
                strcmp(a->attrs[DR_ATTR_TYPE], b->attrs[DR_ATTR_TYPE]) == 0;
     }
-    size_t common = count_common(s, i, k);
+    size_t common = count_common(s, i, k); // of five, three are enough to ask
     size_t most = count_columns(s->from, i);
     size_t other = count_columns(s->to, k);
-    return common > 0 && common * 5 >= (most > other ? most : other) * 4;
+    return common > 0 && common * 5 >= (most > other ? most : other) * 3;
 }
 
 enum dr_rc
@@ -112,7 +144,10 @@ dr_schema_renames(const struct dr_catalog *from, const struct dr_catalog *to,
     s.failed = s.found == NULL;
     for (size_t i = 0; !s.failed && i < from->count; i++) {
         const struct dr_schema_object *a = &from->objects[i];
-        bool can_be = a->kind == DR_SCHEMA_TABLE || a->kind == DR_SCHEMA_COLUMN;
+        bool has_name = a->kind == DR_SCHEMA_SEQUENCE || a->kind == DR_SCHEMA_CONSTRAINT ||
+                        a->kind == DR_SCHEMA_FOREIGN_KEY || a->kind == DR_SCHEMA_INDEX;
+        bool can_be = a->kind == DR_SCHEMA_TABLE || a->kind == DR_SCHEMA_COLUMN ||
+                      (has_name && from->engine != DR_DB_SQLITE);
         for (size_t k = 0; can_be && is_gone(to, a) && k < to->count; k++) {
             if (are_alike(&s, i, k)) {
                 keep(&s, a->kind, a, &to->objects[k]);
@@ -125,4 +160,28 @@ dr_schema_renames(const struct dr_catalog *from, const struct dr_catalog *to,
     *out = s.found;
     *out_count = s.count;
     return DR_OK;
+}
+
+enum dr_rc
+dr_schema_rename_of(const struct dr_catalog *from, const struct dr_catalog *to, const char *old,
+                    const char *new, struct dr_arena *arena, struct dr_schema_rename *out,
+                    struct dr_err *err)
+{
+    static const enum dr_schema_kind kinds[] = {DR_SCHEMA_TABLE, DR_SCHEMA_COLUMN};
+    struct search s = {.from = from, .to = to, .arena = arena, .found = out, .max = 1};
+    for (size_t i = 0; s.count == 0 && i < 2; i++) {
+        size_t a = dr_catalog_find(from, kinds[i], old);
+        size_t b = dr_catalog_find(to, kinds[i], new);
+        if (a != SIZE_MAX && b != SIZE_MAX && is_gone(to, &from->objects[a]) &&
+            is_gone(from, &to->objects[b]) &&
+            strcmp(from->objects[a].part_of, to->objects[b].part_of) == 0) {
+            keep(&s, kinds[i], &from->objects[a], &to->objects[b]);
+        }
+    }
+    if (s.failed) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    return s.count == 1
+               ? DR_OK
+               : dr_err_set(err, DR_E_NOT_FOUND, "'%s' cannot have been renamed to '%s'", old, new);
 }

@@ -33,7 +33,8 @@ dr_schema_write(const struct dr_catalog *from, const struct dr_catalog *to,
 
 // What may be a rename: something that is only in `from` and something alike that is only in `to`.
 struct dr_schema_rename {
-    enum dr_schema_kind kind; // table or column
+    enum dr_schema_kind kind; // table, column; sequence, constraint, index
+    bool is_sure;             // sequence, constraint, index: all but the name is the same
     const char *from, *to;    // "users", "users.email"
     const char *sql, *back;   // the statement, and the one that takes it back
 };
@@ -42,6 +43,13 @@ DR_MUST_CHECK enum dr_rc
 dr_schema_renames(const struct dr_catalog *from, const struct dr_catalog *to,
                   struct dr_arena *arena, struct dr_schema_rename **out, size_t *out_count,
                   struct dr_err *err);
+
+// The rename of the table or column `old` to `new`, as a person says. DR_E_NOT_FOUND unless the one
+// is only in `from` and the other only in `to`, and a column stays in its table.
+DR_MUST_CHECK enum dr_rc
+dr_schema_rename_of(const struct dr_catalog *from, const struct dr_catalog *to, const char *old,
+                    const char *new, struct dr_arena *arena, struct dr_schema_rename *out,
+                    struct dr_err *err);
 
 // The statements that make all of `catalog` in an empty database.
 DR_MUST_CHECK enum dr_rc

@@ -149,6 +149,36 @@ create_column(struct dr_writer *w, size_t to)
     }
 }
 
+// A sequence that is new for rows that are there goes on behind them.
+static void
+set_sequence(struct dr_writer *w, const char *table, const char *column)
+{
+    bool quoted = column[0] == '"';
+    const char *bare =
+        quoted ? dr_writer_text(w, "%.*s", (int)strlen(column) - 2, column + 1) : column;
+    if (strchr(bare, '"') == NULL && strchr(bare, '\'') == NULL && strchr(table, '\'') == NULL) {
+        dr_writer_add(w, w->out,
+                      dr_writer_text(w,
+                                     "SELECT setval(pg_get_serial_sequence('%s', '%s'), max(%s)) "
+                                     "FROM %s",
+                                     table, bare, column, table),
+                      false);
+        dr_writer_note(w->out, "the sequence goes on behind the rows that are there");
+    }
+}
+
+static void
+own_sequence(struct dr_writer *w, const struct dr_schema_object *setting)
+{
+    size_t column = dr_catalog_find(w->to.catalog, DR_SCHEMA_COLUMN, setting->attrs[0]);
+    if (column != SIZE_MAX && setting->owner != SIZE_MAX &&
+        to_object(w, setting->owner)->kind == DR_SCHEMA_SEQUENCE &&
+        is_new(&w->to, setting->owner) && !is_new(&w->to, column)) {
+        const struct dr_schema_object *c = to_object(w, column);
+        set_sequence(w, c->part_of, part_name(c));
+    }
+}
+
 void
 dr_writer_create(struct dr_writer *w, size_t to)
 {
@@ -170,6 +200,9 @@ dr_writer_create(struct dr_writer *w, size_t to)
             true);
     } else {
         add_to_script(w, o->create);
+        if (o->kind == DR_SCHEMA_SETTING) {
+            own_sequence(w, o);
+        }
     }
 }
 
@@ -232,9 +265,10 @@ alter_type(struct dr_writer *w, const struct dr_schema_object *a, const struct d
                                  name, type, collate[0] ? " " : "", collate,
                                  is_near ? "" : dr_writer_text(w, " USING %s::%s", name, type)),
                   false);
-    if (strcmp(old, type) != 0) {
-        dr_writer_note(w->out, "rewrites the table under an ACCESS EXCLUSIVE lock unless the new "
-                               "type holds the old one's bytes");
+    bool is_widened = family(old) == 2 && strcmp(type, "text") == 0;
+    if (strcmp(old, type) != 0 && !is_widened) {
+        dr_writer_note(w->out, "nobody reads the table meanwhile; it is written anew unless both "
+                               "types keep the same bytes");
     }
     if (!is_safe) {
         dr_writer_loss(w, dr_writer_text(w, "column %s from %s to %s", b->name, old, type));

@@ -221,6 +221,7 @@ rebuild(struct script *s, size_t to)
 {
     const struct dr_schema_object *t = new (s, to);
     struct dr_buf columns = {0};
+    bool wants_value = false;
     for (size_t i = 0; i < s->w->to.catalog->count; i++) {
         const struct dr_schema_object *c = new (s, i);
         size_t was = is_part(c, DR_SCHEMA_COLUMN, t->name)
@@ -229,6 +230,11 @@ rebuild(struct script *s, size_t to)
         if (was != SIZE_MAX && c->attrs[DR_ATTR_GENERATED][0] == '\0') {
             dr_buf_printf(&columns, "%s\"%s\"", columns.len ? ", " : "", c->drop);
         }
+        wants_value =
+            wants_value ||
+            (was == SIZE_MAX && is_part(c, DR_SCHEMA_COLUMN, t->name) &&
+             c->attrs[DR_ATTR_NOT_NULL][0] != '\0' && c->attrs[DR_ATTR_GENERATED][0] == '\0' &&
+             dr_catalog_find(s->w->to.catalog, DR_SCHEMA_DEFAULT, c->name) == SIZE_MAX);
     }
     const char *list = dr_writer_text(s->w, "%s", columns.data ? columns.data : "");
     dr_buf_fini(&columns);
@@ -237,6 +243,10 @@ rebuild(struct script *s, size_t to)
     if (list[0] != '\0') {
         add(s, dr_writer_text(s->w, "INSERT INTO \"%s\" (%s) SELECT %s FROM \"%s\"", other, list,
                               list, t->name));
+        if (wants_value) {
+            dr_writer_note(s->w->out, "fails when the table has rows: give the new column that is "
+                                      "NOT NULL a default, or a value here");
+        }
     }
     add(s, dr_writer_text(s->w, "DROP TABLE \"%s\"", t->name));
     add(s, dr_writer_text(s->w, "ALTER TABLE \"%s\" RENAME TO \"%s\"", other, t->name));

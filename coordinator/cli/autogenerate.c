@@ -11,16 +11,18 @@
 
 #define CHANGES_SHOWN 40u
 
-void
-dr_autogenerate_close(struct dr_autogenerate *a)
+static void
+close_both(struct dr_autogenerate *a)
 {
     dr_schema_source_close(&a->chain);
     dr_schema_source_close(&a->desired);
     dr_schema_shared_close(&a->shared);
 }
 
-const char *
-dr_autogenerate_desired(struct dr_cli *cli)
+// --desired, else `desired` of drover.conf (a file's path begins at its folder); NULL when there
+// is none.
+static const char *
+find_desired(struct dr_cli *cli)
 {
     const char *given = dr_cli_option(cli, "desired");
     const char *text = given != NULL ? given : cli->project->desired;
@@ -34,9 +36,10 @@ dr_autogenerate_desired(struct dr_cli *cli)
     return path == NULL ? text : dr_project_shown(cli, path);
 }
 
-enum dr_rc
-dr_autogenerate_compare(struct dr_autogenerate *a, const struct dr_graph *graph,
-                        const char *desired, struct dr_err *err)
+// Builds both sides and compares them.
+static enum dr_rc
+compare(struct dr_autogenerate *a, const struct dr_graph *graph, const char *desired,
+        struct dr_err *err)
 {
     struct dr_cli *cli = a->shared.cli;
     struct dr_nodes all = {0};
@@ -52,22 +55,6 @@ dr_autogenerate_compare(struct dr_autogenerate *a, const struct dr_graph *graph,
 }
 
 // -------------------------------------------------------------------------------------- renames
-
-// --rename users.name=users.full_name
-static bool
-is_said(const struct dr_cli *cli, const struct dr_schema_rename *r)
-{
-    for (size_t i = 0; i < cli->given_count; i++) {
-        size_t len = strlen(r->from);
-        const char *value = cli->given[i].value;
-        if (dr_str_eq(cli->given[i].option->name, "rename") && value != NULL &&
-            strncmp(value, r->from, len) == 0 && value[len] == '=' &&
-            dr_str_eq(value + len + 1, r->to)) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static bool
 is_taken(const struct dr_autogenerate *a, const struct dr_schema_rename *r)
@@ -85,8 +72,8 @@ static enum dr_rc
 decide(struct dr_autogenerate *a, const struct dr_schema_rename *r, bool *out, struct dr_err *err)
 {
     const struct dr_cli *cli = a->shared.cli;
-    *out = is_said(cli, r);
-    if (*out || !cli->interactive || cli->yes) {
+    *out = false;
+    if (!cli->interactive || cli->yes) {
         return DR_OK;
     }
     const char *question =
@@ -129,18 +116,19 @@ read_renamed(struct dr_autogenerate *a, struct dr_err *err)
 }
 
 static enum dr_rc
-find_renames(struct dr_autogenerate *a, enum dr_schema_kind kind, struct dr_err *err)
+find_renames(struct dr_autogenerate *a, enum dr_schema_kind kind, bool is_sure, struct dr_err *err)
 {
     struct dr_schema_rename *found = NULL;
     size_t count = 0;
     enum dr_rc rc = dr_schema_renames(&a->chain.catalog, &a->desired.catalog, a->shared.cli->arena,
                                       &found, &count, err);
     for (size_t i = 0; rc == DR_OK && i < count; i++) {
-        bool is = false;
-        if (found[i].kind != kind || is_taken(a, &found[i])) {
+        bool is = is_sure;
+        if (found[i].is_sure != is_sure || (!is_sure && found[i].kind != kind) ||
+            is_taken(a, &found[i])) {
             continue;
         }
-        rc = decide(a, &found[i], &is, err);
+        rc = is_sure ? DR_OK : decide(a, &found[i], &is, err);
         if (rc == DR_OK) {
             rc = is ? keep(a, &a->renames, &a->renames_count, &found[i], err)
                     : keep(a, &a->doubts, &a->doubts_count, &found[i], err);
@@ -149,14 +137,46 @@ find_renames(struct dr_autogenerate *a, enum dr_schema_kind kind, struct dr_err 
     return rc == DR_OK ? read_renamed(a, err) : rc;
 }
 
-enum dr_rc
-dr_autogenerate_write(struct dr_autogenerate *a, struct dr_new_revision *new, struct dr_err *err)
+// --rename OLD=NEW, in the order in which they are given: a column's comes after its table's.
+static enum dr_rc
+take_said(struct dr_autogenerate *a, struct dr_err *err)
+{
+    struct dr_cli *cli = a->shared.cli;
+    enum dr_rc rc = DR_OK;
+    for (size_t i = 0; rc == DR_OK && i < cli->given_count; i++) {
+        const char *value = cli->given[i].value;
+        if (!dr_str_eq(cli->given[i].option->name, "rename") || value == NULL) {
+            continue;
+        }
+        const char *sign = strchr(value, '=');
+        const char *old = dr_arena_strn(cli->arena, value, sign ? (size_t)(sign - value) : 0);
+        struct dr_schema_rename *r = dr_arena_alloc(cli->arena, sizeof(*r));
+        if (old == NULL || r == NULL) {
+            return dr_err_set(err, DR_E_NOMEM, "out of memory");
+        }
+        rc = dr_schema_rename_of(&a->chain.catalog, &a->desired.catalog, old,
+                                 sign ? sign + 1 : value, cli->arena, r, err);
+        if (rc == DR_E_NOT_FOUND) {
+            return dr_err_hint(err, "--rename users=people, then --rename people.name=people.full: "
+                                    "the old one is in the chain only, the new one is not");
+        }
+        rc = rc == DR_OK ? keep(a, &a->renames, &a->renames_count, r, err) : rc;
+        rc = rc == DR_OK ? read_renamed(a, err) : rc;
+    }
+    return rc;
+}
+
+// Asks for renames, then writes up and down.
+static enum dr_rc
+write_body(struct dr_autogenerate *a, struct dr_new_revision *new, struct dr_err *err)
 {
     struct dr_cli *cli = a->shared.cli;
     const struct dr_schema_write_options options = {.concurrently =
                                                         dr_cli_has(cli, "concurrently")};
-    enum dr_rc rc = find_renames(a, DR_SCHEMA_TABLE, err);
-    rc = rc == DR_OK ? find_renames(a, DR_SCHEMA_COLUMN, err) : rc;
+    enum dr_rc rc = take_said(a, err);
+    rc = rc == DR_OK ? find_renames(a, DR_SCHEMA_TABLE, false, err) : rc;
+    rc = rc == DR_OK ? find_renames(a, DR_SCHEMA_COLUMN, false, err) : rc;
+    rc = rc == DR_OK ? find_renames(a, DR_SCHEMA_KINDS, true, err) : rc;
     rc = rc == DR_OK ? dr_schema_write(&a->chain.catalog, &a->desired.catalog, &options, cli->arena,
                                        &a->up, err)
                      : rc;
@@ -222,7 +242,7 @@ write_and_prove(struct dr_autogenerate *a, const struct dr_graph *graph,
     const char *path = NULL;
     bool proved = false;
     json_t *rows = json_array();
-    enum dr_rc rc = dr_autogenerate_write(a, new, err);
+    enum dr_rc rc = write_body(a, new, err);
     rc = rc == DR_OK ? dr_new_revision_write(cli, graph, new, &path, err) : rc;
     rc = rc == DR_OK ? dr_new_revision_note(cli, err) : rc;
     if (rc == DR_OK) {
@@ -245,34 +265,34 @@ dr_autogenerate_run(struct dr_cli *cli, const struct dr_graph *graph, struct dr_
                     struct dr_err *err)
 {
     struct dr_autogenerate a = {.shared = {.cli = cli}};
-    const char *desired = dr_autogenerate_desired(cli);
+    const char *desired = find_desired(cli);
     if (desired == NULL) {
         (void)dr_err_set(err, DR_E_USAGE, "--autogenerate compares with a desired schema");
         return dr_err_hint(err, "--desired schema.sql, or --desired URL of a database that has it, "
                                 "or desired = ... in drover.conf");
     }
-    enum dr_rc rc = dr_autogenerate_compare(&a, graph, desired, err);
+    enum dr_rc rc = compare(&a, graph, desired, err);
     if (rc == DR_OK && a.changes_count == 0) {
         rc = say_nothing(cli, &a);
     } else if (rc == DR_OK) {
         rc = write_and_prove(&a, graph, new, err);
     }
-    dr_autogenerate_close(&a);
+    close_both(&a);
     return rc;
 }
 
 // ---------------------------------------------------------------------------------------- check
 
 enum dr_rc
-dr_check_schema(struct dr_check *check, struct dr_err *err)
+dr_check_schema(struct dr_checking *check, struct dr_err *err)
 {
     struct dr_cli *cli = check->cli;
     struct dr_autogenerate a = {.shared = {.cli = cli}};
-    const char *desired = dr_autogenerate_desired(cli);
+    const char *desired = find_desired(cli);
     if (desired == NULL) {
         return DR_OK;
     }
-    enum dr_rc rc = dr_autogenerate_compare(&a, check->graph, desired, err);
+    enum dr_rc rc = compare(&a, check->graph, desired, err);
     for (size_t i = 0; rc == DR_OK && i < a.changes_count && i < CHANGES_SHOWN; i++) {
         const struct dr_schema_change *c = &a.changes[i];
         dr_check_say(check, "schema", false, NULL, "%s: %s",
@@ -288,6 +308,6 @@ dr_check_schema(struct dr_check *check, struct dr_err *err)
     } else if (rc == DR_OK) {
         dr_check_say(check, "schema", true, NULL, "the chain makes what %s has", a.desired.shown);
     }
-    dr_autogenerate_close(&a);
+    close_both(&a);
     return rc;
 }

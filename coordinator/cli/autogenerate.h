@@ -9,7 +9,7 @@
 #include "schema/diff.h"
 #include "schema/write.h"
 
-// One comparison. `{.shared = {.cli = cli}}` is ready; dr_autogenerate_close at the end.
+// One comparison. `{.shared = {.cli = cli}}` is ready.
 struct dr_autogenerate {
     struct dr_schema_shared shared;
     struct dr_schema_source chain;   // all revisions of the folder, in a scratch database
@@ -25,21 +25,7 @@ struct dr_autogenerate {
     struct dr_schema_script up, down;
 };
 
-// The desired schema: --desired, else `desired` of drover.conf (a file's path begins at its
-// folder); NULL when there is none. In the cli's arena.
-const char *dr_autogenerate_desired(struct dr_cli *cli);
-
-// Builds both sides and compares them: `changes`. Errors of dr_schema_source_build and _open.
-DR_MUST_CHECK enum dr_rc
-dr_autogenerate_compare(struct dr_autogenerate *a, const struct dr_graph *graph,
-                        const char *desired, struct dr_err *err);
-// Asks for renames (or takes --rename), and fills header, body and engine of `new`. DR_E_INVALID
-// when no statement can be written for what differs.
-DR_MUST_CHECK enum dr_rc
-dr_autogenerate_write(struct dr_autogenerate *a, struct dr_new_revision *new, struct dr_err *err);
-void dr_autogenerate_close(struct dr_autogenerate *a);
-
-// autogenerate_text.c: the texts of dr_autogenerate_write, from up and down.
+// autogenerate_text.c: fills header, body and engine of `new` from up and down. DR_E_NOMEM.
 DR_MUST_CHECK enum dr_rc
 dr_autogenerate_text(struct dr_autogenerate *a, struct dr_new_revision *new, struct dr_err *err);
 
@@ -55,6 +41,6 @@ DR_MUST_CHECK enum dr_rc dr_autogenerate_run(struct dr_cli *cli, const struct dr
 
 // The row of `drover check`: is the chain's head the desired schema? Says nothing when none is
 // named.
-DR_MUST_CHECK enum dr_rc dr_check_schema(struct dr_check *check, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_check_schema(struct dr_checking *check, struct dr_err *err);
 
 #endif

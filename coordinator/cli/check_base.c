@@ -11,7 +11,7 @@
 #define GIT_OUTPUT_MAX (64u * 1024 * 1024)
 
 static enum dr_rc
-run_git(const struct dr_check *check, const char *const *words, struct dr_cmd_result *out,
+run_git(const struct dr_checking *check, const char *const *words, struct dr_cmd_result *out,
         struct dr_err *err)
 {
     const char *argv[12] = {"git", "-C", check->folder};
@@ -31,7 +31,7 @@ run_git(const struct dr_check *check, const char *const *words, struct dr_cmd_re
 
 // Did the file only change in comments since `ref`?
 static bool
-is_comment_change(const struct dr_check *check, const char *ref, const char *name)
+is_comment_change(const struct dr_checking *check, const char *ref, const char *name)
 {
     struct dr_cmd_result old = {0};
     struct dr_err ignored = {0};
@@ -56,7 +56,7 @@ is_comment_change(const struct dr_check *check, const char *ref, const char *nam
 
 // One line of `git diff --name-status`: "M<tab>name".
 static void
-say_change(struct dr_check *check, const char *ref, const char *line, size_t *changes)
+say_change(struct dr_checking *check, const char *ref, const char *line, size_t *changes)
 {
     const char *name = strchr(line, '\t');
     if (name == NULL || line[0] == 'A' || !dr_str_ends(line, ".sql")) {
@@ -73,7 +73,7 @@ say_change(struct dr_check *check, const char *ref, const char *line, size_t *ch
 }
 
 enum dr_rc
-dr_check_base(struct dr_check *check, struct dr_err *err)
+dr_check_base(struct dr_checking *check, struct dr_err *err)
 {
     const char *ref = dr_cli_option(check->cli, "base");
     struct dr_cmd_result diff = {0};

@@ -19,7 +19,7 @@
 static const char write_command[] = "drover check --write notes the folder as it is";
 
 void
-dr_check_say(struct dr_check *check, const char *name, bool is_ok, const char *hint,
+dr_check_say(struct dr_checking *check, const char *name, bool is_ok, const char *hint,
              const char *fmt, ...)
 {
     char text[LINE_MAX_BYTES];
@@ -42,7 +42,7 @@ dr_check_say(struct dr_check *check, const char *name, bool is_ok, const char *h
 // the chain itself, and its heads
 
 static enum dr_rc
-check_chain(struct dr_check *check, struct dr_err *err)
+check_chain(struct dr_checking *check, struct dr_err *err)
 {
     (void)err;
     size_t bad = 0;
@@ -65,7 +65,7 @@ check_chain(struct dr_check *check, struct dr_err *err)
 }
 
 static enum dr_rc
-check_heads(struct dr_check *check, struct dr_err *err)
+check_heads(struct dr_checking *check, struct dr_err *err)
 {
     struct dr_err found = {0};
     struct dr_nodes heads = {0};
@@ -91,7 +91,7 @@ check_heads(struct dr_check *check, struct dr_err *err)
 // the sum
 
 static enum dr_rc
-say_differences(struct dr_check *check, const struct dr_sum *sum, struct dr_err *err)
+say_differences(struct dr_checking *check, const struct dr_sum *sum, struct dr_err *err)
 {
     struct dr_sum_difference *items = NULL;
     size_t count = 0;
@@ -112,7 +112,7 @@ say_differences(struct dr_check *check, const struct dr_sum *sum, struct dr_err 
 }
 
 static enum dr_rc
-check_sum(struct dr_check *check, struct dr_err *err)
+check_sum(struct dr_checking *check, struct dr_err *err)
 {
     struct dr_sum *sum = NULL;
     enum dr_rc rc = dr_sum_read(check->folder, check->cli->arena, &sum, err);
@@ -137,7 +137,7 @@ check_sum(struct dr_check *check, struct dr_err *err)
 // The checks in their order; without a switch all run that can. Another kind of check is a row.
 static const struct {
     const char *option;
-    enum dr_rc (*run)(struct dr_check *check, struct dr_err *err);
+    enum dr_rc (*run)(struct dr_checking *check, struct dr_err *err);
 } checks[] = {
     {"heads", check_heads},
     {"sum", check_sum},
@@ -152,7 +152,7 @@ is_given(const struct dr_cli *cli, const char *option)
 }
 
 static enum dr_rc
-run_checks(struct dr_check *check, struct dr_err *err)
+run_checks(struct dr_checking *check, struct dr_err *err)
 {
     bool is_choice = false;
     for (size_t i = 0; i < DR_COUNT_OF(checks); i++) {
@@ -168,7 +168,7 @@ run_checks(struct dr_check *check, struct dr_err *err)
 }
 
 static enum dr_rc
-load(struct dr_check *check, struct dr_graph **out, struct dr_err *err)
+load(struct dr_checking *check, struct dr_graph **out, struct dr_err *err)
 {
     enum dr_rc rc = dr_chain_drafts_load(check->cli, out, err);
     check->graph = *out;
@@ -188,7 +188,7 @@ load(struct dr_check *check, struct dr_graph **out, struct dr_err *err)
 enum dr_rc
 dr_cmd_check(struct dr_cli *cli, struct dr_err *err)
 {
-    struct dr_check check = {.cli = cli, .rows = json_array()};
+    struct dr_checking check = {.cli = cli, .rows = json_array()};
     struct dr_graph *graph = NULL;
     enum dr_rc rc = load(&check, &graph, err);
     if (rc == DR_OK && graph != NULL && dr_cli_has(cli, "write")) {
