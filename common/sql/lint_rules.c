@@ -69,6 +69,7 @@ static const struct dr_lint_rule rules[] = {
     ERROR("approved-revision-changed", DR_E_SQL_LINT,
           "the file of a revision that was approved, or is in the older tree, has other bytes"),
     WARNING("id-too-long", "alembic_version holds ids of up to 32 characters"),
+    WARNING("sum-differs", "a file is not as revisions.sum notes it"),
     WARNING("no-verify", "nothing checks what the revision did"),
     WARNING("require-concurrent-index-creation", "building the index blocks writes to the table"),
     WARNING("adding-foreign-key-constraint", "the check of all rows blocks writes to both tables"),

@@ -3,6 +3,7 @@
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/lint_against.h"
 #include "coordinator/cli/lint_report.h"
+#include "coordinator/cli/lint_sum.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 
@@ -209,6 +210,7 @@ dr_cmd_lint(struct dr_cli *cli, struct dr_err *err)
         rc = dr_lint_against(cli, folder, against, &known, &changed, err);
     }
     rc = rc == DR_OK ? dr_review_folder(folder, &options, &findings, err) : rc;
+    rc = rc == DR_OK ? dr_lint_sum(cli, folder, &files, &findings, err) : rc;
     if (rc == DR_OK) {
         dr_findings_sort(&findings);
         rc = print_findings(cli, &findings, err);
