@@ -127,7 +127,7 @@ alike history -r :left@head
 run 2 drover history -r c2:d2
 says "requested range 'c2:d2' does not refer to ancestor/descendant revisions along the same branch"
 
-test_begin current_of_several_heads # id: C7
+test_begin current_of_several_heads # id: C7 C10
 for to in 001_users c2 d1 e1 y1 other@head; do
     theirs upgrade $to >/dev/null || wrong "alembic did not upgrade to $to"
     ours upgrade $to --url sqlite:app.db >/dev/null || wrong "drover did not upgrade to $to"
