@@ -2,6 +2,7 @@
 
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/lint_against.h"
+#include "coordinator/cli/lint_approved.h"
 #include "coordinator/cli/lint_report.h"
 #include "coordinator/cli/lint_sum.h"
 #include "coordinator/cli/print.h"
@@ -195,7 +196,7 @@ dr_cmd_lint(struct dr_cli *cli, struct dr_err *err)
     struct dr_findings findings = {.arena = cli->arena};
     struct dr_names files = {.items = cli->args, .count = cli->args_count}, known = {0};
     struct dr_names changed = {0};
-    struct dr_review_options options = {.files = &files};
+    struct dr_review_options options = {.files = &files, .changed = &changed};
     const char *folder = NULL, *against = dr_cli_option(cli, "against");
     enum dr_rc rc = check_format(cli, err);
     if (rc == DR_OK && dr_cli_has(cli, "rules")) {
@@ -206,8 +207,9 @@ dr_cmd_lint(struct dr_cli *cli, struct dr_err *err)
     rc = rc == DR_OK ? choose_folder(cli, &folder, &files, err) : rc;
     if (rc == DR_OK && against != NULL) {
         options.older = &known;
-        options.changed = &changed;
         rc = dr_lint_against(cli, folder, against, &known, &changed, err);
+    } else if (rc == DR_OK && !(cli->args_count == 1 && is_folder(cli->args[0]))) {
+        rc = dr_lint_approved(cli, folder, &changed, err);
     }
     rc = rc == DR_OK ? dr_review_folder(folder, &options, &findings, err) : rc;
     rc = rc == DR_OK ? dr_lint_sum(cli, folder, &files, &findings, err) : rc;

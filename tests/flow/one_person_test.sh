@@ -72,6 +72,17 @@ says "Signed. 1 of 1. The chain is approved. next: drover upgrade head"
 test_begin staging_first
 run 0 drover upgrade head --dry-run
 says "On target production/app" "On target staging/app" "Would run upgrade  -> 001_users"
+
+test_begin lint_knows_what_was_approved
+run 0 drover lint
+same "$OUT" "0 errors, 0 warnings"
+cp revisions/001_users_add_users.sql kept.sql
+echo "-- more" >>revisions/001_users_add_users.sql
+run 1 drover lint
+says "error[approved-revision-changed]" "--> revisions/001_users_add_users.sql:4:1" "drover revision -m"
+mv kept.sql revisions/001_users_add_users.sql
+
+test_begin staging_goes_first
 run 8 drover upgrade head --wait --timeout 60s
 says "Rollout R-1  base -> 001_users" "Waiting for people in staging: 0 of 1 signatures" "next: drover approve R-1 -e staging"
 run 0 drover approve R-1 -e staging --yes
