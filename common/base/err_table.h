@@ -100,9 +100,9 @@ DR_ERR(REVISION_AMBIGUOUS, 314, 1, 3, "")
 DR_ERR(REVISION_STEP, 315, 1, 3, "drover history")
 DR_ERR(REVISION_EXPRESSION, 316, 2, 3, "")
 DR_ERR(REVISION_ENGINE, 317, 1, 9, "")
-DR_ERR(REVISION_SUM, 318, 1, 9, "drover check --write")
 DR_ERR(PLAN_MISMATCH, 318, 4, 9,
        "fetch the project's newest revisions (git pull), then the same command")
+DR_ERR(REVISION_SUM, 319, 1, 9, "drover check --write")
 
 // engine
 DR_ERR(ENGINE_FAILED, 400, 6, 9,
