@@ -17,6 +17,9 @@ static const struct dr_conf_key TARGET_KEYS[] = {
      .type = DR_CONF_STR,
      .is_required = true,
      .help = "the database: postgresql://USER@HOST/DATABASE or sqlite:FILE"},
+    {.name = "version_table",
+     .type = DR_CONF_STR,
+     .help = "\"alembic\" keeps the table alembic_version in step"},
     {0},
 };
 
@@ -183,6 +186,15 @@ take_target(const struct dr_agent_config *config, const struct dr_conf *section,
     }
     out->engine =
         kind == DR_DB_POSTGRES ? DROVER__V1__ENGINE__POSTGRESQL : DROVER__V1__ENGINE__SQLITE;
+    const char *table = dr_conf_str(section, "version_table");
+    out->keeps_alembic = table != NULL && strcmp(table, "alembic") == 0;
+    if (table != NULL && !out->keeps_alembic) {
+        (void)dr_err_set(err, DR_E_CONFIG,
+                         "%s: version_table '%s' of target '%s' is none that "
+                         "drover keeps",
+                         path, table, name);
+        return dr_err_hint(err, "version_table = \"alembic\", or leave it out");
+    }
     (void)snprintf(out->name, sizeof out->name, "%s", name);
     return DR_OK;
 }

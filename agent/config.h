@@ -22,6 +22,7 @@ struct dr_agent_target {
     char name[DR_AGENT_TARGET_SIZE]; // "production/orders"
     Drover__V1__Engine engine;       // by the URL
     const char *url;                 // owned by the configuration; may hold a password
+    bool keeps_alembic;              // version_table = "alembic"
 };
 
 // agent = "db7"                        its name in fleet

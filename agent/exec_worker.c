@@ -43,12 +43,14 @@ dr_exec_worker_start(struct dr_agent_slot *slot, const Drover__V1__WorkerRun *ru
     slot->worker = (struct dr_agent_worker){
         .is_there = true, .pid = child.pid, .kill_at_ms = dr_monotonic_ms() + timeout_ms};
     dr_pipe_init(&slot->worker.pipe, child.channel);
-    size_t len = drover__v1__worker_run__get_packed_size(run);
+    Drover__V1__WorkerRun told = *run;
+    told.keeps_alembic = slot->target->keeps_alembic;
+    size_t len = drover__v1__worker_run__get_packed_size(&told);
     uint8_t *packed = dr_arena_alloc(slot->arena, len);
     if (packed == NULL) {
         rc = dr_err_set(err, DR_E_NOMEM, "out of memory");
     } else {
-        (void)drover__v1__worker_run__pack(run, packed);
+        (void)drover__v1__worker_run__pack(&told, packed);
         const struct dr_bytes body = {.data = packed, .len = len};
         rc = dr_pipe_send_simple(&slot->worker.pipe, DROVER__V1__PIPE_KIND__PIPE_RUN, 0, NULL, body,
                                  slot->target->url, err);

@@ -141,6 +141,7 @@ dr_worker_open(struct dr_worker *worker, struct dr_err *err)
         .cancel_fd = worker->pipe.fd,
         .stop_fd = worker->signal_fd,
         .stop_grace_ms = DR_WORKER_STOP_MS,
+        .keeps_alembic = run->keeps_alembic,
         .progress = tell_progress,
         .progress_arg = worker,
     };

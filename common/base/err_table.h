@@ -142,6 +142,9 @@ DR_ERR(
 DR_ERR(LEDGER_BEHIND, 424, 7, 15,
        "a server that lost committed work took over, or a backup was restored: bring the right "
        "server back, or look with drover repair and run the missing revisions again")
+DR_ERR(ALEMBIC_MOVED, 425, 1, 9, "alembic current, and drover current, show what each says")
+DR_ERR(ALEMBIC_ID, 426, 1, 9,
+       "give the revision a shorter id, or take version_table = \"alembic\" out")
 DR_ERR(BACKUP_FAILED, 480, 1, 9, "")
 DR_ERR(BACKUP_TOOL, 481, 1, 9,
        "install a pg_dump of the server's major version or newer, e.g. apt install "

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct dr_alembic_rows;
 struct dr_drop;
 struct dr_loss_list;
 struct dr_driver; // begins with struct dr_driver_base
@@ -67,6 +68,7 @@ struct dr_driver_options {
     uint64_t connect_timeout_ms;
     uint64_t recover_timeout_ms; // how long an unknown COMMIT is looked into
     bool is_lazy;                // see struct dr_engine_options
+    bool keeps_alembic;          // the same
     int cancel_fd;               // -1: none
     int stop_fd;                 // readable: the unit at hand has stop_grace_ms left; -1: none
     uint64_t stop_grace_ms;
@@ -138,6 +140,8 @@ struct dr_ledger_change {
     size_t demoted_count;
     const char *const *promoted; // ids that become heads (parents of one that went)
     size_t promoted_count;
+    const char *const *depends; // ids that the revision depends on besides its parents
+    size_t depends_count;
 };
 
 // One unit, ready to run.
@@ -253,6 +257,13 @@ struct dr_driver_ops {
     // tenant's schema that other roles own, in the arena.
     enum dr_rc (*rights)(struct dr_driver *driver, struct dr_arena *arena, const char *const **out,
                          size_t *out_count, struct dr_err *err);
+
+    // alembic_version, where the options keep it (alembic.h): what it says; and making it, with a
+    // row for each id, under the lock.
+    enum dr_rc (*alembic_read)(struct dr_driver *driver, struct dr_arena *arena,
+                               struct dr_alembic_rows *out, struct dr_err *err);
+    enum dr_rc (*alembic_make)(struct dr_driver *driver, const char *const *ids, size_t count,
+                               struct dr_err *err);
 };
 
 struct dr_driver_base {

@@ -7,6 +7,7 @@
 // again, never by a waiting statement: that would hold a snapshot, and CREATE INDEX CONCURRENTLY
 // would wait for it for ever.
 #include "engine/driver_pg.h"
+#include "engine/alembic.h"
 #include "engine/loss_internal.h"
 
 #include "base/clock.h"
@@ -456,4 +457,6 @@ const struct dr_driver_ops dr_driver_pg = {
     .fingerprint = pg_fingerprint,
     .lose = dr_pgd_lose,
     .rights = dr_pgd_rights,
+    .alembic_read = dr_pgd_alembic_read,
+    .alembic_make = dr_pgd_alembic_make,
 };

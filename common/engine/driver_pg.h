@@ -87,10 +87,10 @@ struct dr_pgd_running { // all times on dr_monotonic_ms(); 0: never
     struct dr_pgd *d;
     const struct dr_exec *exec;
     struct dr_exec_result *out;
-    bool left_state;               // the session has more than before the unit
-    uint64_t at_ledger, at_commit; // places in the pipeline; UINT64_MAX: not yet known
-    uint64_t finished;             // statements that ended well
-    int64_t started_ms, last_ms;   // last_ms: of the last answer
+    bool left_state;                           // the session has more than before the unit
+    uint64_t at_alembic, at_ledger, at_commit; // places in the pipeline; UINT64_MAX: not yet known
+    uint64_t finished;                         // statements that ended well
+    int64_t started_ms, last_ms;               // last_ms: of the last answer
     bool said_commit, said_rollback;
     bool is_unprepared; // it failed since prepared statements of ours were gone
     // driver_pg_watch.c

@@ -197,6 +197,7 @@ dr_pgd_outside(struct dr_driver *driver, const struct dr_exec *exec, struct dr_e
                                .exec = exec,
                                .out = out,
                                .at_ledger = UINT64_MAX,
+                               .at_alembic = UINT64_MAX,
                                .at_commit = UINT64_MAX,
                                .started_ms = now,
                                .last_ms = now};

@@ -6,6 +6,8 @@
 // here and not by the server.
 #include "engine/driver_pg.h"
 
+#include "engine/alembic.h"
+
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/str.h"
@@ -130,7 +132,14 @@ add_all(struct dr_pgd_running *r, struct dr_err *err)
         rc = dr_err_set(err, DR_E_IO, "failpoint");
     }
     if (rc == DR_OK) {
-        r->at_ledger = DR_PGD_AT_STATEMENTS + r->exec->count;
+        bool has_alembic = false;
+        rc = r->d->options.keeps_alembic
+                 ? dr_pgd_alembic_add(r->d, r->exec->change, &has_alembic, err)
+                 : DR_OK;
+        r->at_ledger = DR_PGD_AT_STATEMENTS + r->exec->count + (has_alembic ? 1 : 0);
+        r->at_alembic = has_alembic ? r->at_ledger - 1 : UINT64_MAX;
+    }
+    if (rc == DR_OK) {
         rc = dr_pgd_ledger_add(r->d, r->exec->change, !r->exec->may_leak, err);
     }
     if (rc == DR_OK && r->exec->checks_count == 0) {
@@ -181,6 +190,10 @@ failed(struct dr_pgd_running *r, uint64_t done, enum dr_rc rc, struct dr_err *er
     if (done == DR_PGD_AT_SETTINGS && strcmp(r->out->sqlstate, "22P02") == 0) {
         (void)dr_pgd_locked_by(r->d, 'b', err);
         return dr_err_wrap(err, "an earlier session of drover has not ended in the server");
+    }
+    if (done == r->at_alembic &&
+        (strcmp(r->out->sqlstate, "22P02") == 0 || strcmp(r->out->sqlstate, "23505") == 0)) {
+        return dr_alembic_moved(err);
     }
     return rc;
 }
@@ -241,7 +254,7 @@ run_pipeline_anyhow(struct dr_pgd_running *r, struct dr_err *err)
     }
     *err = (struct dr_err){0};
     *r->out = (struct dr_exec_result){.failed_statement = SIZE_MAX};
-    r->at_ledger = r->at_commit = UINT64_MAX;
+    r->at_ledger = r->at_alembic = r->at_commit = UINT64_MAX;
     return run_pipeline(r, err);
 }
 
@@ -279,7 +292,7 @@ commit_alone(struct dr_pgd_running *r, struct dr_err *err)
     if (DR_FAILPOINT("engine-commit-before")) {
         return dr_err_set(err, DR_E_IO, "failpoint");
     }
-    r->at_ledger = UINT64_MAX;
+    r->at_ledger = r->at_alembic = UINT64_MAX;
     enum dr_rc rc = dr_pg_pipeline_begin(r->d->work, &wait, dr_pgd_on_result, r, err);
     if (rc != DR_OK) {
         return rc;
@@ -324,6 +337,7 @@ dr_pgd_unit(struct dr_driver *driver, const struct dr_exec *exec, struct dr_exec
                                .exec = exec,
                                .out = out,
                                .at_ledger = UINT64_MAX,
+                               .at_alembic = UINT64_MAX,
                                .at_commit = UINT64_MAX,
                                .started_ms = now,
                                .last_ms = now};

@@ -1,5 +1,6 @@
 // The SQLite driver: the file, its lock, and the table of its operations. See driver.h.
 #include "engine/driver_sqlite.h"
+#include "engine/alembic.h"
 #include "engine/loss_internal.h"
 
 #include "base/clock.h"
@@ -320,4 +321,6 @@ const struct dr_driver_ops dr_driver_sqlite = {
     .fingerprint = sq_fingerprint,
     .lose = dr_sqd_lose,
     .rights = sq_rights,
+    .alembic_read = dr_sqd_alembic_read,
+    .alembic_make = dr_sqd_alembic_make,
 };

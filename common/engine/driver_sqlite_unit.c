@@ -10,6 +10,8 @@
 // that will be reported.
 #include "engine/driver_sqlite.h"
 
+#include "engine/alembic.h"
+
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/str.h"
@@ -139,7 +141,10 @@ run_inside(struct dr_sqd *d, const struct dr_exec *x, uint64_t orphans, struct d
     }
     if (rc == DR_OK) {
         dr_sqd_set_wait(d, DR_SQD_BUSY_MS);
-        rc = dr_sqd_ledger_write(d, x->change, err);
+        bool keeps = d->options.keeps_alembic;
+        rc = keeps ? dr_sqd_alembic_check(d, x->change, err) : DR_OK;
+        rc = rc == DR_OK ? dr_sqd_ledger_write(d, x->change, err) : rc;
+        rc = rc == DR_OK && keeps ? dr_sqd_alembic_write(d, x->change, err) : rc;
     }
     if (rc == DR_OK && x->checks_count > 0) {
         rc = run_checks(d, x, out, err);

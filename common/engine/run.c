@@ -79,6 +79,7 @@ dr_engine_open(const struct dr_engine_options *options, struct dr_engine **out, 
                                       .name = e->options.target[0] == '\0' ? "direct"
                                                                            : e->options.target,
                                       .is_lazy = e->options.is_lazy,
+                                      .keeps_alembic = e->options.keeps_alembic,
                                       .connect_timeout_ms = e->options.connect_timeout_ms,
                                       .recover_timeout_ms = e->options.recover_timeout_ms,
                                       .cancel_fd = e->options.cancel_fd,

@@ -52,6 +52,7 @@ struct dr_engine_options {
     // Opening does not wait for the server, which is asked who it is only when something is to be
     // run: what open would have said is said by the first call that needs the connection.
     bool is_lazy;
+    bool keeps_alembic;          // alembic_version follows the ledger: engine/alembic.h
     uint64_t connect_timeout_ms; // 10 s
     uint64_t lock_wait_ms;       // how long another runner is waited for: 0 is not at all
     uint64_t retry_budget_ms;    // for lock time-outs of one unit, all tries together: 60 s
@@ -187,6 +188,11 @@ dr_engine_read_state(struct dr_engine *engine, struct dr_arena *arena, bool with
 // heads, position, and whether something is half done (its `ledger` has just these revisions).
 DR_MUST_CHECK enum dr_rc dr_engine_read_heads(struct dr_engine *engine, struct dr_arena *arena,
                                               struct dr_engine_state *out, struct dr_err *err);
+
+// Where the options keep alembic_version: DR_E_ALEMBIC_MOVED when it is not what the ledger says. A
+// table that is not there says nothing.
+DR_MUST_CHECK enum dr_rc
+dr_engine_check_alembic(struct dr_engine *engine, struct dr_arena *arena, struct dr_err *err);
 
 // Runs the preflight sections of what is pending in the job's direction, in READ ONLY transactions,
 // before anybody has approved: each statement at most 5 s (its own time-out, up to 60 s), all of

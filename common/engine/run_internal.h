@@ -50,6 +50,7 @@ struct dr_engine_run {
     const char *begun_at; // newest revision that was there when the run began; NULL: none
     uint64_t since;       // first position of the revision at hand
     uint32_t recoveries;
+    bool makes_alembic;            // alembic_version is to be made before the first unit
     bool must_read;                // the ledger is to be read again, and the schedule made anew
     bool is_unapproved;            // only preflights, and nobody has approved: see run_check.c
     int64_t preflight_deadline_ms; // of all preflights of an unapproved run together
@@ -107,6 +108,14 @@ DR_MUST_CHECK enum dr_rc dr_run_preflights(struct dr_engine_run *run,
 // Those of one revision, now.
 DR_MUST_CHECK enum dr_rc
 dr_run_preflight(struct dr_engine_run *run, size_t revision, bool may_defer, struct dr_err *err);
+
+// run_alembic.c: does alembic_version say what the ledger says? DR_E_ALEMBIC_MOVED,
+// DR_E_ALEMBIC_ID; nothing where the options do not keep it. `make` makes it, once the ledger is
+// there.
+DR_MUST_CHECK enum dr_rc
+dr_run_alembic_check(struct dr_engine_run *run, const struct dr_ledger_view *view,
+                     struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_run_alembic_make(struct dr_engine_run *run, struct dr_err *err);
 
 // run_step.c: does one step; on success the run's position has moved. run->must_read: make the
 // schedule anew.

@@ -34,6 +34,9 @@ dr_run_check_plan(const struct dr_engine *e, const struct dr_engine_job *job, st
         for (size_t k = 0; is_good && k < r->n_parents; k++) {
             is_good = r->parents[k].len == 32 && dr_revision_id_valid(r->parent_ids[k]);
         }
+        for (size_t k = 0; is_good && k < r->n_depends_ids; k++) {
+            is_good = dr_revision_id_valid(r->depends_ids[k]);
+        }
         for (size_t k = 0; is_good && k < r->n_units; k++) {
             is_good = r->units[k]->digest.len == 32;
         }
@@ -336,6 +339,9 @@ look(struct dr_engine_run *run, struct dr_schedule *schedule, bool *out_todo, st
     if (rc == DR_OK) {
         rc = load_files(run, schedule, err);
     }
+    if (rc == DR_OK && schedule->count > 0) {
+        rc = dr_run_alembic_check(run, &view, err);
+    }
     if (rc == DR_OK && run->job->begin != NULL) {
         struct dr_engine_state found;
         rc = dr_run_state(e, run->arena, &view, &found, err);
@@ -366,6 +372,7 @@ do_job(struct dr_engine_run *run, struct dr_err *err)
     if (rc == DR_OK) {
         rc = e->ops->ledger_ensure(e->driver, err);
     }
+    rc = rc == DR_OK ? dr_run_alembic_make(run, err) : rc;
     if (rc == DR_OK && DR_FAILPOINT("engine-ledger-made")) {
         rc = dr_err_set(err, DR_E_IO, "failpoint");
     }

@@ -66,6 +66,8 @@ dr_run_change(const struct dr_engine_run *run, const struct dr_step *step,
     if (!out->touches) {
         return;
     }
+    out->depends = (const char *const *)step->revision->depends_ids;
+    out->depends_count = step->revision->n_depends_ids;
     bool is_undone = row->kind == DR_LEDGER_FAILED && step->is_alone; // as if it had not begun
     out->removes = is_up ? is_undone : row->completes;
     out->is_head = is_up ? row->completes : step->was_head;
@@ -207,6 +209,7 @@ dr_run_failed(struct dr_engine_run *run, const struct dr_step *step,
     case DR_E_VERIFY_FAILED:
     case DR_E_INTERRUPTED:
     case DR_E_BLOCKS_OTHERS:
+    case DR_E_ALEMBIC_MOVED:
     case DR_E_LOCKED:
     case DR_E_NOMEM:
         break;

@@ -152,6 +152,31 @@ add_parents(struct compile *c, const struct dr_node *node, Drover__V1__PlanRevis
     return DR_OK;
 }
 
+// Dependencies by id, ascending.
+static enum dr_rc
+add_depends(struct compile *c, const struct dr_node *node, Drover__V1__PlanRevision *out)
+{
+    size_t n = node->depends_on_count;
+    out->depends_ids = dr_arena_array(c->arena, n, sizeof *out->depends_ids);
+    if (out->depends_ids == NULL) {
+        return nomem(c->err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t at = i;
+        char *id = copy(c, node->depends_on[i]->revision->id);
+        if (id == NULL) {
+            return nomem(c->err);
+        }
+        while (at > 0 && strcmp(out->depends_ids[at - 1], id) > 0) {
+            out->depends_ids[at] = out->depends_ids[at - 1];
+            at--;
+        }
+        out->depends_ids[at] = id;
+    }
+    out->n_depends_ids = n;
+    return DR_OK;
+}
+
 // One revision with the units of `list` from `*next` on.
 static enum dr_rc
 make_revision(struct compile *c, const struct dr_node *node, const struct dr_checked_list *list,
@@ -178,6 +203,7 @@ make_revision(struct compile *c, const struct dr_node *node, const struct dr_che
         return nomem(c->err);
     }
     enum dr_rc rc = add_parents(c, node, r);
+    rc = rc == DR_OK ? add_depends(c, node, r) : rc;
     for (size_t i = 0; rc == DR_OK && i < count; i++) {
         rc = make_unit(c, &list->items[*next + i], node->digest, &r->units[i]);
     }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "db/db.h"
+#include "engine/alembic.h"
 
 #include <limits.h>
 #include <string.h>
@@ -146,4 +147,20 @@ dr_chain_file(void *arg, const uint8_t sha256[32], const char **out_bytes, size_
         }
     }
     return dr_err_set(err, DR_E_NOT_FOUND, "no revision file has the digest that the plan names");
+}
+
+enum dr_rc
+dr_chain_check_ids(const struct dr_cli *cli, const struct dr_nodes *nodes, struct dr_err *err)
+{
+    bool is_kept = cli->project != NULL && cli->project->keeps_alembic;
+    for (size_t i = 0; is_kept && i < nodes->count; i++) {
+        const struct dr_revision *r = nodes->items[i]->revision;
+        if (strlen(r->id) > DR_ALEMBIC_ID_MAX) {
+            dr_err_set(err, DR_E_ALEMBIC_ID,
+                       "the id '%s' has %zu characters, and alembic_version holds %u", r->id,
+                       strlen(r->id), DR_ALEMBIC_ID_MAX);
+            return dr_err_at(err, dr_project_shown(cli, r->path), r->id_line, 1);
+        }
+    }
+    return DR_OK;
 }

@@ -39,6 +39,11 @@ dr_chain_engine(const char *url, Drover__V1__Engine *out, struct dr_err *err);
 void dr_chain_say_dry_run(const struct dr_cli *cli, const struct dr_nodes *nodes, bool is_down,
                           json_t *targets, json_t *losses);
 
+// Where the project keeps alembic_version: DR_E_ALEMBIC_ID with file and line for an id that is too
+// long for it.
+DR_MUST_CHECK enum dr_rc
+dr_chain_check_ids(const struct dr_cli *cli, const struct dr_nodes *nodes, struct dr_err *err);
+
 // A file of the graph by its SHA-256, as the engine asks for it; `arg` is the graph.
 enum dr_rc dr_chain_file(void *arg, const uint8_t sha256[32], const char **out_bytes,
                          size_t *out_len, struct dr_err *err);

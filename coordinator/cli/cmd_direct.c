@@ -79,7 +79,11 @@ find_nodes(struct dr_direct *d, struct dr_err *err)
         rc = dr_chain_files_load(d->cli, &d->graph, err);
     }
     dr_graph_note_free(&note);
-    return rc != DR_OK || is_done ? rc : choose_nodes(d, err);
+    if (rc != DR_OK || is_done) {
+        return rc;
+    }
+    rc = choose_nodes(d, err);
+    return rc == DR_OK && !d->is_down ? dr_chain_check_ids(d->cli, &d->nodes, err) : rc;
 }
 
 // Everything but the change: what the plan would run, after its preflights.
@@ -121,7 +125,10 @@ dr_cmd_direct_run(struct dr_cli *cli, const char *url, bool is_down, struct dr_e
     rc = rc == DR_OK ? dr_direct_open(&d, cancel_fd, err) : rc; // connects while files are read
     rc = rc == DR_OK ? find_nodes(&d, err) : rc;
     if (rc == DR_OK && d.nodes.count == 0 && !d.state.is_partial) {
-        dr_direct_nothing(&d);
+        rc = dr_engine_check_alembic(d.engine, cli->arena, err);
+        if (rc == DR_OK) {
+            dr_direct_nothing(&d);
+        }
         goto out;
     }
     if (rc == DR_OK) {
@@ -266,6 +273,9 @@ dr_cmd_current(struct dr_cli *cli, struct dr_err *err)
     }
     if (rc == DR_OK) {
         print_current(&d, note);
+        if (dr_engine_check_alembic(d.engine, cli->arena, &ignored) != DR_OK) {
+            dr_print_note(cli, "note: %s", ignored.message);
+        }
     }
     dr_graph_note_free(&note);
     dr_engine_close(&d.engine);

@@ -71,6 +71,7 @@ dr_direct_open(struct dr_direct *d, int cancel_fd, struct dr_err *err)
         .environment = dr_cli_option(d->cli, "environment"),
         .lock_wait_ms = lock_wait,
         .is_lazy = true,
+        .keeps_alembic = d->cli->project != NULL && d->cli->project->keeps_alembic,
         .cancel_fd = cancel_fd,
         .progress = show_progress,
         .progress_arg = d,

@@ -30,6 +30,8 @@ const struct dr_conf_key dr_project_keys[] = {
     {"environment", DR_CONF_STR, NULL, false, NULL, "default of -e"},
     {"desired", DR_CONF_STR, NULL, false, NULL,
      "schema that the chain should make: FILE.sql or a URL"},
+    {"version_table", DR_CONF_STR, NULL, false, NULL,
+     "\"alembic\" keeps the table alembic_version in step in direct mode"},
     {0},
 };
 
@@ -164,6 +166,19 @@ take_hex(const struct dr_conf *conf, const char *key, uint8_t out[32], bool *out
 }
 
 static enum dr_rc
+take_version_table(struct dr_project *p, const struct dr_conf *conf, struct dr_err *err)
+{
+    char name[32] = "";
+    enum dr_rc rc = take(conf, "version_table", name, sizeof(name), err);
+    p->keeps_alembic = dr_str_eq(name, "alembic");
+    if (rc == DR_OK && name[0] != '\0' && !p->keeps_alembic) {
+        dr_err_set(err, DR_E_CONFIG, "version_table '%s' is none that drover keeps", name);
+        return dr_err_hint(err, "version_table = \"alembic\", or leave it out");
+    }
+    return rc;
+}
+
+static enum dr_rc
 fill(struct dr_project *p, const struct dr_conf *conf, struct dr_err *err)
 {
     enum dr_rc rc = take(conf, "project", p->name, sizeof(p->name), err);
@@ -186,7 +201,8 @@ fill(struct dr_project *p, const struct dr_conf *conf, struct dr_err *err)
     rc = rc == DR_OK
              ? take_hex(conf, "coordinator_key", p->coordinator_key, &p->has_coordinator_key, err)
              : rc;
-    return rc == DR_OK ? take_hex(conf, "root_sha256", p->root_sha256, &p->has_root_pin, err) : rc;
+    rc = rc == DR_OK ? take_hex(conf, "root_sha256", p->root_sha256, &p->has_root_pin, err) : rc;
+    return rc == DR_OK ? take_version_table(p, conf, err) : rc;
 }
 
 enum dr_rc

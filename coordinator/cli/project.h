@@ -33,6 +33,7 @@ struct dr_project {
     char transport[PATH_MAX]; // my transport key file
     char environment[128];    // default of -e; may be ""
     char desired[4096];       // schema that the chain should make: a file or a URL
+    bool keeps_alembic;       // version_table = "alembic"
 };
 
 // Finds drover.conf (--config, DROVER_CONFIG, this folder, the folders above), reads it into
