@@ -351,6 +351,22 @@ tell_failed(struct rendering *r, struct dr_import_revision *revision, bool is_up
                           error != NULL ? error : "Alembic did not come so far");
 }
 
+// Offline it failed with `error`; online the run never came to it.
+static const char *
+why_not_recorded(const struct rendering *r, const char *error)
+{
+    const char *text = NULL;
+    for (size_t i = 0; text == NULL && i < r->online.count; i++) {
+        const struct dr_alembic_script *s = &r->online.scripts[i];
+        if (s->error != NULL) {
+            text = dr_arena_printf(r->import->arena,
+                                   "%s; and '%s', before it on a database, failed: %s", error,
+                                   s->revision, s->error);
+        }
+    }
+    return text != NULL ? text : error;
+}
+
 static enum dr_rc
 take_way(struct rendering *r, size_t i, bool is_up)
 {
@@ -364,7 +380,7 @@ take_way(struct rendering *r, size_t i, bool is_up)
         const char *offline_error = s->error;
         s = online;
         if (s == NULL && offline_error != NULL) {
-            return tell_failed(r, revision, is_up, offline_error);
+            return tell_failed(r, revision, is_up, why_not_recorded(r, offline_error));
         }
     }
     if (s == NULL || s->error != NULL) {

@@ -301,11 +301,13 @@ with op.batch_alter_table('notes') as batch:
     batch.alter_column('text', existing_type=sa.Text(), type_=sa.String(10), nullable=True, server_default=None)
 """)),
     ("3.py", module("trigger", "n3", "n2", """
-op.execute("CREATE TRIGGER t AFTER INSERT ON notes BEGIN UPDATE notes SET n = 1 WHERE id = NEW.id; SELECT 1; END")
+op.execute("CREATE TABLE log (id INTEGER PRIMARY KEY, what TEXT)")
+op.execute("CREATE TRIGGER t AFTER INSERT ON log BEGIN UPDATE log SET what = 'a;b' WHERE id = NEW.id; SELECT 1; END")
 op.bulk_insert(sa.table('notes', sa.column('text', sa.String)), [{'text': "it's; 50%"}])
 """, """
 op.execute("DELETE FROM notes")
 op.execute("DROP TRIGGER t")
+op.execute("DROP TABLE log")
 """)),
     ("4.py", module("bound", "n4", "n3", """
 op.get_bind().execute(sa.text("INSERT INTO notes (text, n) VALUES (:t, :n)"), {"t": "bound ?", "n": None})
@@ -320,8 +322,8 @@ op.execute("DELETE FROM notes WHERE text = 'bound ?'")
 
 BROKEN = [
     ("good.py", module("good", "good", None, "op.execute('CREATE TABLE good (id int)')", "op.execute('DROP TABLE good')")),
-    ("app.py", "import the_application.models\n" + module("needs the application", "app", "good",
-                                                            "op.execute('SELECT 1')", "pass")),
+    ("app.py", module("needs the application", "app", "good", "op.execute('SELECT 1')", "pass").replace(
+        "import sqlalchemy", "import the_application.models\nimport sqlalchemy", 1)),
     ("refuses.py", module("no way back", "refuses", "app", "op.execute('CREATE TABLE r (id int)')",
                           "raise NotImplementedError('data is gone')")),
     ("notes.py", "x = 1\n"),
