@@ -277,7 +277,7 @@ static const struct file_row file_rows[] = {
 };
 
 // Those that other tests of the checker reach: a file of 33 MB, depth, and a parser that dies.
-static const char *const elsewhere[] = {"file-size", "too-complex", "check-died",
+static const char *const elsewhere[] = {"file-size", "too-complex", "check-died", "sum-differs",
                                         "approved-revision-changed"};
 
 static void
