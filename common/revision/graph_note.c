@@ -1,6 +1,7 @@
-// The note is a text: a first line that names the program and a sum of the rest, then a line a
-// file. It is the user's own file, so it is trusted as the revisions themselves are; the sum only
-// tells a torn one, since nothing waits for the disk here.
+// The note is a text: a first line that names the program and a sum of the rest, one by which the
+// whole folder can be told unchanged, then a line a revision. It is the user's own file, so it is
+// trusted as the revisions themselves are; the sum only tells a torn one, since nothing waits for
+// the disk here.
 #include "revision/graph_note.h"
 #include "revision/graph_internal.h"
 
@@ -17,18 +18,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NOTE_HELLO     "drover-note 4 " DROVER_VERSION
+#define NOTE_HELLO     "drover-note 5 " DROVER_VERSION
 #define NOTE_BYTES_MAX (16u * 1024 * 1024)
-#define FIELDS         4u
-#define STAMP_PARTS    7u
-#define STAMP_SIZE     17   // 64 bits in hex
 #define SETTLED_MS     1000 // a file's time may be this much older than its last change
 
-enum { FIELD_STAMP, FIELD_NAME, FIELD_ID, FIELD_MARKS };
-
 struct line {
-    const char *fields[FIELDS];
-    bool is_seen;
+    const char *id, *marks;
+};
+
+// All revision files of a folder: how many, and the sum of their stamps, in whatever order the
+// folder gives them.
+struct state {
+    size_t files;
+    uint64_t stamps;
+    int64_t changed_ms; // of the latest change
 };
 
 struct dr_graph_note {
@@ -68,15 +71,29 @@ sum_of(const uint64_t *words, size_t count)
     return hash;
 }
 
-// What changes when the file does, as text. False: it is no plain file.
+// The same over bytes.
+static uint64_t
+sum_of_text(const char *text, size_t len)
+{
+    uint64_t sum = len;
+    for (size_t at = 0; at < len; at += sizeof sum) {
+        uint64_t words[2] = {sum, 0};
+        memcpy(&words[1], text + at, len - at < sizeof sum ? len - at : sizeof sum);
+        sum = sum_of(words, DR_COUNT_OF(words));
+    }
+    return sum;
+}
+
+// Adds a file: its name, and what changes when it does. False: it is no plain file.
 static bool
-stamp_of(int folder, const char *name, char out[STAMP_SIZE], int64_t *out_changed_ms)
+add_file(int folder, const char *name, struct state *state)
 {
     struct stat s;
     if (fstatat(folder, name, &s, 0) != 0 || !S_ISREG(s.st_mode)) {
         return false;
     }
-    const uint64_t parts[STAMP_PARTS] = {
+    const uint64_t parts[] = {
+        sum_of_text(name, strlen(name)),
         s.st_dev,
         s.st_ino,
         (uint64_t)s.st_size,
@@ -85,84 +102,73 @@ stamp_of(int folder, const char *name, char out[STAMP_SIZE], int64_t *out_change
         (uint64_t)s.st_ctim.tv_sec,
         (uint64_t)s.st_ctim.tv_nsec,
     };
-    uint64_t hash = sum_of(parts, STAMP_PARTS); // a note of a thousand files stays short
-    dr_hex(out, (const uint8_t *)&hash, sizeof hash);
-    *out_changed_ms = (int64_t)s.st_ctim.tv_sec * 1000 + s.st_ctim.tv_nsec / 1000000;
+    int64_t changed_ms = (int64_t)s.st_ctim.tv_sec * 1000 + s.st_ctim.tv_nsec / 1000000;
+    state->files++;
+    state->stamps += sum_of(parts, DR_COUNT_OF(parts));
+    state->changed_ms = changed_ms > state->changed_ms ? changed_ms : state->changed_ms;
     return true;
+}
+
+static bool
+look_at(const char *folder, struct state *out)
+{
+    DIR *dir = opendir(folder);
+    bool is_good = dir != NULL;
+    *out = (struct state){0};
+    for (struct dirent *e = NULL; is_good && (e = readdir(dir)) != NULL;) {
+        bool is_ours = e->d_name[0] != '.' && dr_str_ends(e->d_name, ".sql");
+        is_good = !is_ours || add_file(dirfd(dir), e->d_name, out);
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return is_good;
 }
 
 static void
 head_line(struct dr_buf *out, const char *body, size_t len)
 {
-    uint64_t sum = len;
-    for (size_t at = 0; at < len; at += sizeof sum) {
-        uint64_t words[2] = {sum, 0};
-        memcpy(&words[1], body + at, len - at < sizeof sum ? len - at : sizeof sum);
-        sum = sum_of(words, DR_COUNT_OF(words));
-    }
-    dr_buf_printf(out, "%s %016" PRIx64 "\n", NOTE_HELLO, sum);
+    dr_buf_printf(out, "%s %016" PRIx64 "\n", NOTE_HELLO, sum_of_text(body, len));
+}
+
+static void
+state_line(struct dr_buf *out, const struct state *state)
+{
+    dr_buf_printf(out, "%zu files %016" PRIx64 "\n", state->files, state->stamps);
 }
 
 // ------------------------------------------------------------------------------------------- read
 
-// Cuts the body into lines and fields, in place. False: it is not ours.
+// Cuts the lines into their fields, in place. False: it is not ours.
 static bool
 cut(char *body, struct line *lines, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         char *end = strchr(body, '\n');
-        if (end == NULL) {
+        char *tab = end == NULL ? NULL : memchr(body, '\t', (size_t)(end - body));
+        if (tab == NULL) {
             return false;
         }
-        *end = '\0';
-        for (size_t k = 0; k < FIELDS; k++) {
-            char *tab = strchr(body, '\t');
-            if ((tab == NULL) != (k + 1 == FIELDS)) {
-                return false;
-            }
-            lines[i].fields[k] = body;
-            if (tab != NULL) {
-                *tab = '\0';
-                body = tab + 1;
-            }
-        }
+        *tab = *end = '\0';
+        lines[i] = (struct line){.id = body, .marks = tab + 1};
         body = end + 1;
     }
     return true;
 }
 
-static int
-by_name(const void *key, const void *line)
-{
-    return strcmp(key, ((const struct line *)line)->fields[FIELD_NAME]);
-}
-
-// Is the folder just as it is noted?
+// Is the folder just as it is noted? `*body` moves behind the line that tells.
 static bool
-is_unchanged(const char *folder, struct line *lines, size_t count)
+is_unchanged(const char *folder, char **body)
 {
-    DIR *dir = opendir(folder);
-    size_t seen = 0;
-    bool is_same = dir != NULL;
-    for (struct dirent *e = NULL; is_same && (e = readdir(dir)) != NULL;) {
-        char stamp[STAMP_SIZE];
-        int64_t unused;
-        if (e->d_name[0] == '.' || !dr_str_ends(e->d_name, ".sql")) {
-            continue;
-        }
-        struct line *line = bsearch(e->d_name, lines, count, sizeof *lines, by_name);
-        is_same = line != NULL && !line->is_seen &&
-                  stamp_of(dirfd(dir), e->d_name, stamp, &unused) &&
-                  strcmp(stamp, line->fields[FIELD_STAMP]) == 0;
-        if (is_same) {
-            line->is_seen = true;
-            seen++;
-        }
-    }
-    if (dir != NULL) {
-        closedir(dir);
-    }
-    return is_same && seen == count;
+    struct state now;
+    struct dr_buf line = {0};
+    size_t len = strcspn(*body, "\n") + 1;
+    bool is_same = look_at(folder, &now);
+    state_line(&line, &now);
+    is_same = is_same && !line.failed && strncmp(*body, line.data, len) == 0 && line.len == len;
+    dr_buf_fini(&line);
+    *body += is_same ? len : 0;
+    return is_same;
 }
 
 static size_t
@@ -204,17 +210,18 @@ dr_graph_note_read(const char *path, const char *folder, struct dr_graph_note **
     char *body = dr_file_read(path, NOTE_BYTES_MAX, &note->text, &len, err) == DR_OK
                      ? open_note(note->text, len)
                      : NULL;
-    note->count = body == NULL ? 0 : count_lines(body);
+    if (body != NULL && is_unchanged(folder, &body)) {
+        note->count = count_lines(body);
+    }
     if (note->count > 0 && note->count <= DR_GRAPH_FILES_MAX) {
         note->lines = calloc(note->count, sizeof *note->lines);
     }
-    if (note->lines == NULL || !cut(body, note->lines, note->count) ||
-        !is_unchanged(folder, note->lines, note->count)) {
+    if (note->lines == NULL || !cut(body, note->lines, note->count)) {
         dr_graph_note_free(&note);
         return dr_err_set(err, DR_E_NOT_FOUND, "there is no note of the revisions");
     }
     for (size_t i = 0; i < note->count; i++) {
-        note->heads += strchr(note->lines[i].fields[FIELD_MARKS], 'h') != NULL;
+        note->heads += strchr(note->lines[i].marks, 'h') != NULL;
     }
     *out = note;
     return DR_OK;
@@ -241,8 +248,8 @@ const char *
 dr_graph_note_marks(const struct dr_graph_note *note, const char *id)
 {
     for (size_t i = 0; i < note->count; i++) {
-        if (strcmp(note->lines[i].fields[FIELD_ID], id) == 0) {
-            return note->lines[i].fields[FIELD_MARKS];
+        if (strcmp(note->lines[i].id, id) == 0) {
+            return note->lines[i].marks;
         }
     }
     return NULL;
@@ -250,47 +257,37 @@ dr_graph_note_marks(const struct dr_graph_note *note, const char *id)
 
 // ------------------------------------------------------------------------------------------ write
 
-static void
-add_line(struct dr_buf *out, int folder, const struct dr_node *node, int64_t since_ms)
+static const char *
+file_name(const struct dr_node *node)
 {
-    const struct dr_revision *r = node->revision;
-    const char *slash = strrchr(r->path, '/'), *name = slash == NULL ? r->path : slash + 1;
-    char stamp[STAMP_SIZE], marks[DR_NODE_MARKS_SIZE];
-    int64_t changed_ms = 0;
-    dr_node_marks(node, marks);
-    // Before it was read: what changes within the grain of the clock cannot be told.
-    bool is_settled =
-        stamp_of(folder, name, stamp, &changed_ms) && changed_ms + SETTLED_MS < since_ms;
-    dr_buf_printf(out, "%s\t%s\t%s\t%s\n", is_settled ? stamp : "-", name, r->id, marks);
+    const char *path = node->revision->path, *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
 }
 
-static int
-by_path(const void *a, const void *b)
-{
-    const struct dr_node *const *x = a, *const *y = b;
-    return strcmp((*x)->revision->path, (*y)->revision->path);
-}
-
+// The stamps are of the files that were read, and not of what lies in the folder by now.
 static bool
 make_body(const struct dr_graph *graph, const char *folder, int64_t since_ms, struct dr_buf *out)
 {
-    const struct dr_node **nodes = calloc(graph->count + 1, sizeof *nodes);
+    struct state state = {0};
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool is_good = nodes != NULL && fd >= 0;
+    bool is_good = fd >= 0;
     for (size_t i = 0; is_good && i < graph->count; i++) {
-        nodes[i] = &graph->nodes[i];
-        is_good = strpbrk(nodes[i]->revision->path, "\t\n") == NULL;
-    }
-    if (is_good) {
-        qsort(nodes, graph->count, sizeof *nodes, by_path);
-    }
-    for (size_t i = 0; is_good && i < graph->count; i++) {
-        add_line(out, fd, nodes[i], since_ms);
+        is_good = add_file(fd, file_name(&graph->nodes[i]), &state);
     }
     if (fd >= 0) {
         close(fd);
     }
-    free(nodes);
+    // Before it was read: what changes within the grain of the clock cannot be told.
+    if (state.changed_ms + SETTLED_MS < since_ms) {
+        state_line(out, &state);
+    } else {
+        dr_buf_str(out, "-\n");
+    }
+    for (size_t i = 0; is_good && i < graph->count; i++) {
+        char marks[DR_NODE_MARKS_SIZE];
+        dr_node_marks(&graph->nodes[i], marks);
+        dr_buf_printf(out, "%s\t%s\n", graph->nodes[i].revision->id, marks);
+    }
     return is_good && !out->failed;
 }
 

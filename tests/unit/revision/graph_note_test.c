@@ -145,6 +145,22 @@ file_that_changed_just_before_is_not_trusted(void **state)
     assert_false(is_noted(f));
 }
 
+// The note tells of the files that were read.
+static void
+file_that_came_while_others_were_read_ends_the_note(void **state)
+{
+    struct folder *f = *state;
+    struct dr_graph *graph = NULL;
+    struct dr_err err = {0};
+    assert_int_equal(dr_graph_load(f->revisions, &graph, &err), DR_OK);
+    write_file(f, "three", "two", "CREATE TABLE e (id integer)");
+    assert_int_equal(
+        dr_graph_note_write(graph, f->note, f->revisions, dr_now_unix_ms() + LATER_MS, &err),
+        DR_OK);
+    dr_graph_free(&graph);
+    assert_false(is_noted(f));
+}
+
 static void
 torn_note_is_none(void **state)
 {
@@ -185,6 +201,8 @@ main(void)
         cmocka_unit_test_setup_teardown(every_change_of_the_folder_ends_the_note, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(file_that_changed_just_before_is_not_trusted, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(file_that_came_while_others_were_read_ends_the_note, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(torn_note_is_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(note_lies_in_the_users_cache, set_up, tear_down),
