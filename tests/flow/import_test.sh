@@ -2,31 +2,8 @@
 # Chains of other tools become revisions: a database that drover builds of them is the one that psql builds of the same
 # statements, also after the ways back, and what cannot be taken over is named.
 . "$DROVER_SOURCE/tests/flow/lib.sh"
-export CLUSTER_OPTIONS='' WORLD_CHECK=''
-world_begin "$DROVER_BUILD" || exit 1
-cluster_start main || exit 1
-python3 -B "$DROVER_SOURCE/tests/flow/import_chains.py" chains >/dev/null || exit 1
+. "$DROVER_SOURCE/tests/flow/imports.sh"
 FORMATS='dbmate golang-migrate goose flyway sqitch diesel sqlx liquibase-sql'
-
-url() { echo "postgresql://postgres@/$1?host=$WORLD/pg-main"; }
-
-# Schema and rows, without the ledger.
-dump() { # DATABASE
-    "$PG_BIN/pg_dump" -h "$WORLD/pg-main" -U postgres -N drover "$1" | grep -v -e '^--' -e '^\\[a-z]*restrict' -e '^$'
-}
-
-psql_run() { # DATABASE FILE...
-    local database=$1 file
-    shift
-    set -- "${@/#/-f}"
-    "$PG_BIN/psql" -X -q -v ON_ERROR_STOP=1 -h "$WORLD/pg-main" -U postgres -d "$database" -o /dev/null "$@"
-}
-
-same_dump() { # DATABASE REFERENCE
-    dump "$1" >"$WORLD/$1.dump"
-    cmp -s "$WORLD/$1.dump" "$WORLD/$2.dump" ||
-        wrong "$1 differs from $2: $(diff "$WORLD/$1.dump" "$WORLD/$2.dump" | head -n 20)"
-}
 
 test_begin psql_builds_the_references
 for size in '' -big; do
@@ -133,50 +110,5 @@ run 0 drover stamp 3 --url "$(url stamped)"
 run 0 drover upgrade head --url "$(url stamped)" --quiet
 same_dump stamped ref
 cd "$WORLD" || exit 1
-
-# ---- and out again
-
-# What upgrade and downgrade run, and the graph.
-texts() { # FOLDER
-    drover history --verbose | grep -E '^(Rev|Parent|Branches|Merges|Depends)' || true
-    drover sql base:head
-    drover sql base:head --down
-}
-
-test_begin what_is_exported_comes_back_as_it_was
-for format in plain dbmate sqitch; do
-    project_empty "out-$format"
-    cp "$WORLD"/sqitch/revisions/*.sql revisions/
-    run 0 drover export "$format" "exported"
-    texts >before.txt
-    rm revisions/*
-    run 0 drover import "$format" exported
-    texts >after.txt
-    cmp -s before.txt after.txt || wrong "$format: $(diff before.txt after.txt | head -n 20)"
-    cd "$WORLD" || exit 1
-done
-
-test_begin branches_and_dependencies_come_back
-project_empty graph
-revision_file a >revisions/a.sql
-revision_file b a | sed 's/^-- Engine/-- Branch labels: left\n&/' >revisions/b.sql
-revision_file c a | sed 's/^-- Engine/-- Depends on: b\n&/' >revisions/c.sql
-revision_file d 'b, c' >revisions/d.sql
-drover history --verbose | grep -v '^Path' >before.txt
-for format in plain dbmate sqitch; do
-    run 0 drover export "$format" "$format"
-    mkdir "in-$format" && (cd "in-$format" && echo 'project = "p"' >drover.conf) || exit 1
-    run 0 drover import "$format" "$format" --out "in-$format/revisions"
-    (cd "in-$format" && drover history --verbose | grep -v '^Path') >after.txt
-    grep -E '^(Rev|Parent|Branch)' before.txt >b.txt && grep -E '^(Rev|Parent|Branch)' after.txt >a.txt
-    cmp -s b.txt a.txt || wrong "$format: $(diff b.txt a.txt | head -n 20)"
-done
-cd "$WORLD" || exit 1
-
-test_begin what_a_format_cannot_hold_is_said
-project_direct held
-run 0 drover export dbmate out --dry-run
-says 'a preflight has no place in dbmate' 'a remedy has no place' 'a verify section has no place'
-[ ! -e out ] || wrong "a dry run wrote something"
 
 flow_end
