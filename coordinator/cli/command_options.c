@@ -337,6 +337,7 @@ const struct dr_cli_option dr_opt_test[] = {
     {"environment", 'e', "ENV", "run sections with only=ENV, too"},
     {"scratch", 0, "URL",
      "PostgreSQL server for scratch databases (default: DROVER_SCRATCH_URL, else a private one)"},
+    {"roles", 0, "LIST", "roles that the private server is to have, for GRANT ... TO them"},
     {"junit", 0, "FILE", "write a report for CI systems"},
     {0},
 };

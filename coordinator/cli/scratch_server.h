@@ -13,7 +13,8 @@ struct dr_scratch_server {
 };
 
 // The option --scratch, the variable DROVER_SCRATCH_URL, else a private server (engine/cluster.h;
-// about a second). DR_E_USAGE when what is named is no PostgreSQL; errors of dr_cluster_start.
+// about a second) with the roles of the option --roles. DR_E_USAGE when what is named is no
+// PostgreSQL, or roles are for a server that is not ours; errors of dr_cluster_start.
 DR_MUST_CHECK enum dr_rc
 dr_scratch_server_open(const struct dr_cli *cli, struct dr_scratch_server *out, struct dr_err *err);
 // Ends a private one. `{0}` accepted.

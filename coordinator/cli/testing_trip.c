@@ -122,7 +122,7 @@ go_up(struct trip *t, bool *out_up, struct dr_err *err)
     }
     if (rc != DR_OK) {
         dr_test_find_error(t->w, t->r, false, "up", &result, &cause);
-        return DR_OK;
+        return add_checks(t, &result, err); // which one failed stands in the report
     }
     t->r->up_ms = result.duration_ms;
     return add_checks(t, &result, err);

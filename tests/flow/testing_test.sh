@@ -98,6 +98,16 @@ run 1 drover test nothing:head
 says "nothing"
 nothing_is_left
 
+test_begin "roles_of_the_private_server_are_named"
+project_empty roles
+revision a1 "" postgresql "Reversible: yes" "CREATE TABLE a1 (id int); GRANT SELECT ON a1 TO \"the reader\";" "DROP TABLE a1;"
+run 1 drover test
+says 'role "the reader" does not exist'
+run 0 drover test --roles "app,the reader"
+run 2 drover test --roles app --scratch postgresql:///postgres
+says "--roles is for the private server"
+cd ../branches || exit 1
+
 test_begin "an_interrupted_test_leaves_nothing_behind"
 revision slow a1 postgresql "Reversible: yes" "CREATE TABLE slow (id int); SELECT pg_sleep(600);" "DROP TABLE slow;"
 drover test >"$WORLD/run/interrupted" 2>&1 &
