@@ -4,6 +4,8 @@
 #include "coordinator/cli/direct.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
+#include "coordinator/cli/word_ledger.h"
+#include "coordinator/cli/words.h"
 
 #include "base/file.h"
 #include "db/db.h"
@@ -59,6 +61,49 @@ dr_chain_state_read(struct dr_cli *cli, bool whole, struct dr_chain_state *out, 
     rc = rc == DR_OK ? keep_heads(cli, &d.state, &out->heads, err) : rc;
     out->ledger = d.state.ledger;
     dr_engine_close(&d.engine);
+    return rc;
+}
+
+// The newest signed word about a target of the fleet.
+static enum dr_rc
+find_word(struct dr_remote *remote, const Drover__V1__StatusReply *reply, const char *target,
+          const struct dr_attestation **out, struct dr_err *err)
+{
+    struct dr_words words = {0};
+    bool is_there = false;
+    for (size_t i = 0; i < reply->n_targets; i++) {
+        is_there = is_there || dr_str_eq(reply->targets[i]->target, target);
+    }
+    if (!is_there) {
+        dr_err_set(err, DR_E_NOT_FOUND, "the fleet has no target '%s'", target);
+        return dr_err_hint(err, "drover status shows all");
+    }
+    enum dr_rc rc = dr_words_load(remote, reply, &words, err);
+    if (rc == DR_OK) {
+        *out = dr_words_newest(&words, target, DROVER__V1__ATTESTATION_KIND__ATTESTATION_NONE);
+        rc = *out != NULL
+                 ? DR_OK
+                 : dr_err_set(err, DR_E_NOT_FOUND, "'%s' has not signed a word yet", target);
+    }
+    return rc;
+}
+
+enum dr_rc
+dr_chain_state_of_target(struct dr_cli *cli, const struct dr_graph *graph, const char *target,
+                         struct dr_chain_state *out, struct dr_err *err)
+{
+    struct dr_remote remote = {0};
+    Drover__V1__StatusRequest request = DROVER__V1__STATUS_REQUEST__INIT;
+    Drover__V1__StatusReply *reply = NULL;
+    const struct dr_attestation *word = NULL;
+    enum dr_rc rc = dr_remote_open(cli, &remote, err);
+    rc = rc == DR_OK
+             ? dr_remote_call(&remote, DR_METHOD_OPERATOR_STATUS, &request.base, &reply, err)
+             : rc;
+    rc = rc == DR_OK ? find_word(&remote, reply, target, &word, err) : rc;
+    rc = rc == DR_OK ? dr_words_heads(cli->arena, word, &out->heads, err) : rc;
+    rc = rc == DR_OK ? dr_word_ledger(graph, word->msg, NULL, cli->arena, &out->ledger, err) : rc;
+    dr_remote_close(&remote);
     return rc;
 }
 

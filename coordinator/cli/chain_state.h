@@ -16,6 +16,11 @@ struct dr_chain_state {
 // what dr_engine_open and dr_engine_read_state give.
 DR_MUST_CHECK enum dr_rc
 dr_chain_state_read(struct dr_cli *cli, bool whole, struct dr_chain_state *out, struct dr_err *err);
+// The same of a target, from what its agent signed last. DR_E_NOT_FOUND: the fleet has no such
+// target, or its agent has not signed a word yet; errors of dr_remote_open and dr_word_ledger.
+DR_MUST_CHECK enum dr_rc
+dr_chain_state_of_target(struct dr_cli *cli, const struct dr_graph *graph, const char *target,
+                         struct dr_chain_state *out, struct dr_err *err);
 // DR_E_NOT_FOUND when `url` names a SQLite file that is not there: a typing slip would look like an
 // empty database.
 DR_MUST_CHECK enum dr_rc

@@ -101,11 +101,14 @@ dr_cmd_history(struct dr_cli *cli, struct dr_err *err)
     struct dr_chain_state state = {0};
     const char *range = dr_cli_option(cli, "rev-range");
     bool is_indicated = dr_cli_has(cli, "indicate-current");
-    bool is_table = dr_cli_has(cli, "state") || (dr_cli_option(cli, "url") != NULL &&
-                                                 !is_indicated && !dr_cli_has(cli, "verbose"));
+    const char *target = dr_cli_option(cli, "target");
+    bool is_table =
+        dr_cli_has(cli, "state") || target != NULL ||
+        (dr_cli_option(cli, "url") != NULL && !is_indicated && !dr_cli_has(cli, "verbose"));
     enum dr_rc rc = dr_chain_drafts_load(cli, &graph, err);
     if (rc == DR_OK && (is_table || is_indicated || asks_database(range))) {
-        rc = dr_chain_state_read(cli, is_table, &state, err);
+        rc = target != NULL ? dr_chain_state_of_target(cli, graph, target, &state, err)
+                            : dr_chain_state_read(cli, is_table, &state, err);
     }
     rc = rc == DR_OK ? choose(cli, graph, &state.heads, &nodes, err) : rc;
     rc = rc == DR_OK && is_indicated ? keep_tops(cli, graph, &state.heads, err) : rc;

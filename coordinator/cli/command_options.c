@@ -53,6 +53,7 @@ const struct dr_cli_option dr_opt_history[] = {
     {"verbose", 'v', NULL, "all that the header says"},
     {"state", 0, NULL, "a table with each revision's state in the database"},
     {"url", 0, "URL", "the database (default: DROVER_URL ...); alone: the table of --state"},
+    {"target", 't', "NAME", "the table of a target, as its agent signed it last"},
     {"schema", 0, "NAME", "PostgreSQL: schema that the tables are in"},
     {0},
 };

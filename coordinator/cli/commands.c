@@ -63,7 +63,8 @@ const struct dr_cli_command dr_cli_commands[] = {
      "A range has both ends: A:B, A:, :B. -N counts down from its end, +N up from its begin.\n"
      "`current`, and -i, ask the database of --url or DROVER_URL.",
      "drover history\ndrover history --verbose\ndrover history -r -3:head\n"
-     "drover history --url sqlite:app.db\ndrover history -i -r -2:current --url sqlite:app.db",
+     "drover history --url sqlite:app.db\ndrover history -i -r -2:current --url sqlite:app.db\n"
+     "drover history -t production/orders",
      dr_opt_history, 0, 0, dr_cmd_history},
     {"heads", AUTHOR, "", "the newest revisions", NULL, "drover heads", dr_opt_verbose, 0, 0,
      dr_cmd_heads},

@@ -47,6 +47,9 @@ run_json 0 True as alice drover rollout show R-1
 run_json 0 'd["gates"][0] == {"environment": "staging", "item": "backup", "open": True, "after": False, "text": d["gates"][0]["text"], "next": ""}' as alice drover checklist R-1
 run_json 0 True as alice drover status
 run_json 0 'all(t["isKnown"] for t in d["targets"])' as alice drover current
+run_json 0 '[r["state"] for r in d["revisions"]] == ["pending", "pending"]' as alice drover history -t production/notes
+run 1 as alice drover history -t production/none
+says "the fleet has no target 'production/none'" "drover status shows all"
 run_json 0 True as alice drover agents
 run_json 0 'd["entries"][0]["index"] == "1"' as alice drover log
 run_json 0 True as alice drover log --verify
@@ -54,6 +57,7 @@ run_json 0 True as alice drover rpc list
 run_json 0 True as alice drover rpc call Health/Check
 run_json 0 'd["complete"] and d["signatures"] == 1' as carol drover approve R-1 -e staging --yes
 run_json 0 True as carol drover rollout watch R-1 --until staging=applied --timeout 60s
+run_json 0 '[r["state"] for r in d["revisions"]] == ["current", "applied"]' as carol drover history --target staging/notes
 run_json 0 'd["item"] == "logs-reviewed"' as bob drover checklist R-1 sign logs-reviewed --note read
 run_json 0 True as bob drover rollout pause R-1
 run_json 0 True as bob drover rollout resume R-1
