@@ -13,39 +13,41 @@ dr_model_init(struct dr_model *model, struct dr_arena *arena)
     model->tail = &model->first;
 }
 
+// The name without its schema.
+static const char *
+bare(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot == NULL || dot[1] == '"' || name[strlen(name) - 1] == '"' ? name : dot + 1;
+}
+
 static size_t
 bucket_of(const char *name)
 {
     uint32_t hash = 2166136261u;
-    for (; *name != '\0'; name++) {
+    for (name = bare(name); *name != '\0'; name++) {
         hash = (hash ^ (unsigned char)*name) * 16777619u;
     }
     return hash % DR_MODEL_BUCKETS;
 }
 
-static struct dr_model_table *
-find_exact(const struct dr_model *model, const char *name)
-{
-    struct dr_model_table *t = model->buckets[bucket_of(name)];
-    while (t != NULL && (t->is_gone || strcmp(t->name, name) != 0)) {
-        t = t->next_in_bucket;
-    }
-    return t;
-}
-
 struct dr_model_table *
 dr_model_find(const struct dr_model *model, const char *name)
 {
-    char full[256] = "public.";
-    struct dr_model_table *found = find_exact(model, name);
-    if (found == NULL && strncmp(name, full, 7) == 0) {
-        return find_exact(model, name + 7);
+    struct dr_model_table *near = NULL;
+    const char *own = bare(name);
+    for (struct dr_model_table *t = model->buckets[bucket_of(name)]; t != NULL;
+         t = t->next_in_bucket) {
+        if (t->is_gone || strcmp(bare(t->name), own) != 0) {
+            continue;
+        }
+        if (strcmp(t->name, name) == 0) {
+            return t;
+        }
+        bool is_open = own == name || bare(t->name) == t->name; // one of them tells no schema
+        near = near == NULL && is_open ? t : near;
     }
-    if (found == NULL && strlen(name) < sizeof full - 8) {
-        memcpy(full + 7, name, strlen(name) + 1);
-        found = find_exact(model, full);
-    }
-    return found;
+    return near;
 }
 
 struct dr_model_part *

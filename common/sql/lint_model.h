@@ -50,7 +50,7 @@ struct dr_model {
 };
 
 void dr_model_init(struct dr_model *model, struct dr_arena *arena);
-// By name; one in schema public is found without its schema too, and the other way round. NULL.
+// By name; when one of the two tells no schema, the search path may mean it: then the newest. NULL.
 struct dr_model_table *dr_model_find(const struct dr_model *model, const char *name);
 // What is left of a kind under that name; NULL.
 struct dr_model_part *

@@ -73,6 +73,7 @@ static const char *
 take_name(struct reader *r, struct dr_sql_token *out)
 {
     const char *name = "";
+    *out = r->at;
     for (bool is_more = true; is_more;) {
         if (r->at.length == 0 || r->at.kind == DR_TOKEN_OTHER || r->at.kind == DR_TOKEN_NUMBER) {
             return "";

@@ -192,8 +192,7 @@ by_alter_row(struct sqlcheck_writer *w, const PgQuery__AlterTableCmd *c)
 static void
 on_alter(struct sqlcheck_writer *w, const PgQuery__AlterTableStmt *s)
 {
-    bool is_table = s->objtype == OBJECT(TABLE) || s->objtype == OBJECT(INDEX) ||
-                    s->objtype == OBJECT(FOREIGN_TABLE);
+    bool is_table = s->objtype == OBJECT(TABLE) || s->objtype == OBJECT(INDEX);
     set_table(w, s->relation);
     for (size_t i = 0; is_table && i < s->n_cmds; i++) {
         if (s->cmds[i]->node_case != NODE(ALTER_TABLE_CMD)) {

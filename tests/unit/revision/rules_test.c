@@ -135,6 +135,11 @@ static const struct row rows[] = {
      "ALTER TABLE t ADD COLUMN x int NOT NULL DEFAULT 0;", "", ""},
     {"adding-field-with-default", "ALTER TABLE t ADD @x int GENERATED ALWAYS AS (n * 2) STORED;",
      "ALTER TABLE t ADD x timestamptz DEFAULT now();", "", ""},
+    {"adding-required-field", "ALTER TABLE a.t ADD @x int NOT NULL;",
+     "CREATE TABLE app.w (id int);\nALTER TABLE w ADD x int NOT NULL;\nDO $$ BEGIN EXECUTE 'CREATE "
+     "TABLE k (id int)'; END $$;\nALTER TABLE k ADD x int NOT NULL;\n"
+     "ALTER FOREIGN TABLE far ADD x int NOT NULL;",
+     "", ""},
     {"adding-field-with-default", "ALTER TABLE t ADD @x serial;", NEW "ALTER TABLE w ADD x serial;",
      "", ""},
     {"volatile-default", "ALTER TABLE t ADD @x text DEFAULT 'k-' || gen_random_uuid()::text;",
@@ -281,18 +286,24 @@ static const char *const elsewhere[] = {"file-size", "too-complex", "check-died"
                                         "approved-revision-changed"};
 
 static void
-put(const char *name, const char *id, const char *header, const char *sql)
+put_file(const char *name, const char *text)
 {
     char path[128];
     struct dr_err err = {0};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(dr_file_write(path, text, strlen(text), 0600, &err), DR_OK);
+}
+
+static void
+put(const char *name, const char *id, const char *header, const char *sql)
+{
     struct dr_buf file = {0};
     bool is_first = strcmp(id, "a") == 0;
     dr_buf_printf(&file, "-- drover:revision 1\n-- x\n-- Revision ID: %s\n%s%s\n%s%s\n", id,
                   is_first ? "" : "-- Revises: a\n", header,
                   strstr(sql, "-- drover:up") == NULL ? "-- drover:up\n" : "", sql);
     dr_buf_str(&file, "-- drover:verify \"v\"\nSELECT true;\n-- drover:down\nSELECT 1;\n");
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    assert_int_equal(dr_file_write(path, file.data, file.len, 0600, &err), DR_OK);
+    put_file(name, file.data);
     dr_buf_fini(&file);
 }
 
@@ -411,15 +422,6 @@ nothing_is_said_of_the_tables_that_the_rows_stand_on(void **state)
         assert_string_equal(out.items[i].rule, "reference-without-foreign-key"); // t.u_id
     }
     assert_int_equal(out.count, 1);
-}
-
-static void
-put_file(const char *name, const char *text)
-{
-    char path[128];
-    struct dr_err err = {0};
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    assert_int_equal(dr_file_write(path, text, strlen(text), 0600, &err), DR_OK);
 }
 
 static bool
