@@ -112,7 +112,8 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover import golang-migrate migrations --engine sqlite --output json",
      dr_opt_import, 2, 2, dr_cmd_import},
     {"export", AUTHOR, "FORMAT DIR", "write the chain as files of another tool",
-     "FORMAT is plain (for psql), dbmate or sqitch. Id, parents and labels go into comments, so "
+     "FORMAT is plain (for psql), alembic, dbmate or sqitch. Id, parents and labels go into "
+     "comments, so "
      "that "
      "an import\nbrings them back; what a format cannot hold is told. Files appear all or none.",
      "drover export plain sql\ndrover export dbmate db/migrations\ndrover export sqitch . "

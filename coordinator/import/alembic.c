@@ -339,7 +339,11 @@ tell_failed(struct rendering *r, struct dr_import_revision *revision, bool is_up
 {
     const char *way = is_up ? "upgrade()" : "downgrade()";
     if (!is_up && error != NULL && is_refusal(error)) {
-        revision->no_down = "downgrade() of the Alembic module refuses (NotImplementedError)";
+        const char *why = strchr(error, ':');
+        revision->no_down = why != NULL && why[1] != '\0' && strlen(why) < DR_REVISION_NAME_MAX &&
+                                    strchr(why, '"') == NULL
+                                ? why + 2
+                                : "downgrade() of the Alembic module refuses";
         return dr_import_note(r->import, revision, DR_IMPORT_CHANGED, revision->file, 0, r->err,
                               "downgrade() refuses: '%s'; there is no way back", error);
     }

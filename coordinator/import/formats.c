@@ -47,7 +47,7 @@ static const struct dr_import_state liquibase_state = {
 
 const struct dr_import_format dr_import_formats[] = {
     {"plain", "what drover export plain writes", dr_plain_read, NULL, dr_plain_write},
-    {"alembic", "the folder with alembic.ini", dr_alembic_read, &alembic_state, NULL},
+    {"alembic", "the folder with alembic.ini", dr_alembic_read, &alembic_state, dr_alembic_write},
     {"dbmate", "dbmate's db/migrations", dr_dbmate_read, &dbmate_state, dr_dbmate_write},
     {"golang-migrate", "golang-migrate's folder", dr_golang_migrate_read, &golang_migrate_state,
      NULL},
