@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef dr_import_nomem // the function itself is meant here
+
 enum { MESSAGE_MAX = 200 };
 
 enum dr_rc

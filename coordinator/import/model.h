@@ -116,5 +116,8 @@ dr_import_message(struct dr_import *import, const char *text, size_t len, const 
 DR_MUST_CHECK enum dr_rc dr_import_names(struct dr_import *import, const char *name,
                                          struct dr_names *out, struct dr_err *err);
 enum dr_rc dr_import_nomem(struct dr_err *err);
+#ifdef __clang_analyzer__ // see base/err.h
+#define dr_import_nomem(err) dr_analyzer_not_ok((dr_import_nomem)(err))
+#endif
 
 #endif

@@ -208,7 +208,7 @@ add_part(struct dr_sheet *s, const struct dr_part *part)
         stmt += chunk->count;
     }
     if (rc == DR_OK && part->chunks.is_broken && !s->is_open && s->pending.len > 0) {
-        rc = add_directive(s, part, NULL, NULL, false);
+        rc = add_directive(s, part, &part->chunks.items[part->chunks.count - 1], NULL, false);
         s->is_open = true;
         s->sections++;
     }
