@@ -97,7 +97,9 @@ find_range(struct command *c, struct dr_err *err)
     enum dr_rc rc = dr_graph_between(c->graph, expr, &none, c->cli->arena, &c->range, err);
     if (rc == DR_OK && c->range.count == 0) {
         (void)dr_err_set(err, DR_E_REVISION_UNKNOWN, "there is no revision to test");
-        return dr_err_hint(err, "drover revision -m \"...\" writes one");
+        return dr_err_hint(err, c->cli->args_count > 0
+                                    ? "A:B begins behind A: drover test :B, or drover test -1:head"
+                                    : "drover revision -m \"...\" writes one");
     }
     return rc;
 }

@@ -112,11 +112,26 @@ test_begin "an_interrupted_test_leaves_nothing_behind"
 revision slow a1 postgresql "Reversible: yes" "CREATE TABLE slow (id int); SELECT pg_sleep(600);" "DROP TABLE slow;"
 drover test >"$WORLD/run/interrupted" 2>&1 &
 pid=$!
-slow_runs() { pgrep -f 'postgres .*drover_scratch.* SELECT' >/dev/null; }
+slow_runs() {
+    local folder
+    folder=$(find "$TMPDIR" -maxdepth 1 -name 'drover-cluster-*')
+    [ "$("$PG_BIN/psql" -X -A -t -h "$folder" -U postgres -c \
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(600)%'" 2>&1)" = 1 ]
+}
 wait_until 60 slow_runs || wrong "the slow statement never ran"
 kill -INT $pid
 wait $pid
 same $? 130
 nothing_is_left
+
+test_begin "a_killed_test_takes_its_server_along"
+drover test --engine postgresql >"$WORLD/run/killed" 2>&1 &
+pid=$!
+wait_until 60 slow_runs || wrong "the slow statement never ran"
+kill -KILL $pid
+wait $pid 2>/dev/null
+no_cluster() { [ -z "$(find "$TMPDIR" -maxdepth 1 -name 'drover-cluster-*')" ]; }
+wait_until 60 no_cluster || wrong "the server's folder is left"
+! pgrep -f "$TMPDIR/drover-cluster" >/dev/null || wrong "the server still runs"
 
 flow_end
