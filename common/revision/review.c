@@ -138,7 +138,8 @@ is_wanted(const struct dr_nodes *nodes, Drover__V1__Engine engine)
 static enum dr_rc
 prepare(const struct dr_nodes *nodes, struct review *v, struct dr_err *err)
 {
-    v->used = dr_arena_array(v->arena, size_of(nodes), sizeof *v->used);
+    v->arena = dr_arena_new(ARENA_BYTES);
+    v->used = v->arena == NULL ? NULL : dr_arena_array(v->arena, size_of(nodes), sizeof *v->used);
     for (size_t i = 0; v->used != NULL && i < nodes->count; i++) {
         const struct dr_node *n = nodes->items[i];
         v->used[n->index] = dr_arena_array(v->arena, n->revision->nolint_count, sizeof(bool));
@@ -146,7 +147,11 @@ prepare(const struct dr_nodes *nodes, struct review *v, struct dr_err *err)
             v->used = NULL;
         }
     }
-    return v->used == NULL ? dr_graph_nomem(err) : DR_OK;
+    if (v->used == NULL) {
+        (void)dr_graph_nomem(err);
+        return DR_E_NOMEM;
+    }
+    return DR_OK;
 }
 
 static enum dr_rc
@@ -154,8 +159,7 @@ review(const struct dr_nodes *nodes, struct review *v, struct dr_findings *out, 
 {
     static const Drover__V1__Engine engines[] = {DROVER__V1__ENGINE__POSTGRESQL,
                                                  DROVER__V1__ENGINE__SQLITE};
-    v->arena = dr_arena_new(ARENA_BYTES);
-    enum dr_rc rc = v->arena == NULL ? dr_graph_nomem(err) : prepare(nodes, v, err);
+    enum dr_rc rc = prepare(nodes, v, err);
     for (size_t i = 0; rc == DR_OK && i < nodes->count; i++) {
         dr_review_whole(nodes->items[i], v->used[nodes->items[i]->index], out);
     }
@@ -310,7 +314,7 @@ dr_review_folder(const char *folder, const struct dr_review_options *options,
     }
     bool *all = dr_graph_set(graph, out->arena);
     rc = all == NULL ? dr_graph_nomem(err) : DR_OK;
-    for (size_t i = 0; rc == DR_OK && i < graph->count; i++) {
+    for (size_t i = 0; all != NULL && i < graph->count; i++) {
         all[i] = true;
     }
     rc = rc == DR_OK ? dr_graph_list(graph, all, false, out->arena, &nodes, err) : rc;

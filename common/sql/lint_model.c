@@ -254,9 +254,9 @@ rename_table(struct dr_model *model, struct dr_model_table *t, const struct dr_m
 {
     const char *dot = strrchr(t->name, '.');
     bool has_schema = dot != NULL && strchr(place->fact->name, '.') == NULL;
-    const char *name = has_schema ? dr_arena_printf(model->arena, "%.*s.%s", (int)(dot - t->name),
+    const char *full = has_schema ? dr_arena_printf(model->arena, "%.*s.%s", (int)(dot - t->name),
                                                     t->name, place->fact->name)
-                                  : place->fact->name;
+                                  : NULL;
     struct dr_model_table **link = &model->buckets[bucket_of(t->name)];
     while (*link != t) {
         link = &(*link)->next_in_bucket;
@@ -266,7 +266,7 @@ rename_table(struct dr_model *model, struct dr_model_table *t, const struct dr_m
         t->first_name = t->name;
         t->renamed_in = place->section->file;
     }
-    t->name = name == NULL ? place->fact->name : name;
+    t->name = full == NULL ? place->fact->name : full;
     size_t bucket = bucket_of(t->name);
     t->next_in_bucket = model->buckets[bucket];
     model->buckets[bucket] = t;
