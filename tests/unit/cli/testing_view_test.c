@@ -9,6 +9,35 @@
 
 #include <string.h>
 
+static const char expected[] =
+    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+    "<testsuites name=\"drover test\">\n"
+    "  <testsuite name=\"sqlite 3.40.1\" tests=\"5\" failures=\"2\" errors=\"0\" skipped=\"2\" "
+    "time=\"2.005\">\n"
+    "    <testcase classname=\"sqlite\" name=\"a1\" file=\"revisions/a&amp;b.sql\" "
+    "time=\"1.234\">\n"
+    "      <failure type=\"up\" message=\"1 &lt; 2 &amp; \\u{001B}[31mred\">f:3:4: 1 &lt; 2 "
+    "&amp; \\u{001B}[31mred&#10;- table &quot;t&quot;</failure>\n"
+    "      <system-out>f:1:1: a note</system-out>\n"
+    "    </testcase>\n"
+    "    <testcase classname=\"sqlite.a1\" name=\"SC-001 &quot;is&quot; &lt;there&gt;\" "
+    "file=\"revisions/a&amp;b.sql\" time=\"0.007\">\n"
+    "    </testcase>\n"
+    "    <testcase classname=\"sqlite.a1\" name=\"SC-002\" file=\"revisions/a&amp;b.sql\" "
+    "time=\"0.000\">\n"
+    "      <failure type=\"verify\" message=\"not&#10;true\"/>\n"
+    "    </testcase>\n"
+    "    <testcase classname=\"sqlite.a1\" name=\"later\" file=\"revisions/a&amp;b.sql\" "
+    "time=\"0.000\">\n"
+    "      <skipped/>\n"
+    "    </testcase>\n"
+    "    <testcase classname=\"sqlite\" name=\"a1\" file=\"revisions/a&amp;b.sql\" "
+    "time=\"0.000\">\n"
+    "      <skipped message=\"it stands on a revision that failed\"/>\n"
+    "    </testcase>\n"
+    "  </testsuite>\n"
+    "</testsuites>\n";
+
 // id: V19
 static void
 a_report_names_each_revision_and_check_and_escapes_what_xml_would_take(void **state)
@@ -54,35 +83,7 @@ a_report_names_each_revision_and_check_and_escapes_what_xml_would_take(void **st
                               .duration_ms = 2005};
     struct dr_buf out = {0};
     dr_testing_junit(&part, 1, &out);
-    assert_string_equal(
-        out.data,
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-        "<testsuites name=\"drover test\">\n"
-        "  <testsuite name=\"sqlite 3.40.1\" tests=\"5\" failures=\"2\" errors=\"0\" skipped=\"2\" "
-        "time=\"2.005\">\n"
-        "    <testcase classname=\"sqlite\" name=\"a1\" file=\"revisions/a&amp;b.sql\" "
-        "time=\"1.234\">\n"
-        "      <failure type=\"up\" message=\"1 &lt; 2 &amp; \\u{001B}[31mred\">f:3:4: 1 &lt; 2 "
-        "&amp; \\u{001B}[31mred&#10;- table &quot;t&quot;</failure>\n"
-        "      <system-out>f:1:1: a note</system-out>\n"
-        "    </testcase>\n"
-        "    <testcase classname=\"sqlite.a1\" name=\"SC-001 &quot;is&quot; &lt;there&gt;\" "
-        "file=\"revisions/a&amp;b.sql\" time=\"0.007\">\n"
-        "    </testcase>\n"
-        "    <testcase classname=\"sqlite.a1\" name=\"SC-002\" file=\"revisions/a&amp;b.sql\" "
-        "time=\"0.000\">\n"
-        "      <failure type=\"verify\" message=\"not&#10;true\"/>\n"
-        "    </testcase>\n"
-        "    <testcase classname=\"sqlite.a1\" name=\"later\" file=\"revisions/a&amp;b.sql\" "
-        "time=\"0.000\">\n"
-        "      <skipped/>\n"
-        "    </testcase>\n"
-        "    <testcase classname=\"sqlite\" name=\"a1\" file=\"revisions/a&amp;b.sql\" "
-        "time=\"0.000\">\n"
-        "      <skipped message=\"it stands on a revision that failed\"/>\n"
-        "    </testcase>\n"
-        "  </testsuite>\n"
-        "</testsuites>\n");
+    assert_string_equal(out.data, expected);
     dr_buf_fini(&out);
 }
 
