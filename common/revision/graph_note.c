@@ -216,7 +216,7 @@ dr_graph_note_read(const char *path, const char *folder, struct dr_graph_note **
     if (note->count > 0 && note->count <= DR_GRAPH_FILES_MAX) {
         note->lines = calloc(note->count, sizeof *note->lines);
     }
-    if (note->lines == NULL || !cut(body, note->lines, note->count)) {
+    if (body == NULL || note->lines == NULL || !cut(body, note->lines, note->count)) {
         dr_graph_note_free(&note);
         return dr_err_set(err, DR_E_NOT_FOUND, "there is no note of the revisions");
     }

@@ -64,6 +64,30 @@ dr_chain_state_read(struct dr_cli *cli, bool whole, struct dr_chain_state *out, 
     return rc;
 }
 
+bool
+dr_chain_asks_database(const char *expr)
+{
+    static const char word[] = "current";
+    const char *at = expr != NULL ? strstr(expr, word) : NULL;
+    for (; at != NULL; at = strstr(at + 1, word)) {
+        bool begins = at == expr || at[-1] == ':' || at[-1] == '@';
+        if (begins && strchr(":+-", at[sizeof(word) - 1]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum dr_rc
+dr_chain_current(struct dr_cli *cli, const char *expr, struct dr_names *out, struct dr_err *err)
+{
+    struct dr_chain_state state = {0};
+    enum dr_rc rc =
+        dr_chain_asks_database(expr) ? dr_chain_state_read(cli, false, &state, err) : DR_OK;
+    *out = state.heads;
+    return rc;
+}
+
 // The newest signed word about a target of the fleet.
 static enum dr_rc
 find_word(struct dr_remote *remote, const Drover__V1__StatusReply *reply, const char *target,

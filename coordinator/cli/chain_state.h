@@ -16,6 +16,12 @@ struct dr_chain_state {
 // what dr_engine_open and dr_engine_read_state give.
 DR_MUST_CHECK enum dr_rc
 dr_chain_state_read(struct dr_cli *cli, bool whole, struct dr_chain_state *out, struct dr_err *err);
+// Does an expression or range name `current`, which only a database can tell?
+bool dr_chain_asks_database(const char *expr);
+// The heads that `current` means in `expr`: the database's when it is named there, else none.
+// Errors of dr_chain_state_read.
+DR_MUST_CHECK enum dr_rc
+dr_chain_current(struct dr_cli *cli, const char *expr, struct dr_names *out, struct dr_err *err);
 // The same of a target, from what its agent signed last. DR_E_NOT_FOUND: the fleet has no such
 // target, or its agent has not signed a word yet; errors of dr_remote_open and dr_word_ledger.
 DR_MUST_CHECK enum dr_rc

@@ -1,6 +1,7 @@
 // graph: the chain as a drawing, newest first: text, mermaid, dot, svg.
 
 #include "coordinator/cli/chain_files.h"
+#include "coordinator/cli/chain_state.h"
 #include "coordinator/cli/chain_view.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/graph_lanes.h"
@@ -340,10 +341,11 @@ dr_cmd_graph(struct dr_cli *cli, struct dr_err *err)
         return dr_err_set(err, DR_E_USAGE, "--format is text, mermaid, dot or svg, not '%s'",
                           format);
     }
-    static const struct dr_names none = {0};
+    struct dr_names current = {0};
     enum dr_rc rc = dr_chain_drafts_load(cli, &graph, err);
+    rc = rc == DR_OK ? dr_chain_current(cli, range, &current, err) : rc;
     rc = rc != DR_OK ? rc
-         : range     ? dr_graph_history(graph, range, &none, cli->arena, &nodes, err)
+         : range     ? dr_graph_history(graph, range, &current, cli->arena, &nodes, err)
                      : dr_chain_all(cli, graph, &nodes, err);
     rc = rc == DR_OK ? dr_graph_walk(graph, cli->arena, &nodes, err) : rc;
     rc = rc == DR_OK ? number(&d, dr_graph_count(graph), err) : rc;

@@ -1,12 +1,11 @@
 // heads, branches, show: how the revisions of the folder stand to each other, in Alembic's formats.
 
 #include "coordinator/cli/chain_files.h"
+#include "coordinator/cli/chain_state.h"
 #include "coordinator/cli/chain_view.h"
 #include "coordinator/cli/commands.h"
 
 #include <string.h>
-
-static const struct dr_names none = {0};
 
 enum dr_rc
 dr_cmd_heads(struct dr_cli *cli, struct dr_err *err)
@@ -83,11 +82,16 @@ static enum dr_rc
 nodes_of(struct dr_cli *cli, const struct dr_graph *graph, const char *expr, struct dr_nodes *out,
          struct dr_err *err)
 {
+    struct dr_names current = {0};
+    enum dr_rc rc = dr_chain_current(cli, expr, &current, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
     if (strchr(expr, ':') != NULL) {
-        return dr_graph_history(graph, expr, &none, cli->arena, out, err);
+        return dr_graph_history(graph, expr, &current, cli->arena, out, err);
     }
     struct dr_place place = {0};
-    enum dr_rc rc = dr_graph_resolve(graph, expr, &none, cli->arena, &place, err);
+    rc = dr_graph_resolve(graph, expr, &current, cli->arena, &place, err);
     *out = place.nodes;
     return rc;
 }

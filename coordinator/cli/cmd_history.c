@@ -8,21 +8,6 @@
 
 #include <string.h>
 
-// Does an end of the range ask where a database is?
-static bool
-asks_database(const char *range)
-{
-    static const char word[] = "current";
-    const char *at = range != NULL ? strstr(range, word) : NULL;
-    for (; at != NULL; at = strstr(at + 1, word)) {
-        bool begins = at == range || at[-1] == ':' || at[-1] == '@';
-        if (begins && strchr(":+-", at[sizeof(word) - 1]) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 // Does one of the heads (not the node itself) stand on the node, or depend on it?
 static bool
 is_needed(struct dr_cli *cli, const struct dr_graph *graph, const struct dr_names *heads,
@@ -106,7 +91,7 @@ dr_cmd_history(struct dr_cli *cli, struct dr_err *err)
         dr_cli_has(cli, "state") || target != NULL ||
         (dr_cli_option(cli, "url") != NULL && !is_indicated && !dr_cli_has(cli, "verbose"));
     enum dr_rc rc = dr_chain_drafts_load(cli, &graph, err);
-    if (rc == DR_OK && (is_table || is_indicated || asks_database(range))) {
+    if (rc == DR_OK && (is_table || is_indicated || dr_chain_asks_database(range))) {
         rc = target != NULL ? dr_chain_state_of_target(cli, graph, target, &state, err)
                             : dr_chain_state_read(cli, is_table, &state, err);
     }

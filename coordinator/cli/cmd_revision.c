@@ -2,6 +2,7 @@
 
 #include "coordinator/cli/autogenerate.h"
 #include "coordinator/cli/chain_files.h"
+#include "coordinator/cli/chain_state.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/edit.h"
 #include "coordinator/cli/new_revision.h"
@@ -256,9 +257,12 @@ dr_cmd_edit(struct dr_cli *cli, struct dr_err *err)
 {
     struct dr_graph *graph = NULL;
     struct dr_place place = {0};
+    struct dr_names current = {0};
     const char **paths = NULL;
     enum dr_rc rc = dr_chain_drafts_load(cli, &graph, err);
-    rc = rc == DR_OK ? dr_graph_resolve(graph, cli->args[0], &none, cli->arena, &place, err) : rc;
+    rc = rc == DR_OK ? dr_chain_current(cli, cli->args[0], &current, err) : rc;
+    rc =
+        rc == DR_OK ? dr_graph_resolve(graph, cli->args[0], &current, cli->arena, &place, err) : rc;
     if (rc == DR_OK && place.nodes.count == 0) {
         rc = dr_err_set(err, DR_E_USAGE, "'%s' names no revision to edit", cli->args[0]);
     }

@@ -1,6 +1,7 @@
 // sql: what would run, byte for byte.
 
 #include "coordinator/cli/chain_files.h"
+#include "coordinator/cli/chain_state.h"
 #include "coordinator/cli/chain_view.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/print.h"
@@ -10,8 +11,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-static const struct dr_names none = {0};
 
 // The engine: --engine, else that of the database that is named, else what all revisions are for.
 static enum dr_rc
@@ -44,12 +43,14 @@ choose_nodes(struct dr_cli *cli, const struct dr_graph *graph, bool *is_down, st
         dr_err_set(err, DR_E_USAGE, "'%s' has no ':'", expr);
         return dr_err_hint(err, "drover sql base:%s", expr);
     }
-    enum dr_rc rc = dr_graph_between(graph, expr, &none, cli->arena, out, err);
+    struct dr_names current = {0};
+    enum dr_rc rc = dr_chain_current(cli, expr, &current, err);
+    rc = rc == DR_OK ? dr_graph_between(graph, expr, &current, cli->arena, out, err) : rc;
     if (rc == DR_OK && out->count == 0 && !*is_down && colon > expr && colon[1] != '\0') {
         const char *other =
             dr_arena_printf(cli->arena, "%s:%.*s", colon + 1, (int)(colon - expr), expr);
         rc = other == NULL ? dr_err_set(err, DR_E_NOMEM, "out of memory")
-                           : dr_graph_between(graph, other, &none, cli->arena, out, err);
+                           : dr_graph_between(graph, other, &current, cli->arena, out, err);
         *is_down = rc == DR_OK && out->count > 0;
     }
     for (size_t i = 0; rc == DR_OK && i < out->count; i++) {

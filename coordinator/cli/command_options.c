@@ -59,10 +59,15 @@ const struct dr_cli_option dr_opt_history[] = {
 };
 const struct dr_cli_option dr_opt_verbose[] = {{"verbose", 'v', NULL, "all that the header says"},
                                                {0}};
-const struct dr_cli_option dr_opt_show[] = {{"sql", 0, NULL, "the file's text too"}, {0}};
+const struct dr_cli_option dr_opt_show[] = {
+    {"sql", 0, NULL, "the file's text too"},
+    {"url", 0, "URL", "the database that `current` asks"},
+    {0},
+};
 const struct dr_cli_option dr_opt_sql[] = {
     {"engine", 0, "ENGINE", "postgresql or sqlite (default: as the database or the revisions)"},
     {"down", 0, NULL, "the way down, newest first; B:A means that, too"},
+    {"url", 0, "URL", "the database that `current` asks"},
     {0},
 };
 #define SCHEMA_FROM                                                                                \

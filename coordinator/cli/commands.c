@@ -97,8 +97,9 @@ const struct dr_cli_command dr_cli_commands[] = {
     {"sql", AUTHOR, "A:B", "print the SQL that would run, byte for byte",
      "From A to B; from the newer one to the older it is the way down. Preflights and verify "
      "sections,\nwhich change nothing, are left out.",
-     "drover sql base:head\ndrover sql base:head --engine sqlite\ndrover sql 004:003", dr_opt_sql,
-     1, 1, dr_cmd_sql},
+     "drover sql base:head\ndrover sql base:head --engine sqlite\ndrover sql 004:003\n"
+     "drover sql current:head --url sqlite:app.db",
+     dr_opt_sql, 1, 1, dr_cmd_sql},
     {"import", AUTHOR, "FORMAT DIR", "turn the migrations of another tool into revision files",
      "FORMAT is alembic, dbmate, golang-migrate, goose, flyway, sqitch, diesel, sqlx or "
      "liquibase-sql; DIR "

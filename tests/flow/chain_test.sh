@@ -172,6 +172,15 @@ same "$(sqlite3 run.db "SELECT name, sql FROM sqlite_schema WHERE name LIKE 't\_
 sed -i 's/^DROP TABLE t_z;/& -- the last word/' revisions/z_*
 drover sql heads:base | sqlite3 sql.db || wrong "sqlite3 did not take the way down"
 same "$(sqlite3 sql.db 'SELECT count(*) FROM sqlite_schema')" 0
+run 0 drover downgrade e --url sqlite:run.db --yes
+run 0 drover current --url sqlite:run.db
+same "$(printf '%s\n' "$OUT" | sed 's/ .*//' | sort | tr '\n' ' ')" "c e z "
+run 0 drover show current --url sqlite:run.db
+says "Rev: c" "Rev: e" "Rev: z (head)"
+run 0 drover sql current:heads --url sqlite:run.db
+printf '%s\n' "$OUT" | grep -v '^note' | sqlite3 run.db || wrong "what is missing was not what is printed"
+run 2 drover show current
+says "this asks a database, and none is named"
 run 2 drover sql head
 says "drover sql base:head"
 
