@@ -77,11 +77,12 @@ const struct dr_catalog_query dr_catalog_pg_more[] = {
     {0, 0,
      CATALOG_NS
      "SELECT 'function', x.name, '', x.word || x.name, "
-     "pg_catalog.regexp_replace(pg_catalog.pg_get_functiondef(p.oid), '^(CREATE OR "
-     "REPLACE \\w+ )' || pg_catalog.regexp_replace(pg_catalog.quote_ident(ns.nspname), "
-     "'([^A-Za-z0-9_])', '\\\\\\1', 'g') || '\\.', '\\1' || pg_catalog.replace(ns.prefix, "
-     "'\\', '\\\\')), 'DROP ' || x.word || x.name, pg_catalog.concat_ws(' ', "
-     "p.prokind::text, pg_catalog.pg_get_function_arguments(p.oid), 'returns', "
+     "pg_catalog.regexp_replace(pg_catalog.rtrim(pg_catalog.pg_get_functiondef(p.oid), "
+     "pg_catalog.chr(10)), '^(CREATE OR REPLACE \\w+ )' || "
+     "pg_catalog.regexp_replace(pg_catalog.quote_ident(ns.nspname), '([^A-Za-z0-9_])', "
+     "'\\\\\\1', 'g') || '\\.', '\\1' || pg_catalog.replace(ns.prefix, '\\', '\\\\')), "
+     "'DROP ' || x.word || x.name, pg_catalog.concat_ws(' ', p.prokind::text, "
+     "pg_catalog.pg_get_function_arguments(p.oid), 'returns', "
      "pg_catalog.pg_get_function_result(p.oid)), p.prosrc, '', '', '', 0, " CATALOG_CLASS(
          "pg_proc") ", p.oid, 0 FROM pg_catalog.pg_proc p JOIN ns ON ns.oid = p.pronamespace, "
                     "LATERAL "

@@ -14,9 +14,8 @@ const struct dr_catalog_query dr_catalog_pg_main[] = {
      "'public' THEN '' ELSE 'DROP SCHEMA ' || pg_catalog.quote_ident(nspname) END, '', "
      "'', '', '', '', 0, " CATALOG_CLASS("pg_namespace") ", oid, 0 FROM ns"},
     {0, 0,
-     "SELECT 'extension', pg_catalog.quote_ident(e.extname), '', 'EXTENSION ' || "
-     "pg_catalog.quote_ident(e.extname), 'CREATE EXTENSION ' || "
-     "pg_catalog.quote_ident(e.extname) || CASE WHEN n.nspname::text IN ($1::text, "
+     "SELECT 'extension', pg_catalog.quote_ident(e.extname), '', '', 'CREATE EXTENSION ' "
+     "|| pg_catalog.quote_ident(e.extname) || CASE WHEN n.nspname::text IN ($1::text, "
      "'pg_catalog') THEN '' ELSE ' SCHEMA ' || pg_catalog.quote_ident(n.nspname) END, "
      "'DROP EXTENSION ' || pg_catalog.quote_ident(e.extname), e.extversion, '', '', '', "
      "'', 0, " CATALOG_CLASS(

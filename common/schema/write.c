@@ -233,6 +233,15 @@ make_all(struct dr_writer *w)
 }
 
 static void
+append(struct dr_writer *w, const struct dr_schema_script *script)
+{
+    for (size_t i = 0; i < script->count; i++) {
+        dr_writer_add(w, w->out, script->stmts[i].sql, script->stmts[i].is_alone);
+        dr_writer_note(w->out, script->stmts[i].note);
+    }
+}
+
+static void
 write_pg(struct dr_writer *w)
 {
     dr_writer_sort(w, &w->from);
@@ -249,9 +258,18 @@ write_pg(struct dr_writer *w)
     drop_all(w, early, true, position);
     make_all(w);
     drop_all(w, early, false, position);
-    for (size_t i = 0; i < w->last.count; i++) {
-        dr_writer_add(w, w->out, w->last.stmts[i].sql, w->last.stmts[i].is_alone);
-    }
+    append(w, &w->last);
+}
+
+// So that all that must be together stays one transaction, what cannot run in one stands around it.
+static void
+put_first(struct dr_writer *w)
+{
+    struct dr_schema_script rest = *w->out;
+    w->out->stmts = NULL;
+    w->out->count = w->out->cap = 0;
+    append(w, &w->first);
+    append(w, &rest);
 }
 
 static bool
@@ -281,6 +299,7 @@ dr_schema_write(const struct dr_catalog *from, const struct dr_catalog *to,
             dr_writer_sqlite(&w);
         } else {
             write_pg(&w);
+            put_first(&w);
         }
     } else {
         w.failed = true;

@@ -14,7 +14,7 @@ struct dr_schema_script {
     struct dr_schema_stmt *stmts;
     size_t count, cap;
     // What is gone for good when the script has run: "table users", "column users.email"; and what
-    // may change: "column t.c from numeric(8,4) to integer".
+    // may change: "column t.c (numeric(8,4) to integer)".
     const char **losses;
     size_t losses_count;
     const char **by_hand; // what could not be written, with the reason

@@ -26,7 +26,8 @@ struct dr_writer {
     const struct dr_schema_write_options *options;
     struct dr_write_side from, to;
     struct dr_schema_script *out;
-    struct dr_schema_script last; // what runs at the very end
+    struct dr_schema_script first; // outside a transaction, before all others
+    struct dr_schema_script last;  // what runs at the very end
     bool failed;
 };
 

@@ -271,7 +271,7 @@ alter_type(struct dr_writer *w, const struct dr_schema_object *a, const struct d
                                "types keep the same bytes");
     }
     if (!is_safe) {
-        dr_writer_loss(w, dr_writer_text(w, "column %s from %s to %s", b->name, old, type));
+        dr_writer_loss(w, dr_writer_text(w, "column %s (%s to %s)", b->name, old, type));
     }
 }
 
@@ -400,11 +400,11 @@ add_labels(struct dr_writer *w, const struct dr_schema_object *a, const struct d
         } else if (before == NULL) {
             const char *where = old[0] ? dr_writer_text(w, " BEFORE %.*s", (int)old_len, old) : "";
             dr_writer_add(
-                w, w->out,
+                w, &w->first,
                 dr_writer_text(w, "ALTER TYPE %s ADD VALUE %.*s%s", b->name, (int)len, at, where),
                 true);
         } else {
-            dr_writer_add(w, w->out,
+            dr_writer_add(w, &w->first,
                           dr_writer_text(w, "ALTER TYPE %s ADD VALUE %.*s AFTER %.*s", b->name,
                                          (int)len, at, (int)before_len, before),
                           true);

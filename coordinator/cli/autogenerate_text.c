@@ -43,9 +43,8 @@ add_header(const struct dr_autogenerate *a, struct dr_buf *out)
         dr_buf_str(out, "-- Reversible: lossy, the way down cannot bring back the data of ");
         add_list(out, a->up.losses, a->up.losses_count);
     } else if (a->down.losses_count > 0) {
-        dr_buf_str(out, "-- Reversible: yes, and what came into ");
+        dr_buf_str(out, "-- Reversible: yes, the way down loses what came since into ");
         add_list(out, a->down.losses, a->down.losses_count);
-        dr_buf_str(out, " since goes");
     } else {
         dr_buf_str(out, "-- Reversible: yes");
     }
@@ -96,12 +95,22 @@ open_section(struct sections *s, bool is_alone)
 }
 
 static void
-add_script(struct sections *s, const struct dr_schema_script *script)
+add_script(struct sections *s, const struct dr_schema_script *script, size_t from, size_t to)
 {
-    for (size_t i = 0; i < script->count; i++) {
+    for (size_t i = from; i < to; i++) {
         open_section(s, script->stmts[i].is_alone);
         add_statement(s->out, &script->stmts[i]);
     }
+}
+
+static size_t
+count_first(const struct dr_schema_script *script)
+{
+    size_t n = 0;
+    while (n < script->count && script->stmts[n].is_alone) {
+        n++;
+    }
+    return n;
 }
 
 static void
@@ -198,13 +207,15 @@ dr_autogenerate_text(struct dr_autogenerate *a, struct dr_new_revision *new, str
     struct dr_buf body = {0};
     struct sections up = {.out = &body, .word = "up"};
     struct sections down = {.out = &body, .word = "down"};
+    size_t first = count_first(&a->up);
     add_header(a, &header);
+    add_script(&up, &a->up, 0, first);
     add_renames(&up, a, false);
-    add_script(&up, &a->up);
+    add_script(&up, &a->up, first, a->up.count);
     add_remarks(&body, a, &a->up);
     add_verify(&body, a);
     dr_buf_str(&body, "\n");
-    add_script(&down, &a->down);
+    add_script(&down, &a->down, 0, a->down.count);
     add_renames(&down, a, true);
     add_remarks(&body, a, &a->down);
     if (down.count == 0) {

@@ -64,8 +64,13 @@ first_words(const char *sql, size_t len, char *out, size_t size)
 
 // Nothing of the schema: who owns it, transactions, what every database has.
 static bool
-is_left_out(const char *words)
+is_left_out(const char *words, const char *schema)
 {
+    static const char make[] = "create schema ";
+    bool is_make = strncmp(words, make, strlen(make)) == 0 && schema != NULL;
+    if (is_make && strncasecmp(words + strlen(make), schema, strlen(schema)) == 0) {
+        return true; // made already
+    }
     static const char *const starts[] = {"begin",
                                          "commit",
                                          "start transaction",
@@ -136,7 +141,7 @@ run_all(struct loading *l, const char *text, const struct dr_sql_result *split, 
         const struct dr_sql_stmt *s = &split->stmts[i];
         char words[256];
         first_words(text + s->offset, s->length, words, sizeof(words));
-        if (!is_left_out(words)) {
+        if (!is_left_out(words, dr_cli_option(l->shared->cli, "schema"))) {
             rc = run_one(l, text + s->offset, s->length, err);
         }
         if (rc != DR_OK) {

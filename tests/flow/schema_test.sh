@@ -87,7 +87,44 @@ rm -f revisions/*_seen.sql && drover check --write >/dev/null
 run 3 drover revision --autogenerate -m "more" --desired three.sql
 says "Left for hand work, up: aggregate public.total(integer) is not made"
 
+test_begin other_schemas_extensions_and_new_labels_in_one_transaction # id: C11
+project_empty whole || exit 1
+cat >one.sql <<'SQL'
+CREATE SCHEMA billing;
+CREATE EXTENSION hstore SCHEMA billing;
+CREATE TYPE billing.mood AS ENUM ('x');
+CREATE TABLE billing.accounts (id int PRIMARY KEY, more billing.hstore, owner text);
+CREATE TABLE users (id int PRIMARY KEY, account int REFERENCES billing.accounts, mood billing.mood);
+CREATE FUNCTION billing.f(m billing.mood) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE VIEW billing.v AS SELECT u.mood, a.owner FROM users u JOIN billing.accounts a ON a.id = u.account;
+CREATE POLICY p ON billing.accounts USING (owner = current_user);
+GRANT SELECT ON billing.v TO somebody;
+SQL
+sed -e "s/('x')/('w', 'x')/; s/id int/id bigint/; s/account int/account bigint/; s/RETURNS int/RETURNS bigint/" \
+    -e "s/current_user/'me'/; /GRANT/d" one.sql >two.sql
+unset DROVER_SCRATCH_URL # a private server, in which missing roles are made
+run 0 drover revision --autogenerate -m "one" --desired one.sql --rev-id one
+says "Proved:"
+run 0 drover revision --autogenerate -m "two" --desired two.sql --rev-id two
+says "Proved:"
+run 0 drover show two --sql
+says "-- drover:up \"part 1\" transaction=off" "ADD VALUE 'w' BEFORE 'x'" "CREATE VIEW billing.v"
+same "$(grep -c '^-- drover:up' revisions/two_two.sql)" 2
+run 0 drover lint
+export DROVER_SCRATCH_URL="postgresql://postgres@/postgres?host=$WORLD/pg-one"
+
+test_begin a_rename_is_asked_for_at_a_terminal
+project_empty asked || exit 1
+echo 'CREATE TABLE users (id int PRIMARY KEY, name text);' >one.sql
+echo 'CREATE TABLE users (id int PRIMARY KEY, full_name text);' >two.sql
+run 0 drover revision --autogenerate -m "one" --desired one.sql --rev-id one
+OUT=$(echo y | script -qec "drover revision --autogenerate -m two --desired two.sql --rev-id two" /dev/null)
+says "was column users.name renamed to users.full_name? [y/N]" "Proved:"
+run 0 drover show two --sql
+says "RENAME COLUMN name TO full_name"
+
 test_begin a_wrong_statement_is_named_and_nothing_is_written
+cd ../schema || exit 1
 printf 'CREATE TABLE a (id int);\n\nCREATE TABLE b (id wrong);\n' >bad.sql
 count=$(ls revisions | wc -l)
 run 6 drover revision --autogenerate -m "bad" --desired bad.sql
