@@ -20,18 +20,12 @@ struct ask {
 static enum dr_rc
 add_row(struct ask *a, const char *const cells[COLUMNS], struct dr_err *err)
 {
-    if (a->out->rows_count == a->cap) {
-        size_t cap = a->cap == 0 ? 64 : 2 * a->cap;
-        struct dr_applied_row *rows = dr_arena_array(a->import->arena, cap, sizeof *rows);
-        if (rows == NULL || cap > 2 * DR_APPLIED_ROWS_MAX) {
-            return dr_import_nomem(err);
-        }
-        if (a->cap > 0) {
-            memcpy(rows, a->out->rows, a->cap * sizeof *rows);
-        }
-        a->out->rows = rows;
-        a->cap = cap;
+    struct dr_applied_row *rows =
+        dr_import_grow(a->import, a->out->rows, a->out->rows_count, &a->cap, sizeof *rows);
+    if (rows == NULL) {
+        return dr_import_nomem(err);
     }
+    a->out->rows = rows;
     const char *copies[COLUMNS];
     for (size_t i = 0; i < COLUMNS; i++) {
         copies[i] = dr_arena_str(a->import->arena, cells[i] == NULL ? "" : cells[i]);

@@ -44,18 +44,12 @@ static enum dr_rc
 add(struct cut *c, const struct dr_chunk *chunk)
 {
     struct dr_chunks *to = c->out;
-    if (to->count == to->cap) {
-        size_t cap = to->cap == 0 ? 8 : 2 * to->cap;
-        struct dr_chunk *items = dr_arena_array(c->import->arena, cap, sizeof *items);
-        if (items == NULL) {
-            return dr_import_nomem(c->err);
-        }
-        if (to->count > 0) {
-            memcpy(items, to->items, to->count * sizeof *items);
-        }
-        to->items = items;
-        to->cap = cap;
+    struct dr_chunk *items =
+        dr_import_grow(c->import, to->items, to->count, &to->cap, sizeof *items);
+    if (items == NULL) {
+        return dr_import_nomem(c->err);
     }
+    to->items = items;
     to->statements += chunk->count;
     to->items[to->count++] = *chunk;
     return DR_OK;

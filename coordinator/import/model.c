@@ -16,15 +16,14 @@ dr_import_nomem(struct dr_err *err)
     return dr_err_set(err, DR_E_NOMEM, "no memory left for the imported chain");
 }
 
-// Room for one more item of `size` bytes; the array moves when it grows.
-static void *
-grow(struct dr_arena *arena, void *items, size_t count, size_t *cap, size_t size)
+void *
+dr_import_grow(const struct dr_import *import, void *items, size_t count, size_t *cap, size_t size)
 {
     if (count < *cap) {
         return items;
     }
     size_t more = *cap == 0 ? 8 : 2 * *cap;
-    void *moved = dr_arena_array(arena, more, size);
+    void *moved = dr_arena_array(import->arena, more, size);
     if (moved != NULL) {
         if (count > 0) {
             memcpy(moved, items, count * size);
@@ -41,8 +40,8 @@ dr_import_add(struct dr_import *import, struct dr_import_revision **out, struct 
         return dr_err_set(err, DR_E_LIMIT, "more than %u migrations in one folder",
                           DR_IMPORT_REVISIONS_MAX);
     }
-    struct dr_import_revision **items = grow(import->arena, import->items, import->count,
-                                             &import->cap, sizeof(struct dr_import_revision *));
+    struct dr_import_revision **items = dr_import_grow(
+        import, import->items, import->count, &import->cap, sizeof(struct dr_import_revision *));
     struct dr_import_revision *revision = dr_arena_alloc(import->arena, sizeof *revision);
     if (items == NULL || revision == NULL) {
         return dr_import_nomem(err);
@@ -53,13 +52,27 @@ dr_import_add(struct dr_import *import, struct dr_import_revision **out, struct 
     return DR_OK;
 }
 
+// A list of one name.
+static enum dr_rc
+name_one(struct dr_import *import, const char *name, struct dr_names *out, struct dr_err *err)
+{
+    const char **items = dr_arena_array(import->arena, 1, sizeof *items);
+    if (items == NULL) {
+        return dr_import_nomem(err);
+    }
+    items[0] = name;
+    out->items = items;
+    out->count = 1;
+    return DR_OK;
+}
+
 enum dr_rc
 dr_import_follow(struct dr_import *import, struct dr_import_revision **out, struct dr_err *err)
 {
     struct dr_names parents = {0};
     enum dr_rc rc = DR_OK;
     if (import->count > 0) {
-        rc = dr_import_names(import, import->items[import->count - 1]->id, &parents, err);
+        rc = name_one(import, import->items[import->count - 1]->id, &parents, err);
     }
     rc = rc == DR_OK ? dr_import_add(import, out, err) : rc;
     if (rc == DR_OK) {
@@ -84,7 +97,7 @@ dr_import_piece(struct dr_import *import, struct dr_import_pieces *to,
                 const struct dr_import_piece *piece, struct dr_err *err)
 {
     struct dr_import_piece *items =
-        grow(import->arena, to->items, to->count, &to->cap, sizeof *items);
+        dr_import_grow(import, to->items, to->count, &to->cap, sizeof *items);
     if (items == NULL) {
         return dr_import_nomem(err);
     }
@@ -110,8 +123,8 @@ dr_import_note(struct dr_import *import, struct dr_import_revision *revision,
     if (import->notes_count >= DR_IMPORT_NOTES_MAX && kind != DR_IMPORT_HAND) {
         return DR_OK;
     }
-    struct dr_import_note *notes =
-        grow(import->arena, import->notes, import->notes_count, &import->notes_cap, sizeof *notes);
+    struct dr_import_note *notes = dr_import_grow(import, import->notes, import->notes_count,
+                                                  &import->notes_cap, sizeof *notes);
     const char *copy = dr_arena_str(import->arena, reason);
     if (notes == NULL || copy == NULL) {
         return dr_import_nomem(err);
@@ -167,22 +180,4 @@ dr_import_message(struct dr_import *import, const char *text, size_t len, const 
     line[n] = '\0';
     bool is_bad = n == 0 || !dr_utf8_plain(line, n, NULL) || dr_str_starts(line, "drover");
     return dr_arena_str(import->arena, is_bad ? fallback : line);
-}
-
-enum dr_rc
-dr_import_names(struct dr_import *import, const char *name, struct dr_names *out,
-                struct dr_err *err)
-{
-    *out = (struct dr_names){0};
-    if (name == NULL) {
-        return DR_OK;
-    }
-    const char **items = dr_arena_array(import->arena, 1, sizeof *items);
-    if (items == NULL) {
-        return dr_import_nomem(err);
-    }
-    items[0] = name;
-    out->items = items;
-    out->count = 1;
-    return DR_OK;
 }

@@ -112,9 +112,10 @@ const char *dr_import_id(struct dr_import *import, const char *name);
 // when nothing is left. NULL when memory is out.
 const char *
 dr_import_message(struct dr_import *import, const char *text, size_t len, const char *fallback);
-// A list of one name, or of none for NULL. DR_E_NOMEM.
-DR_MUST_CHECK enum dr_rc dr_import_names(struct dr_import *import, const char *name,
-                                         struct dr_names *out, struct dr_err *err);
+// Room for one more item of `size` bytes: the array, moved when it had to grow. NULL when memory is
+// out.
+void *
+dr_import_grow(const struct dr_import *import, void *items, size_t count, size_t *cap, size_t size);
 enum dr_rc dr_import_nomem(struct dr_err *err);
 #ifdef __clang_analyzer__ // see base/err.h
 #define dr_import_nomem(err) dr_analyzer_not_ok((dr_import_nomem)(err))

@@ -25,18 +25,12 @@ add_file(struct dr_import *import, const char *path, const char *name, struct dr
         return dr_err_set(err, DR_E_LIMIT, "'%s' holds more than %u files", import->folder,
                           DR_SOURCE_FILES_MAX);
     }
-    if (out->count == out->cap) {
-        size_t cap = out->cap == 0 ? 64 : 2 * out->cap;
-        struct dr_source_file *items = dr_arena_array(import->arena, cap, sizeof *items);
-        if (items == NULL) {
-            return dr_import_nomem(err);
-        }
-        if (out->count > 0) {
-            memcpy(items, out->items, out->count * sizeof *items);
-        }
-        out->items = items;
-        out->cap = cap;
+    struct dr_source_file *items =
+        dr_import_grow(import, out->items, out->count, &out->cap, sizeof *items);
+    if (items == NULL) {
+        return dr_import_nomem(err);
     }
+    out->items = items;
     const char *slash = strrchr(name, '/');
     out->items[out->count++] = (struct dr_source_file){
         .path = path, .name = name, .base = slash == NULL ? name : slash + 1};

@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-enum { CHANGES_MAX = DR_IMPORT_REVISIONS_MAX, TAGS_MAX = 32 };
-
 struct change {
     const char *name;
     const char *requires; // what stands in the brackets
@@ -72,25 +70,6 @@ copy_note(struct plan *plan, const char *from)
 }
 
 static enum dr_rc
-room(struct plan *plan, struct dr_err *err)
-{
-    if (plan->count < plan->cap) {
-        return DR_OK;
-    }
-    size_t cap = plan->cap == 0 ? 64 : 2 * plan->cap;
-    struct change *items = dr_arena_array(plan->import->arena, cap, sizeof *items);
-    if (items == NULL || cap > 2 * CHANGES_MAX) {
-        return dr_import_nomem(err);
-    }
-    if (plan->count > 0) {
-        memcpy(items, plan->items, plan->count * sizeof *items);
-    }
-    plan->items = items;
-    plan->cap = cap;
-    return DR_OK;
-}
-
-static enum dr_rc
 malformed(const struct plan *plan, uint32_t number, struct dr_err *err)
 {
     (void)dr_err_set(err, DR_E_INVALID, "this is no line of a plan of Sqitch's");
@@ -142,10 +121,12 @@ read_tag(struct plan *plan, const char *line, uint32_t number, struct dr_err *er
 static enum dr_rc
 read_change(struct plan *plan, const char *line, uint32_t number, struct dr_err *err)
 {
-    enum dr_rc rc = room(plan, err);
-    if (rc != DR_OK) {
-        return rc;
+    struct change *items =
+        dr_import_grow(plan->import, plan->items, plan->count, &plan->cap, sizeof *items);
+    if (items == NULL) {
+        return dr_import_nomem(err);
     }
+    plan->items = items;
     struct change *c = &plan->items[plan->count];
     *c = (struct change){.requires = "", .tags = "", .line = number};
     line += line[0] == '+';
@@ -167,7 +148,7 @@ read_change(struct plan *plan, const char *line, uint32_t number, struct dr_err 
     if (len == 0 || line[0] == '-') {
         return malformed(plan, number, err);
     }
-    rc = read_tail(plan, c, at, err);
+    enum dr_rc rc = read_tail(plan, c, at, err);
     plan->count += rc == DR_OK;
     return rc;
 }
