@@ -70,6 +70,24 @@ rm -rf m && mkdir -p m/deploy
 printf '%%syntax-version=1.0.0\n%%project=x\n\na 2024-01-01T00:00:00Z A <a@b.c> # a\n' >m/sqitch.plan
 hand sqitch m m/sqitch.plan:4 "there is no script deploy/a.sql"
 
+test_begin reworked_changes_and_tags_of_sqitch
+rm -rf m revisions && mkdir -p m/deploy m/revert
+printf '%%syntax-version=1.0.0\n%%project=x\n\nviews 2024-01-01T00:00:00Z A <a@b.c> # first\\nand more\n@v1.0 2024-01-01T00:00:00Z A <a@b.c>
+users [views @v1.0 !old] 2024-01-02T00:00:00Z A <a@b.c> # users\nviews [views@v1.0 users] 2024-01-03T00:00:00Z A <a@b.c> # second\n' >m/sqitch.plan
+printf 'CREATE VIEW v AS SELECT 1 AS a;\n' | tee m/deploy/views@v1.0.sql >m/revert/views.sql
+printf 'CREATE OR REPLACE VIEW v AS SELECT 1 AS a, 2 AS b;\n' >m/deploy/views.sql
+printf 'CREATE TABLE users (id int);\n' >m/deploy/users.sql
+printf 'left over\n' >m/deploy/gone.sql
+run 0 drover import sqitch m
+says "the conflict with 'old' is not kept" "m/deploy/gone.sql" "no change of sqitch.plan has this name"
+run 0 drover history --verbose
+says "Rev: views (head)" "Parent: users" "Rev: views.v1.0" "Sqitch tags: @v1.0" "and more"
+same "$(grep -l 'SELECT 1 AS a;' revisions/*.sql | wc -l)" 2
+grep -q '^-- Depends on: views.v1.0, users$' revisions/views_second.sql || wrong "no dependencies: $(cat revisions/views_second.sql)"
+printf 'a [b] 2024-01-01T00:00:00Z A <a@b.c> # a\n' >m/sqitch.plan
+run 1 drover import sqitch m --out other
+says "m/sqitch.plan:1:1" "'a' requires 'b', which is not before it"
+
 test_begin what_is_mended_by_hand_is_accepted
 up 1_a <<<$'SAVEPOINT s;\nCREATE TABLE a (id int);'
 hand golang-migrate m m/1_a.up.sql:1 "SAVEPOINT"
