@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Prints the one table of the bench, and writes results.json and ratios.svg.
+"""Prints the one table of the bench, and writes results.json and ratios.svg, and the table into a README.
 
-report.py MIGRATE.json OTHER.tsv RESULTS.json RATIOS.svg
+report.py MIGRATE.json OTHER.tsv RESULTS.json RATIOS.svg [README.md]
 OTHER.tsv has the rows that are not about migrating: what, number, unit, "<=" or ">=" or "", limit.
+The README's table stands between a line "<!-- bench -->" and a line "<!-- /bench -->".
 """
 import json
 import math
@@ -141,13 +142,27 @@ def draw(rows, path):
     pathlib.Path(path).write_text("\n".join(out) + "\n</svg>\n")
 
 
+def write_readme(table, path):
+    """Every row with its verdict; the peers' figures stay in results.json and in the picture."""
+    rows = ["| what | drover | floor | ratio | wanted | |", "|---|---|---|---|---|---|"]
+    for what, drover, floor, ratio, wanted, verdict, *_ in table[1:]:
+        shown = f"**{verdict}**" if "falls short" in verdict else verdict
+        rows.append(f"| {what} | {drover} | {floor} | {ratio} | {wanted} | {shown} |")
+    file = pathlib.Path(path)
+    head, begin, rest = file.read_text().partition("<!-- bench -->\n")
+    _, end, tail = rest.partition("<!-- /bench -->\n")
+    if not begin or not end:
+        sys.exit(f"{path} has no place for the table: <!-- bench --> and <!-- /bench -->")
+    file.write_text(head + begin + "\n".join(rows) + "\n" + end + tail)
+
+
 def machine():
     server = subprocess.run(["/usr/lib/postgresql/15/bin/postgres", "--version"], capture_output=True, text=True, check=False).stdout.strip()
     return {"processors": os.cpu_count(), "load": [round(v, 1) for v in os.getloadavg()], "server": server, "kernel": os.uname().release}
 
 
 def main():
-    migrate, others, results, picture = sys.argv[1:5]
+    migrate, others, results, picture, *readme = sys.argv[1:6]
     rows = json.loads(pathlib.Path(migrate).read_text())["rows"]
     lines = [line for row in rows for line in judged(row)]
     other = list(other_lines(others))
@@ -164,6 +179,8 @@ def main():
     document = {"machine": machine(), "migrate": rows, "other": other, "table": [dict(zip(table[0], line)) for line in table[1:]]}
     pathlib.Path(results).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     draw(rows, picture)
+    if readme:
+        write_readme(table, readme[0])
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ test_begin "bench_measures_every_row_and_reports_them"
 run 0 python3 -B "$bench/migrate.py" --tiny --programs "$DROVER_BUILD" --floors "$WORLD/floors" --cache "$WORLD/none" \
     --socket "$WORLD/pg-main" --out migrate.json
 printf 'clean release build\t130\ts\t<=\t120\n' >other
-run 0 python3 -B "$bench/report.py" migrate.json other results.json ratios.svg
+printf 'before\n<!-- bench -->\nstale row\n<!-- /bench -->\nafter\n' >readme
+run 0 python3 -B "$bench/report.py" migrate.json other results.json ratios.svg readme
 says "apply 8 revisions, PostgreSQL: round trips" "downgrade 8 revisions, PostgreSQL: wall" "8 CREATEs, dear flush" \
     "apply 8 revisions, SQLite: CPU" "at most 120 s" "of 16 rows fall short"
 says_not "did not run"
@@ -46,6 +47,11 @@ same "$OUT" "ok ok"
 run 0 python3 -c 'import json; t = json.load(open("results.json"))["migrate"][0]["tools"]; print(t["floor"]["trips"], t["drover"]["pairs"])'
 same "$OUT" "11 1"
 run 0 grep -c '<circle' ratios.svg
+run 0 sed -n '1,4p;$p' readme
+says "before" "| what | drover" "after"
+run 0 cat readme
+says "| clean release build | 130 s | – | – | at most 120 s | **falls short** |"
+says_not "stale row"
 
 test_begin "lint_is_measured_on_a_chain_of_its_own"
 run 0 python3 -B "$bench/lint" "$DROVER_BUILD" --quick --files 20 --cache "$WORLD/none"
