@@ -104,12 +104,9 @@ add_directive(struct dr_sheet *s, const struct dr_part *part, const struct dr_ch
         rc = tell(s, DR_IMPORT_HAND, part, chunk, "an index built CONCURRENTLY needs a name");
     }
     if (rc == DR_OK && is_index && (stmt->flags & DR_SQL_IF_NOT_EXISTS) != 0) {
-        dr_buf_printf(s->out,
-                      "-- drover:nolint if-not-exists-concurrent reason=\"as it was in %s\"\n",
-                      s->import->format);
-        rc = tell(s, DR_IMPORT_CHANGED, part, chunk,
-                  "IF NOT EXISTS with CONCURRENTLY got a nolint: it takes an invalid index of a "
-                  "failed run for a good one");
+        rc = tell(s, DR_IMPORT_HAND, part, chunk,
+                  "IF NOT EXISTS with CONCURRENTLY takes an invalid index of a failed run for a "
+                  "good one: remove IF NOT EXISTS, drover looks for the index itself");
     }
     return rc;
 }

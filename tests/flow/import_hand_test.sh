@@ -43,6 +43,8 @@ up 1_a <<<'CREATE SUBSCRIPTION s CONNECTION $$dbname=x$$ PUBLICATION p;'
 hand golang-migrate m m/1_a.up.sql:1 "cannot tell whether it was done"
 up 1_a <<<'CREATE INDEX CONCURRENTLY ON t (a);'
 hand golang-migrate m m/1_a.up.sql:1 "needs a name"
+up 1_a <<<'CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a);'
+hand golang-migrate m m/1_a.up.sql:1 "remove IF NOT EXISTS"
 up 1_a <<<'CREATE TABLE `a` (id int) ENGINE=InnoDB;'
 hand golang-migrate m m/1_a.up.sql:1 "syntax error"
 up 1_a <<<"SELECT 'never closed;"
