@@ -131,6 +131,10 @@ static const struct row rows[] = {
      "ALTER TABLE t ADD CONSTRAINT c CHECK (n IS NOT NULL) NOT VALID;\n-- drover:up\n"
      "ALTER TABLE t VALIDATE CONSTRAINT c;\n-- drover:up\nALTER TABLE t ALTER n SET NOT NULL;",
      "", ""},
+    {"adding-not-nullable-field",
+     "ALTER TABLE t ADD CHECK (d IS NOT NULL), ADD CHECK (n IS NOT NULL) NOT VALID;\n"
+     "ALTER TABLE t ALTER @n SET NOT NULL;",
+     "ALTER TABLE t ADD CHECK (n IS NOT NULL);\nALTER TABLE t ALTER n SET NOT NULL;", "", ""},
     {"adding-required-field", "ALTER TABLE t ADD COLUMN @x int NOT NULL;",
      "ALTER TABLE t ADD COLUMN x int NOT NULL DEFAULT 0;", "", ""},
     {"adding-field-with-default", "ALTER TABLE t ADD @x int GENERATED ALWAYS AS (n * 2) STORED;",

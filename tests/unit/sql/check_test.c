@@ -113,6 +113,61 @@ static const struct row rows[] = {
     {"DO $$ BEGIN END $$", CLASS(OTHER), 0, PROBE(NONE), "DO", "", "", "anything"},
 };
 
+// "kind/flags@offset table name columns ref", one a line.
+static char *
+facts_of(const struct dr_sql_stmt *stmt)
+{
+    struct dr_buf text = {0};
+    dr_buf_str(&text, "");
+    for (const struct dr_sql_fact *f = stmt->facts; f != NULL; f = f->next) {
+        dr_buf_printf(&text, "%u/%u@%zu %s|%s|%s|%s\n", f->kind, f->flags, f->offset, f->table,
+                      f->name, f->columns, f->ref);
+    }
+    char *kept = dr_arena_str(arena, text.data == NULL ? "" : text.data);
+    dr_buf_fini(&text);
+    return kept;
+}
+
+static void
+the_tree_tells_what_a_statement_does_to_tables(void **state)
+{
+    (void)state;
+    struct dr_sql_result r =
+        check("SELECT 1;\nCREATE TABLE s.\"T x\" (id serial PRIMARY KEY, a numeric(4,2)[] NOT NULL "
+              "DEFAULT random(), CONSTRAINT f FOREIGN KEY (a, id) REFERENCES u NOT VALID);\n"
+              "DROP TABLE a, s.b CASCADE; ALTER TABLE t RENAME x TO \"order\"");
+    assert_int_equal(r.count, 4);
+    assert_null(r.stmts[0].facts);
+    assert_string_equal(facts_of(&r.stmts[1]), "1/0@10 s.\"T x\"|||\n"
+                                               "2/86@32 s.\"T x\"|id|serial|\n"
+                                               "3/16412@42 s.\"T x\"||id|\n"
+                                               "2/50@55 s.\"T x\"|a|numeric(4,2)[]|random\n"
+                                               "4/128@99 s.\"T x\"|f|a,id|u\n");
+    assert_string_equal(facts_of(&r.stmts[2]), "7/1024@157 a|||\n7/1024@157 s.b|||\n");
+    assert_string_equal(facts_of(&r.stmts[3]), "13/0@184 t|x||\"order\"\n");
+}
+
+static void
+no_more_facts_are_told_than_are_read(void **state)
+{
+    (void)state;
+    struct dr_buf text = {0};
+    size_t count = 0;
+    dr_buf_str(&text, "CREATE TABLE t (c0 int");
+    for (int i = 1; i < 5000; i++) {
+        dr_buf_printf(&text, ", c%d int", i);
+    }
+    dr_buf_str(&text, "); SELECT 1");
+    struct dr_sql_result r = check(text.data);
+    for (const struct dr_sql_fact *f = r.stmts[0].facts; f != NULL; f = f->next) {
+        count++;
+    }
+    assert_int_equal(count, 4096);
+    assert_int_equal(r.count, 2);
+    assert_null(r.stmts[1].problem);
+    dr_buf_fini(&text);
+}
+
 static void
 statements_are_classified_by_the_parsers_tree(void **state)
 {
@@ -333,6 +388,8 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(statements_are_classified_by_the_parsers_tree),
+        TEST(the_tree_tells_what_a_statement_does_to_tables),
+        TEST(no_more_facts_are_told_than_are_read),
         TEST(syntax_errors_have_their_place_behind_wide_characters),
         TEST(a_stray_keyword_is_not_called_a_name),
         TEST(a_newer_grammar_is_a_finding),
