@@ -40,9 +40,6 @@ bool dr_alembic_change_of(const struct dr_ledger_change *change, struct dr_alemb
 // The prefix of a tenant's keys.
 void dr_alembic_prefix(const char *tenant, char out[DR_ALEMBIC_KEY_MAX]);
 
-// "'a', 'b'", or "nothing": for messages. Always terminated.
-void dr_alembic_list(const char *const *ids, size_t count, char *out, size_t out_size);
-
 struct dr_pgd;
 struct dr_sqd;
 

@@ -32,8 +32,9 @@ dr_alembic_change_of(const struct dr_ledger_change *change, struct dr_alembic_ch
     return true;
 }
 
-void
-dr_alembic_list(const char *const *ids, size_t count, char *out, size_t out_size)
+// "'a', 'b'", or "nothing": for messages.
+static void
+list_text(const char *const *ids, size_t count, char *out, size_t out_size)
 {
     size_t n = 0;
     (void)snprintf(out, out_size, "nothing");
@@ -103,8 +104,8 @@ tell_moved(const struct dr_alembic_rows *rows, struct dr_err *err)
 {
     char there[200], here[200];
     const char *mine = rows->expected_count > 0 ? rows->expected[0] : "base";
-    dr_alembic_list(rows->ids, rows->count, there, sizeof there);
-    dr_alembic_list(rows->expected, rows->expected_count, here, sizeof here);
+    list_text(rows->ids, rows->count, there, sizeof there);
+    list_text(rows->expected, rows->expected_count, here, sizeof here);
     (void)dr_err_set(err, DR_E_ALEMBIC_MOVED,
                      "alembic_version says %s, drover's ledger says %s: alembic has moved this "
                      "database meanwhile",

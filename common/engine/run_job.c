@@ -336,12 +336,8 @@ look(struct dr_engine_run *run, struct dr_schedule *schedule, bool *out_todo, st
         run->begun_at =
             view.revisions_count > 0 ? view.revisions[view.revisions_count - 1].id : NULL;
     }
-    if (rc == DR_OK) {
-        rc = load_files(run, schedule, err);
-    }
-    if (rc == DR_OK && schedule->count > 0) {
-        rc = dr_run_alembic_check(run, &view, err);
-    }
+    rc = rc == DR_OK ? load_files(run, schedule, err) : rc;
+    rc = rc == DR_OK && schedule->count > 0 ? dr_run_alembic_check(run, &view, err) : rc;
     if (rc == DR_OK && run->job->begin != NULL) {
         struct dr_engine_state found;
         rc = dr_run_state(e, run->arena, &view, &found, err);
