@@ -152,11 +152,15 @@ env_ledger_table(const struct env *e, const char *name)
     return out;
 }
 
-// Rows of the ledger that say DONE for a revision and direction.
+// Rows of the ledger that say DONE for a revision and direction; 0 where there is no ledger.
 static inline int
 env_done_rows(struct env *e, const char *id, int direction)
 {
     char sql[256];
+    if (env_is_pg(e) &&
+        strcmp(env_ask(e, "SELECT to_regclass('drover.ledger') IS NULL"), "t") == 0) {
+        return 0;
+    }
     (void)snprintf(
         sql, sizeof sql,
         "SELECT count(*) FROM %s WHERE kind = 1 AND revision_id = '%s' AND direction = %d",
