@@ -207,5 +207,7 @@ dr_pgd_recover(struct dr_driver *driver, const struct dr_ledger_row *row, uint64
     }
     dr_pgd_drop_key(d, 'b');
     *out_committed = is_there;
-    return DR_OK;
+    // A crash may have taken the tables, too, when nothing behind them was flushed.
+    d->ledger = is_there ? LEDGER_THERE : LEDGER_NOT_SEEN;
+    return dr_pgd_ledger_ensure(driver, err);
 }
