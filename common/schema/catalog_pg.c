@@ -15,7 +15,7 @@ struct reading {
     const struct dr_db_wait *wait;
     const char *params[2];
     struct dr_gather gather;
-    size_t *by_number; // indexes of objects with a number, sorted by it
+    const struct dr_schema_object **by_number; // those with a number, sorted by it
     size_t numbered;
 };
 
@@ -93,10 +93,10 @@ compare_numbers(const struct dr_schema_object *a, const struct dr_schema_object 
 }
 
 static int
-compare_indexes(const void *a, const void *b, void *objects)
+compare_places(const void *a, const void *b)
 {
-    const struct dr_schema_object *list = objects;
-    return compare_numbers(&list[*(const size_t *)a], &list[*(const size_t *)b]);
+    const struct dr_schema_object *const *left = a, *const *right = b;
+    return compare_numbers(*left, *right);
 }
 
 static enum dr_rc
@@ -110,12 +110,11 @@ number(struct reading *r, const struct dr_schema_object *objects, size_t count, 
     for (size_t i = 0; i < count; i++) {
         if (objects[i].class_ != 0 && objects[i].kind != DR_SCHEMA_COMMENT &&
             objects[i].kind != DR_SCHEMA_GRANT) {
-            r->by_number[r->numbered++] = i;
+            r->by_number[r->numbered++] = &objects[i];
         }
     }
     if (r->numbered > 0) {
-        qsort_r(r->by_number, r->numbered, sizeof(*r->by_number), compare_indexes,
-                (void *)(uintptr_t)objects);
+        qsort(r->by_number, r->numbered, sizeof(*r->by_number), compare_places);
     }
     return DR_OK;
 }
@@ -129,9 +128,9 @@ find(const struct reading *r, const struct dr_schema_object *objects,
     size_t high = r->numbered;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = compare_numbers(key, &objects[r->by_number[middle]]);
+        int order = compare_numbers(key, r->by_number[middle]);
         if (order == 0) {
-            return r->by_number[middle];
+            return (size_t)(r->by_number[middle] - objects);
         }
         low = order > 0 ? middle + 1 : low;
         high = order < 0 ? middle : high;

@@ -9,9 +9,13 @@
 #include <ctype.h>
 #include <string.h>
 
+struct edge {
+    size_t from, to; // `from` needs `to`
+    bool is_soft;
+};
+
 struct edges {
-    size_t *from, *to; // `from` needs `to`
-    bool *is_soft;
+    struct edge *items;
     size_t count, cap;
 };
 
@@ -20,7 +24,7 @@ struct sorting {
     const struct dr_catalog *catalog;
     size_t *unit; // what the object is written with
     struct edges edges;
-    size_t *first; // of each object: its edges are edges[first..first of the next)
+    size_t *first; // of each object: its edges are list[first..first of the next)
     size_t *missing_hard, *missing_soft;
     bool *is_out;
     // Which objects are ready, as a bit heap would say; a plain walk from `low` is enough.
@@ -36,23 +40,18 @@ add_edge(struct sorting *s, size_t from, size_t to, bool is_soft)
     }
     if (e->count == e->cap) {
         size_t cap = e->cap == 0 ? 1024 : 2 * e->cap;
-        size_t *a = dr_arena_array(s->w->arena, cap, sizeof(*a));
-        size_t *b = dr_arena_array(s->w->arena, cap, sizeof(*b));
-        bool *soft = dr_arena_array(s->w->arena, cap, sizeof(*soft));
-        if (a == NULL || b == NULL || soft == NULL) {
+        struct edge *items = dr_arena_array(s->w->arena, cap, sizeof(*items));
+        if (items == NULL) {
             s->w->failed = true;
             return;
         }
         if (e->count > 0) {
-            memcpy(a, e->from, e->count * sizeof(*a));
-            memcpy(b, e->to, e->count * sizeof(*b));
-            memcpy(soft, e->is_soft, e->count * sizeof(*soft));
+            memcpy(items, e->items, e->count * sizeof(*items));
         }
-        *e = (struct edges){a, b, soft, e->count, cap};
+        e->items = items;
+        e->cap = cap;
     }
-    e->from[e->count] = from;
-    e->to[e->count] = to;
-    e->is_soft[e->count++] = is_soft;
+    e->items[e->count++] = (struct edge){from, to, is_soft};
 }
 
 // Parts are made with their table, and go with it.
@@ -149,18 +148,19 @@ add_edges(struct sorting *s)
 }
 
 // Puts the edges of one needed object together, as a list by counting.
-static size_t *
+static const struct edge **
 index_edges(struct sorting *s)
 {
-    size_t *list = dr_arena_array(s->w->arena, s->edges.count + 1, sizeof(*list));
+    const struct edge **list = dr_arena_array(s->w->arena, s->edges.count + 1, sizeof(*list));
     if (list == NULL) {
         s->w->failed = true;
         return NULL;
     }
     for (size_t i = 0; i < s->edges.count; i++) {
-        s->first[s->edges.to[i] + 1]++;
-        size_t *missing = s->edges.is_soft[i] ? s->missing_soft : s->missing_hard;
-        missing[s->edges.from[i]]++;
+        const struct edge *e = &s->edges.items[i];
+        s->first[e->to + 1]++;
+        size_t *missing = e->is_soft ? s->missing_soft : s->missing_hard;
+        missing[e->from]++;
     }
     for (size_t i = 0; i < s->catalog->count; i++) {
         s->first[i + 1] += s->first[i];
@@ -172,7 +172,7 @@ index_edges(struct sorting *s)
     }
     memcpy(next, s->first, s->catalog->count * sizeof(*next));
     for (size_t i = 0; i < s->edges.count; i++) {
-        list[next[s->edges.to[i]]++] = i;
+        list[next[s->edges.items[i].to]++] = &s->edges.items[i];
     }
     return list;
 }
@@ -215,15 +215,14 @@ dr_writer_sort(struct dr_writer *w, struct dr_write_side *side)
         s.unit[i] = unit_of(side, i);
     }
     add_edges(&s);
-    size_t *list = w->failed ? NULL : index_edges(&s);
+    const struct edge **list = w->failed ? NULL : index_edges(&s);
     for (size_t k = 0; list != NULL && k < n; k++) {
         size_t at = choose(&s);
         s.is_out[at] = true;
         side->order[k] = at;
         for (size_t i = s.first[at]; i < s.first[at + 1]; i++) {
-            size_t edge = list[i];
-            size_t *missing = s.edges.is_soft[edge] ? s.missing_soft : s.missing_hard;
-            missing[s.edges.from[edge]]--;
+            size_t *missing = list[i]->is_soft ? s.missing_soft : s.missing_hard;
+            missing[list[i]->from]--;
         }
     }
 }

@@ -38,8 +38,7 @@ find_desired(struct dr_cli *cli)
 
 // Builds both sides and compares them.
 static enum dr_rc
-compare(struct dr_autogenerate *a, const struct dr_graph *graph, const char *desired,
-        struct dr_err *err)
+compare(struct dr_autogenerate *a, struct dr_graph *graph, const char *desired, struct dr_err *err)
 {
     struct dr_cli *cli = a->shared.cli;
     struct dr_nodes all = {0};
@@ -235,8 +234,8 @@ say_written(const struct dr_autogenerate *a, const struct dr_new_revision *new, 
 }
 
 static enum dr_rc
-write_and_prove(struct dr_autogenerate *a, const struct dr_graph *graph,
-                struct dr_new_revision *new, struct dr_err *err)
+write_and_prove(struct dr_autogenerate *a, struct dr_graph *graph, struct dr_new_revision *new,
+                struct dr_err *err)
 {
     struct dr_cli *cli = a->shared.cli;
     const char *path = NULL;
@@ -261,7 +260,7 @@ write_and_prove(struct dr_autogenerate *a, const struct dr_graph *graph,
 }
 
 enum dr_rc
-dr_autogenerate_run(struct dr_cli *cli, const struct dr_graph *graph, struct dr_new_revision *new,
+dr_autogenerate_run(struct dr_cli *cli, struct dr_graph *graph, struct dr_new_revision *new,
                     struct dr_err *err)
 {
     struct dr_autogenerate a = {.shared = {.cli = cli}};

@@ -36,7 +36,7 @@ DR_MUST_CHECK enum dr_rc dr_autogenerate_prove(struct dr_autogenerate *a, const 
                                                json_t *rows, bool *out_proved, struct dr_err *err);
 
 // `drover revision --autogenerate`: all of it for `new`, of which parents and id are chosen.
-DR_MUST_CHECK enum dr_rc dr_autogenerate_run(struct dr_cli *cli, const struct dr_graph *graph,
+DR_MUST_CHECK enum dr_rc dr_autogenerate_run(struct dr_cli *cli, struct dr_graph *graph,
                                              struct dr_new_revision *new, struct dr_err *err);
 
 // The row of `drover check`: is the chain's head the desired schema? Says nothing when none is

@@ -15,7 +15,7 @@
 #define LEFT_SHOWN 40u
 
 static enum dr_rc
-run(struct dr_autogenerate *a, const struct dr_graph *graph, const struct dr_plan *plan,
+run(struct dr_autogenerate *a, struct dr_graph *graph, const struct dr_plan *plan,
     Drover__V1__Mode mode, struct dr_err *err)
 {
     struct dr_cli *cli = a->shared.cli;
@@ -25,10 +25,8 @@ run(struct dr_autogenerate *a, const struct dr_graph *graph, const struct dr_pla
                                               .schema = dr_cli_option(cli, "schema"),
                                               .environment = dr_cli_option(cli, "environment"),
                                               .target = "scratch"};
-    struct dr_engine_job job = {.plan = plan->message,
-                                .mode = mode,
-                                .file = dr_chain_file,
-                                .file_arg = (void *)(uintptr_t)graph};
+    struct dr_engine_job job = {
+        .plan = plan->message, .mode = mode, .file = dr_chain_file, .file_arg = graph};
     memcpy(job.plan_sha256, plan->digest, 32);
     enum dr_rc rc = dr_engine_open(&options, &engine, err);
     rc = rc == DR_OK ? dr_engine_run(engine, &job, cli->arena, &result, err) : rc;

@@ -11,10 +11,10 @@
 // What is collected while the checks run.
 struct dr_checking {
     struct dr_cli *cli;
-    const struct dr_graph *graph; // drafts may be among its revisions
-    const char *folder;           // of the revisions, as people see it
-    json_t *rows;                 // what was said, in order
-    size_t bad;                   // checks that found something
+    struct dr_graph *graph; // drafts may be among its revisions
+    const char *folder;     // of the revisions, as people see it
+    json_t *rows;           // what was said, in order
+    size_t bad;             // checks that found something
 };
 
 // One line of the answer: "ok      heads   one head: ae10". `hint` (may be NULL) is what to type.

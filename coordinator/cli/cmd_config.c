@@ -56,7 +56,7 @@ read_bare(struct dr_cli *cli, struct dr_conf **out, char **out_text, struct dr_e
     if (bare == NULL) {
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
-    for (; dr_project_keys[n].name != NULL && n < KEYS_MAX; n++) {
+    for (; n < KEYS_MAX && dr_project_keys[n].name != NULL; n++) {
         bare[n] = dr_project_keys[n];
         bare[n].fallback = NULL;
     }

@@ -10,7 +10,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define STATEMENT_MS 60000
 #define ROLE_TRIES   64
@@ -30,14 +29,15 @@ is_space(char c)
 
 // Takes psql's own lines (\restrict) out, keeping the lines' numbers.
 static void
-blank_commands(char *text)
+blank_commands(char *text, size_t len)
 {
-    for (char *line = text; line != NULL && *line != '\0';) {
-        char *end = strchr(line, '\n');
-        if (*line == '\\') {
-            memset(line, ' ', end == NULL ? strlen(line) : (size_t)(end - line));
+    for (size_t at = 0; at < len; at++) {
+        const char *end = memchr(text + at, '\n', len - at);
+        size_t next = end == NULL ? len : (size_t)(end - text);
+        if (text[at] == '\\') {
+            memset(text + at, ' ', next - at);
         }
-        line = end == NULL ? NULL : end + 1;
+        at = next;
     }
 }
 
@@ -47,28 +47,51 @@ first_words(const char *sql, size_t len, char *out, size_t size)
 {
     size_t n = 0;
     for (size_t i = 0; i < len && n + 1 < size; i++) {
-        if (sql[i] == '-' && i + 1 < len && sql[i + 1] == '-') {
-            while (i < len && sql[i] != '\n') {
-                i++;
-            }
-        } else if (is_space(sql[i])) {
-            if (n > 0 && out[n - 1] != ' ') {
-                out[n++] = ' ';
-            }
-        } else {
+        bool is_comment = sql[i] == '-' && i + 1 < len && sql[i + 1] == '-';
+        while (is_comment && i + 1 < len && sql[i] != '\n') {
+            i++;
+        }
+        if (!is_comment && !is_space(sql[i])) {
             out[n++] = (char)tolower((unsigned char)sql[i]);
+        } else if (n > 0 && out[n - 1] != ' ') {
+            out[n++] = ' ';
         }
     }
     out[n] = '\0';
+}
+
+// What follows `start` in `words`; NULL where they begin otherwise.
+static const char *
+after(const char *words, const char *start)
+{
+    for (; *start != '\0'; start++, words++) {
+        if (tolower((unsigned char)*words) != tolower((unsigned char)*start)) {
+            return NULL;
+        }
+    }
+    return words;
+}
+
+static bool
+ends_word(const char *rest)
+{
+    return rest != NULL && !isalnum((unsigned char)*rest) && *rest != '_' && *rest != '$';
+}
+
+static bool
+makes_schema(const char *words, const char *schema)
+{
+    const char *name = after(words, "create schema ");
+    const char *condition = name == NULL ? NULL : after(name, "if not exists ");
+    name = condition == NULL ? name : condition;
+    return name != NULL && ends_word(after(*name == '"' ? name + 1 : name, schema));
 }
 
 // Nothing of the schema: who owns it, transactions, what every database has.
 static bool
 is_left_out(const char *words, const char *schema)
 {
-    static const char make[] = "create schema ";
-    bool is_make = strncmp(words, make, strlen(make)) == 0 && schema != NULL;
-    if (is_make && strncasecmp(words + strlen(make), schema, strlen(schema)) == 0) {
+    if (schema != NULL && makes_schema(words, schema)) {
         return true; // made already
     }
     static const char *const starts[] = {"begin",
@@ -80,13 +103,11 @@ is_left_out(const char *words, const char *schema)
                                          "set default_table_access_method",
                                          "select pg_catalog.set_config('search_path', ''"};
     for (size_t i = 0; i < DR_COUNT_OF(starts); i++) {
-        size_t len = strlen(starts[i]);
-        if (strncmp(words, starts[i], len) == 0 && !isalnum((unsigned char)words[len]) &&
-            words[len] != '_') {
+        if (ends_word(after(words, starts[i]))) {
             return true;
         }
     }
-    return strncmp(words, "alter ", 6) == 0 && strstr(words, " owner to ") != NULL;
+    return after(words, "alter ") != NULL && strstr(words, " owner to ") != NULL;
 }
 
 bool
@@ -139,7 +160,7 @@ run_all(struct loading *l, const char *text, const struct dr_sql_result *split, 
     }
     for (size_t i = 0; rc == DR_OK && i < split->count; i++) {
         const struct dr_sql_stmt *s = &split->stmts[i];
-        char words[256];
+        char words[256] = {0};
         first_words(text + s->offset, s->length, words, sizeof(words));
         if (!is_left_out(words, dr_cli_option(l->shared->cli, "schema"))) {
             rc = run_one(l, text + s->offset, s->length, err);
@@ -200,7 +221,7 @@ dr_schema_load(struct dr_schema_shared *shared, const char *path, enum dr_db_kin
     if (rc != DR_OK) {
         return rc;
     }
-    blank_commands(text);
+    blank_commands(text, len);
     const struct dr_sql_text one = {.text = text, .len = len};
     rc = dr_sql_split(is_sqlite ? DR_SQL_SQLITE : DR_SQL_POSTGRESQL, &one, shared->cli->arena,
                       &split, err);

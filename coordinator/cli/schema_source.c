@@ -187,16 +187,15 @@ open_scratch(struct dr_schema_shared *shared, enum dr_db_kind engine,
 }
 
 static enum dr_rc
-build_once(struct dr_schema_shared *shared, const struct dr_graph *graph,
-           const struct dr_nodes *nodes, enum dr_db_kind engine, struct dr_schema_source *source,
-           struct dr_err *err)
+build_once(struct dr_schema_shared *shared, struct dr_graph *graph, const struct dr_nodes *nodes,
+           enum dr_db_kind engine, struct dr_schema_source *source, struct dr_err *err)
 {
     struct dr_cli *cli = shared->cli;
     struct dr_plan plan = {0};
     struct dr_engine_state state = {0};
     struct dr_engine_job job = {.mode = DROVER__V1__MODE__UP,
                                 .file = dr_chain_file,
-                                .file_arg = (void *)(uintptr_t)graph,
+                                .file_arg = graph,
                                 .is_own_plan = true};
     enum dr_rc rc = open_scratch(shared, engine, source, err);
     if (rc == DR_OK && nodes->count > 0) {
@@ -215,7 +214,7 @@ build_once(struct dr_schema_shared *shared, const struct dr_graph *graph,
 }
 
 enum dr_rc
-dr_schema_source_build(struct dr_schema_shared *shared, const struct dr_graph *graph,
+dr_schema_source_build(struct dr_schema_shared *shared, struct dr_graph *graph,
                        const struct dr_nodes *nodes, enum dr_db_kind engine,
                        struct dr_schema_source *out, struct dr_err *err)
 {

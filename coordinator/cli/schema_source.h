@@ -41,7 +41,7 @@ dr_schema_source_open(struct dr_schema_shared *shared, const char *text, enum dr
                       struct dr_schema_source *out, struct dr_err *err);
 // Builds these revisions (parents first).
 DR_MUST_CHECK enum dr_rc
-dr_schema_source_build(struct dr_schema_shared *shared, const struct dr_graph *graph,
+dr_schema_source_build(struct dr_schema_shared *shared, struct dr_graph *graph,
                        const struct dr_nodes *nodes, enum dr_db_kind engine,
                        struct dr_schema_source *out, struct dr_err *err);
 // Reads catalog and fingerprint again, after something changed there.

@@ -109,8 +109,8 @@ const char *const dr_alembic_program[] = {
     "    if self.is_offline_mode():",
     "        if job.get(\"url\") and kw.get(\"url\") is not None:",
     "            kw[\"url\"] = job[\"url\"]",
-    "        kw[\"dialect_opts\"] = {\"paramstyle\": \"named\", **(kw.get(\"dialect_opts\") or "
-    "{})}",
+    "        given = kw.get(\"dialect_opts\") or {}",
+    "        kw[\"dialect_opts\"] = {\"paramstyle\": \"named\", **given}",
     "        kw[\"literal_binds\"] = True",
     "    return configure(self, *args, **kw)",
     "EnvironmentContext.configure = configure_here",

@@ -80,6 +80,11 @@ run 1 drover schema show nobody --url "$(cluster_url one app)"
 says "has no 'nobody'"
 run_json 0 'any(o["kind"] == "table" for o in d["objects"])' drover schema show --from one.sql
 
+test_begin a_desired_file_may_make_schemas_whose_names_begin_alike
+printf '%s\n' 'CREATE SCHEMA app;' 'CREATE SCHEMA app_more;' 'CREATE TABLE app_more.t (id int);' 'CREATE TABLE app.u (id int);' >alike.sql
+run 0 drover schema show --from alike.sql --schema app
+says "u"
+
 test_begin what_no_statement_is_known_for_is_left_for_hand_work
 { cat two.sql && echo 'CREATE AGGREGATE public.total(int) (SFUNC = int4pl, STYPE = int);' &&
     echo 'CREATE TABLE public.more (id int);'; } >three.sql
