@@ -6,11 +6,14 @@
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
+#include "coordinator/cli/sql_alembic.h"
 
 #include "db/db.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define SQL_MAX (1024u * 1048576u) // bytes that one command prints
 
 // The engine: --engine, else that of the database that is named, else what all revisions are for.
 static enum dr_rc
@@ -64,56 +67,93 @@ choose_nodes(struct dr_cli *cli, const struct dr_graph *graph, bool *is_down, st
 }
 
 static void
-say_heading(const struct dr_cli *cli, const struct dr_node *node, bool is_down)
+add_heading(struct dr_buf *out, const struct dr_node *node, bool is_down)
 {
     struct dr_buf parents = {0};
     if (node->parent_count > 0) {
         dr_chain_parents(node, &parents);
     }
     const char *below = parents.data ? parents.data : "", *id = node->revision->id;
-    dr_say(cli, "-- Running %s %s -> %s, %s\n", is_down ? "downgrade" : "upgrade",
-           is_down ? id : below, is_down ? below : id, node->revision->message);
+    dr_buf_printf(out, "-- Running %s %s -> %s, %s\n", is_down ? "downgrade" : "upgrade",
+                  is_down ? id : below, is_down ? below : id, node->revision->message);
     dr_buf_fini(&parents);
 }
 
+// What one command prints: all of it at the end, so that a pipe gets the whole or nothing.
+struct printing {
+    const struct dr_graph *graph;
+    struct dr_sql_alembic table; // with .have NULL, alembic_version stays out
+    bool is_down, is_text;
+    struct dr_buf text;
+    json_t *list;
+};
+
 // The units of one direction of a compiled plan: each is a transaction, or one statement outside.
 static enum dr_rc
-print_units(const struct dr_cli *cli, const struct dr_graph *graph,
-            const Drover__V1__PlanRevision *revision, bool is_down, json_t *list,
-            struct dr_err *err)
+add_units(struct printing *p, const Drover__V1__PlanRevision *revision, const struct dr_node *node,
+          struct dr_buf *out, struct dr_err *err)
 {
-    const struct dr_node *node = dr_graph_find(graph, revision->id);
     Drover__V1__UnitKind kind =
-        is_down ? DROVER__V1__UNIT_KIND__UNIT_DOWN : DROVER__V1__UNIT_KIND__UNIT_UP;
-    struct dr_buf out = {.max = 4u * DR_REVISION_FILE_MAX};
+        p->is_down ? DROVER__V1__UNIT_KIND__UNIT_DOWN : DROVER__V1__UNIT_KIND__UNIT_UP;
     enum dr_rc rc = DR_OK;
-    if (is_down && revision->no_down) {
+    size_t left = 0;
+    for (size_t i = 0; i < revision->n_units; i++) {
+        left += revision->units[i]->kind == kind ? 1 : 0;
+    }
+    if (left == 0 && p->table.have != NULL) { // a merge without SQL
+        dr_sql_alembic_step(&p->table, node, out);
+    }
+    for (size_t i = 0; rc == DR_OK && i < revision->n_units; i++) {
+        const Drover__V1__Unit *unit = revision->units[i];
+        bool is_begun = p->is_text && !unit->outside_transaction;
+        if (unit->kind == kind) {
+            dr_buf_str(out, is_begun ? "BEGIN;\n" : "");
+            rc = dr_plan_unit_sql(out, unit, node->revision->bytes, node->revision->size, err);
+            if (--left == 0 && p->table.have != NULL) {
+                dr_sql_alembic_step(&p->table, node, out);
+            }
+            dr_buf_str(out, is_begun ? "COMMIT;\n\n" : "\n");
+        }
+    }
+    return rc;
+}
+
+static enum dr_rc
+add_revision(struct printing *p, const Drover__V1__PlanRevision *revision, struct dr_err *err)
+{
+    const struct dr_node *node = dr_graph_find(p->graph, revision->id);
+    if (p->is_down && revision->no_down) {
         dr_err_set(err, DR_E_NO_DOWN, "revision '%s' has no way down: %s", revision->id,
                    node->revision->down_none_reason);
         return dr_err_at(err, node->revision->path, node->revision->id_line, 1);
     }
-    say_heading(cli, node, is_down);
-    bool is_text = cli->format == DR_CLI_TEXT;
-    for (size_t i = 0; rc == DR_OK && i < revision->n_units; i++) {
-        const Drover__V1__Unit *unit = revision->units[i];
-        bool is_begun = is_text && !unit->outside_transaction;
-        if (unit->kind == kind) {
-            dr_buf_str(&out, is_begun ? "BEGIN;\n" : "");
-            rc = dr_plan_unit_sql(&out, unit, node->revision->bytes, node->revision->size, err);
-            dr_buf_str(&out, is_begun ? "COMMIT;\n\n" : "\n");
-        }
+    struct dr_buf one = {0}, *out = p->is_text ? &p->text : &one;
+    if (p->is_text) {
+        add_heading(out, node, p->is_down);
     }
-    if (rc == DR_OK && out.failed) {
+    enum dr_rc rc = add_units(p, revision, node, out, err);
+    if (rc == DR_OK && out->failed) {
         rc = dr_err_set(err, DR_E_NOMEM, "no memory left for the SQL of '%s'", revision->id);
     }
-    if (rc == DR_OK && is_text) {
-        fwrite(out.data ? out.data : "", 1, out.len, stdout);
-    } else if (rc == DR_OK) {
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "id", revision->id, "message",
-                                              revision->message, "sql", out.data ? out.data : ""));
+    if (rc == DR_OK && !p->is_text) {
+        json_array_append_new(p->list,
+                              json_pack("{s:s, s:s, s:s}", "id", revision->id, "message",
+                                        revision->message, "sql", out->data ? out->data : ""));
     }
-    dr_buf_fini(&out);
+    dr_buf_fini(&one);
     return rc;
+}
+
+static void
+print_all(const struct dr_cli *cli, struct printing *p, Drover__V1__Engine engine)
+{
+    if (p->is_text) {
+        fwrite(p->text.data ? p->text.data : "", 1, p->text.len, stdout);
+        return;
+    }
+    dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:O}", "schema", "drover.v1.Sql", "engine",
+                                 engine == DROVER__V1__ENGINE__SQLITE ? "sqlite" : "postgresql",
+                                 "direction", p->is_down ? "down" : "up", "revisions", p->list));
 }
 
 enum dr_rc
@@ -130,20 +170,31 @@ dr_cmd_sql(struct dr_cli *cli, struct dr_err *err)
     rc = rc == DR_OK ? dr_plan_compile(cli->project->name, engine, &nodes, cli->arena, &plan, err)
                      : rc;
     size_t n = rc == DR_OK ? plan.message->n_revisions : 0;
-    json_t *list = json_array();
+    struct printing p = {.graph = graph,
+                         .is_down = is_down,
+                         .is_text = cli->format == DR_CLI_TEXT,
+                         .text = {.max = SQL_MAX},
+                         .list = json_array()};
+    if (rc == DR_OK && dr_cli_has(cli, "alembic-table")) {
+        cli->project->keeps_alembic = true;
+    }
+    if (rc == DR_OK && cli->project->keeps_alembic) {
+        rc = dr_chain_check_ids(cli, &nodes, err);
+    }
+    if (rc == DR_OK && cli->project->keeps_alembic) {
+        rc = dr_sql_alembic_begin(&p.table, graph, &nodes, is_down, cli->arena, err);
+    }
     for (size_t i = 0; rc == DR_OK && i < n; i++) {
-        rc = print_units(cli, graph, plan.message->revisions[is_down ? n - 1 - i : i], is_down,
-                         list, err);
+        rc = add_revision(&p, plan.message->revisions[is_down ? n - 1 - i : i], err);
     }
     if (rc == DR_OK && n == 0) {
         dr_print_note(cli, "note: nothing lies between the ends of '%s'", cli->args[0]);
     }
-    if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
-        dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:O}", "schema", "drover.v1.Sql", "engine",
-                                     engine == DROVER__V1__ENGINE__SQLITE ? "sqlite" : "postgresql",
-                                     "direction", is_down ? "down" : "up", "revisions", list));
+    if (rc == DR_OK) {
+        print_all(cli, &p, engine);
     }
-    json_decref(list);
+    dr_buf_fini(&p.text);
+    json_decref(p.list);
     dr_graph_free(&graph);
     return rc;
 }

@@ -67,6 +67,7 @@ const struct dr_cli_option dr_opt_show[] = {
 const struct dr_cli_option dr_opt_sql[] = {
     {"engine", 0, "ENGINE", "postgresql or sqlite (default: as the database or the revisions)"},
     {"down", 0, NULL, "the way down, newest first; B:A means that, too"},
+    {"alembic-table", 0, NULL, "with alembic_version (default: with version_table = \"alembic\")"},
     {"url", 0, "URL", "the database that `current` asks"},
     {0},
 };

@@ -138,4 +138,33 @@ same "$(ours current -v --url sqlite:app.db | sed -n 1p)" "Current revision(s) f
 run 0 drover current --check-heads --url sqlite:app.db
 run 0 drover history --url sqlite:app.db
 same "$(printf '%s\n' "$OUT" | grep -c -e applied -e current)" 12
+
+test_begin the_version_tables_statements_are_alembics
+table() { grep -E "^(INSERT|UPDATE|DELETE|CREATE TABLE alembic|    version_num|    CONSTRAINT)" | sed 's/ *$//'; }
+same "$(ours sql base:c2 --alembic-table | table)" "$(theirs upgrade c2 --sql | table)"
+rows() { { cat && echo 'SELECT version_num FROM alembic_version ORDER BY 1;'; } | sqlite3 :memory: | tr '\n' ' '; }
+for to in d2 m1 z2 heads; do # in another order, to the same rows
+    same "$(ours sql base:$to --alembic-table | rows)" "$(theirs upgrade $to --sql | rows)"
+done
+same "$(ours sql base:heads --alembic-table | rows)" "y1 z2 "
+same "$({ ours sql base:heads --alembic-table && ours sql heads:c1 --alembic-table; } | rows)" "c1 "
+same "$(ours sql 2025:001_users --alembic-table | table)" "$(theirs downgrade 20251020_1548_bcacf97a17b8:001_users --sql | table)"
+same "$(ours sql base:e1 | table)" ""
+echo 'version_table = "alembic"' >>drover.conf
+same "$(ours sql 001_users:e6e5 | table)" \
+    "UPDATE alembic_version SET version_num='e6e5369fb4d1' WHERE alembic_version.version_num = '001_users';"
+
+test_begin sql_prints_all_of_it_or_nothing
+long=123456789012345678901234567890123
+run 0 drover revision -m "long" --rev-id $long --head e1
+fill $long
+run 1 drover sql base:heads
+says "_long.sql:" "has 33 characters, and alembic_version holds 32"
+same "$(ours sql base:heads)" ""
+sed -i '/version_table/d' drover.conf
+sed -i '/^-- drover:down/,$d' revisions/c2_*.sql
+echo '-- drover:down none reason="kept"' >>revisions/c2_*.sql
+run 1 drover sql e1:base
+says "revision 'c2' has no way down: kept"
+same "$(ours sql e1:base)" ""
 flow_end
