@@ -146,9 +146,9 @@ const char *const dr_alembic_program[] = {
     "    return dialect_name == \"postgresql\"",
     "# Placeholders outside of strings, quoted names and comments become literals.",
     "def fill(statement, values, style):",
-    "    token = re.compile(r\"\"\"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\\n]*|/\\*.*?\\*/|\"\"\"",
-    "                       r\"\"\"%\\((\\w+)\\)s|%s|%%|\\?|\\$(\\d+)|(?<![:\\w]):(\\w+)\"\"\", "
-    "re.S)",
+    "    skipped = r\"\"\"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\\n]*|/\\*.*?\\*/|\"\"\"",
+    "    marks = r\"\"\"%\\((\\w+)\\)s|%s|%%|\\?|\\$(\\d+)|(?<![:\\w]):(\\w+)\"\"\"",
+    "    token = re.compile(skipped + marks, re.S)",
     "    order = iter(values if not isinstance(values, dict) else ())",
     "    def one(m):",
     "        word = m.group(0)",
