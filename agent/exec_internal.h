@@ -142,6 +142,8 @@ void dr_exec_net_heard(struct dr_agent *agent); // its channel is readable or wr
 void dr_exec_net_stop(struct dr_agent *agent);
 // Another net process soon: what was handed over and not acknowledged comes again.
 void dr_exec_net_again(struct dr_agent *agent);
+// Push `seq` of a watch is kept: net acknowledges it, with the chain that is held now.
+void dr_exec_net_done(struct dr_agent *agent, uint64_t seq, uint64_t stream);
 void dr_exec_net_send(struct dr_agent *agent, Drover__V1__PipeKind kind, uint64_t number,
                       const uint8_t *digest, struct dr_bytes body);
 

@@ -67,6 +67,25 @@ dr_exec_net_send(struct dr_agent *agent, Drover__V1__PipeKind kind, uint64_t num
     }
 }
 
+void
+dr_exec_net_done(struct dr_agent *agent, uint64_t seq, uint64_t stream)
+{
+    Drover__V1__PipeFrame frame = DROVER__V1__PIPE_FRAME__INIT;
+    const struct dr_chain *chain = &dr_trust_store_get(agent->trust)->chain;
+    uint8_t held[32];
+    struct dr_err err = {0};
+    frame.kind = DROVER__V1__PIPE_KIND__PIPE_PUSH_DONE;
+    frame.number = seq;
+    frame.offset = stream;
+    if (chain->msg != NULL) {
+        memcpy(held, chain->sha256, sizeof held);
+        frame.digest = (ProtobufCBinaryData){.len = sizeof held, .data = held};
+    }
+    if (agent->net.is_there && dr_pipe_send(&agent->net.pipe, &frame, &err) != DR_OK) {
+        dr_log_err(DR_LOG_WARN, "net does not listen", &err);
+    }
+}
+
 // ------------------------------------------------------------------------------------- start
 
 static enum dr_rc

@@ -304,7 +304,8 @@ take_log_head(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes bo
 }
 
 static void
-take_push(struct dr_agent *agent, struct dr_arena *arena, const Drover__V1__Push *push)
+take_push(struct dr_agent *agent, struct dr_arena *arena, const Drover__V1__Push *push,
+          uint64_t stream)
 {
     if (push->kind == DROVER__V1__PUSH_KIND__PUSH_LOG_HEAD) {
         take_log_head(agent, arena,
@@ -336,10 +337,7 @@ take_push(struct dr_agent *agent, struct dr_arena *arena, const Drover__V1__Push
         slot->has_news = true;
         slot->failures = 0;
     }
-    const struct dr_chain *chain = &dr_trust_store_get(agent->trust)->chain;
-    const struct dr_bytes none = {0};
-    dr_exec_net_send(agent, DROVER__V1__PIPE_KIND__PIPE_PUSH_DONE, push->seq,
-                     chain->msg == NULL ? NULL : chain->sha256, none);
+    dr_exec_net_done(agent, push->seq, stream);
 }
 
 void
@@ -353,7 +351,7 @@ dr_exec_push(struct dr_agent *agent, const Drover__V1__PipeFrame *frame)
     if (push == NULL) {
         dr_log(DR_LOG_WARN, "a push that does not decode came", NULL);
     } else {
-        take_push(agent, arena, push);
+        take_push(agent, arena, push, frame->number);
     }
     dr_arena_free(&arena);
 }

@@ -95,7 +95,7 @@ deliver(void *user, const Drover__V1__Push *push)
     (void)DR_FAILPOINT("agent-net-push");
     net->watch_failures = 0;
     net->attest.retry_at_ms = 0;
-    tell(net, DROVER__V1__PIPE_KIND__PIPE_PUSH, 0, NULL,
+    tell(net, DROVER__V1__PIPE_KIND__PIPE_PUSH, net->hello->stream, NULL,
          (struct dr_bytes){.data = bytes, .len = len}, NULL);
     free(bytes);
 }
@@ -144,6 +144,7 @@ start_watch(struct net *net)
     if (!net->is_up || net->is_watching || dr_monotonic_ms() < net->watch_at_ms) {
         return;
     }
+    dr_random(&net->hello->stream, sizeof net->hello->stream);
     if (dr_rpc_client_start(net->client, DR_METHOD_AGENT_WATCH, &net->hello->base, 0, on_push,
                             on_watch_end, net, &net->watch, &err) != DR_OK) {
         net->watch_at_ms = later(&net->watch_failures);
@@ -293,14 +294,15 @@ on_acked(void *user, const ProtobufCMessage *reply, const struct dr_err *err)
 // -------------------------------------------------------------------------------- from exec
 
 static void
-acknowledge(struct net *net, uint64_t seq, ProtobufCBinaryData chain_sha256)
+acknowledge(struct net *net, const Drover__V1__PipeFrame *done)
 {
     Drover__V1__AckRequest request = DROVER__V1__ACK_REQUEST__INIT;
-    request.seq = seq;
-    request.chain_sha256 = chain_sha256;
-    dr_net_hello_chain(net->hello, chain_sha256);
+    request.seq = done->number;
+    request.chain_sha256 = done->digest;
+    request.stream = done->offset;
+    dr_net_hello_chain(net->hello, done->digest);
     (void)DR_FAILPOINT("agent-net-ack");
-    net->hello->after_seq = seq;
+    net->hello->after_seq = done->number;
     enum dr_rc ignored = dr_rpc_client_start(net->client, DR_METHOD_AGENT_ACK, &request.base,
                                              DR_NET_CALL_MS, NULL, on_acked, net, NULL, NULL);
     (void)ignored;
@@ -344,7 +346,7 @@ take_frame(struct net *net, const Drover__V1__PipeFrame *frame)
 {
     switch (frame->kind) {
     case DROVER__V1__PIPE_KIND__PIPE_PUSH_DONE:
-        acknowledge(net, frame->number, frame->digest);
+        acknowledge(net, frame);
         break;
     case DROVER__V1__PIPE_KIND__PIPE_ATTEST:
         (void)DR_FAILPOINT("agent-net-attest");

@@ -165,6 +165,7 @@ dr_api_agent_watch(struct dr_call *call, const ProtobufCMessage *message, void *
         end_older(agent, call, is_same);
     }
     agent->watch = call;
+    agent->stream = hello->stream;
     agent->sent_seq = 0; // what was acknowledged is gone; the agent knows the rest by its ids
     agent->has_mail = true;
     dr_push_forget_blobs(core, agent, UINT64_MAX); // of an older stream
@@ -192,10 +193,12 @@ dr_api_agent_ack(struct dr_call *call, const ProtobufCMessage *message, void *us
     enum dr_rc rc = dr_core_begin(core, &err);
     struct dr_agent *agent = caller_agent(core, call, &rc, &err);
 
-    if (rc == DR_OK) {
+    // Of another watch: its numbers may be those of a store that was here before.
+    bool is_this_watch = rc == DR_OK && request->stream == agent->stream;
+    if (is_this_watch) {
         rc = core->store->ops->push_ack(core->store, agent->name, request->seq, &err);
     }
-    if (rc == DR_OK) {
+    if (rc == DR_OK && is_this_watch) {
         bool had_chain = agent->has_held_chain;
 
         dr_push_trust_acked(agent, request->seq, request->chain_sha256);

@@ -41,6 +41,7 @@ struct dr_agent {
     char name[DR_ENVIRONMENT_MAX];
     struct dr_core *core;
     struct dr_call *watch; // NULL: not connected
+    uint64_t stream;       // what the agent calls its watch
     uint64_t sent_seq;     // last push sent on this stream
     int64_t last_seen;     // unix seconds; 0: never since the start
     int64_t away_ms;       // monotonic: since when it is not connected

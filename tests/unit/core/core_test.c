@@ -286,6 +286,22 @@ pushes_that_were_not_acknowledged_come_again(void **state)
     assert_true(push->seq <= seq);
 }
 
+// A coordinator whose store was lost counts from 1 again: an acknowledgement that was on its way to
+// the one before must not take away what is new.
+static void
+an_acknowledgement_of_another_watch_changes_nothing(void **state)
+{
+    struct site *site = *state;
+
+    begin_site(site);
+    OK(&site->w, create_rollout(site, NULL));
+    agent_watch(site, STG_ORDERS, 0);
+    agent_ack_of(site, STG_ORDERS, 1000, WATCH_NUMBER + 1);
+    site_restart(site);
+    agent_watch(site, STG_ORDERS, 1);
+    (void)agent_next(site, STG_ORDERS, DROVER__V1__PUSH_KIND__PUSH_PREPARE);
+}
+
 static void
 pause_holds_an_approved_wave_and_resume_lets_it_go(void **state)
 {
@@ -408,6 +424,7 @@ main(void)
         SITE_TEST(a_second_rollout_on_a_busy_target_is_refused_until_the_first_is_aborted),
         SITE_TEST(an_approval_of_another_ready_is_refused),
         SITE_TEST(pushes_that_were_not_acknowledged_come_again),
+        SITE_TEST(an_acknowledgement_of_another_watch_changes_nothing),
         SITE_TEST(pause_holds_an_approved_wave_and_resume_lets_it_go),
         SITE_TEST(a_failed_target_is_prepared_again_by_retry),
         SITE_TEST(a_watcher_gets_the_state_at_once_and_then_each_event),

@@ -6,6 +6,8 @@
 
 // ---- agents
 
+#define WATCH_NUMBER 77u
+
 DR_UNUSED static void
 agent_watch(struct site *site, int agent, uint64_t after_seq)
 {
@@ -14,6 +16,7 @@ agent_watch(struct site *site, int agent, uint64_t after_seq)
     drover__v1__agent_hello__init(&hello);
     hello.version = word(&site->w, "test");
     hello.after_seq = after_seq;
+    hello.stream = WATCH_NUMBER;
     const struct dr_trust *trust = dr_trust_store_get(site->agent_trust[agent]);
     if (trust->chain.msg != NULL) {
         hello.chain_sha256 = DATA32(trust->chain.sha256);
@@ -24,18 +27,25 @@ agent_watch(struct site *site, int agent, uint64_t after_seq)
 }
 
 static void
-agent_ack(struct site *site, int agent, uint64_t seq)
+agent_ack_of(struct site *site, int agent, uint64_t seq, uint64_t stream)
 {
     Drover__V1__AckRequest request;
     ProtobufCMessage *reply = NULL;
 
     drover__v1__ack_request__init(&request);
     request.seq = seq;
+    request.stream = stream;
     const struct dr_trust *trust = dr_trust_store_get(site->agent_trust[agent]);
     if (trust->chain.msg != NULL) {
         request.chain_sha256 = DATA32(trust->chain.sha256);
     }
     OK(&site->w, call(site, site->agent[agent], DR_METHOD_AGENT_ACK, &request.base, &reply));
+}
+
+static void
+agent_ack(struct site *site, int agent, uint64_t seq)
+{
+    agent_ack_of(site, agent, seq, WATCH_NUMBER);
 }
 
 static void
