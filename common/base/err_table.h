@@ -153,6 +153,9 @@ DR_ERR(BACKUP_SPACE, 482, 1, 8, "make space in the backup folder, or name anothe
 DR_ERR(BACKUP_EMPTY, 483, 1, 9,
        "the backup holds nothing: check the database and the role's rights")
 DR_ERR(BACKUP_CHANGED, 484, 1, 15, "the backup file is not what was recorded: take a new one")
+DR_ERR(BACKUP_OTHER, 485, 1, 15,
+       "the backup is of another database or of another time: take a new one")
+DR_ERR(BACKUP_KEPT, 486, 1, 9, "it goes by itself once its time is over")
 
 // trust
 DR_ERR(BAD_ENVELOPE, 100, 4, 3, "fetch the document again from where it was signed")

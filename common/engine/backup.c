@@ -37,8 +37,8 @@ dr_backup_left_ms(const struct dr_db_wait *wait)
     return left > 0 ? (uint64_t)left : 1;
 }
 
-static enum dr_rc
-check_space(const char *folder, uint64_t needed_bytes, struct dr_err *err)
+enum dr_rc
+dr_backup_check_space(const char *folder, uint64_t needed_bytes, struct dr_err *err)
 {
     struct statvfs fs;
     if (statvfs(folder, &fs) != 0) {
@@ -50,8 +50,8 @@ check_space(const char *folder, uint64_t needed_bytes, struct dr_err *err)
         char needs[32];
         dr_format_size(has, free_bytes);
         dr_format_size(needs, needed_bytes + SPARE_BYTES);
-        return dr_err_set(err, DR_E_BACKUP_SPACE, "'%s' has %s free, and the backup may take %s",
-                          folder, has, needs);
+        return dr_err_set(err, DR_E_BACKUP_SPACE, "'%s' has %s free, and %s may be needed", folder,
+                          has, needs);
     }
     return DR_OK;
 }
@@ -114,7 +114,7 @@ dr_backup_begin(const struct dr_backup_options *options, const char *suffix, uin
         return dr_err_errno(err, DR_E_IO, errno, "cannot reach backup folder '%s'",
                             options->folder);
     }
-    rc = check_space(out->folder, needed_bytes, err);
+    rc = dr_backup_check_space(out->folder, needed_bytes, err);
     return rc != DR_OK ? rc : reserve(out, options->target, suffix, err);
 }
 
@@ -126,6 +126,11 @@ dr_backup_abandon(const struct dr_backup_file *file)
         char path[PATH_MAX + 16];
         snprintf(path, sizeof path, "%s%s", file->partial, suffixes[i]);
         unlink(path);
+    }
+    if (file->partial[0] != '\0') {
+        char rows[PATH_MAX + 16];
+        snprintf(rows, sizeof rows, "%s" DR_BACKUP_ROWS_SUFFIX, file->final_path);
+        unlink(rows);
     }
 }
 
@@ -173,12 +178,10 @@ dr_backup_finish(const struct dr_backup_file *file, struct dr_backup *backup, st
 }
 
 enum dr_rc
-dr_backup_verify(const struct dr_backup *backup, const struct dr_backup_options *options,
-                 struct dr_err *err)
+dr_backup_check_digest(const struct dr_backup *backup, struct dr_err *err)
 {
     uint8_t sha256[32];
     uint64_t size_bytes = 0;
-    uint32_t entries = 0;
     enum dr_rc rc = dr_file_sha256(backup->location, sha256, &size_bytes, err);
     if (rc != DR_OK) {
         return rc;
@@ -186,6 +189,18 @@ dr_backup_verify(const struct dr_backup *backup, const struct dr_backup_options 
     if (size_bytes != backup->size_bytes || memcmp(sha256, backup->sha256, sizeof sha256) != 0) {
         return dr_err_set(err, DR_E_BACKUP_CHANGED, "backup '%s' is not what was recorded",
                           backup->location);
+    }
+    return DR_OK;
+}
+
+enum dr_rc
+dr_backup_verify(const struct dr_backup *backup, const struct dr_backup_options *options,
+                 struct dr_err *err)
+{
+    uint32_t entries = 0;
+    enum dr_rc rc = dr_backup_check_digest(backup, err);
+    if (rc != DR_OK) {
+        return rc;
     }
     struct dr_db_wait wait = dr_backup_wait(options);
     if (dr_str_starts(backup->tool, "sqlite")) {

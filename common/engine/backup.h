@@ -8,6 +8,7 @@
 #include "db/db.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct dr_arena;
@@ -15,7 +16,9 @@ struct Drover__V1__BackupRecord;
 
 // As in documents.proto (RestoreLevel): LISTED: the table of contents was read back, or
 // integrity_check passed.
-#define DR_BACKUP_LISTED 1
+#define DR_BACKUP_LISTED   1
+#define DR_BACKUP_RESTORED 2 // restored into a throw-away database: it has the recorded fingerprint
+#define DR_BACKUP_QUERIED  3 // and every row of every table was read there
 
 struct dr_backup {
     char tool[64];           // "pg_dump 15.20", "sqlite backup 3.40.1"
@@ -25,6 +28,7 @@ struct dr_backup {
     uint64_t size_bytes;
     int64_t started, finished; // unix seconds
     uint32_t restore_level;
+    uint64_t source_bytes; // of the database when it was taken; 0: not known
     uint32_t entries; // objects in the archive's table of contents; SQLite: rows of sqlite_schema
 };
 
@@ -34,6 +38,8 @@ struct dr_backup_options {
     const char *password;  // PostgreSQL; NULL: the URL's
     const char *pg_bindir; // where pg_dump and pg_restore are; NULL: the newest fitting of
                            // /usr/lib/postgresql and PATH
+    bool with_rows;        // counts every table's rows in the backup's snapshot, for
+                           // DR_BACKUP_QUERIED
     uint64_t timeout_ms;   // for all of it; 0: 4 h
     int cancel_fd;         // readable: stop, DR_E_INTERRUPTED; <= 0: none
 };
@@ -47,6 +53,8 @@ DR_MUST_CHECK enum dr_rc dr_backup_pg(const char *url, const struct dr_backup_op
 DR_MUST_CHECK enum dr_rc dr_backup_sqlite(const char *path, const struct dr_backup_options *options,
                                           struct dr_backup *out, struct dr_err *err);
 
+// Size and digest as recorded: DR_E_BACKUP_CHANGED otherwise, DR_E_NOT_FOUND.
+DR_MUST_CHECK enum dr_rc dr_backup_check_digest(const struct dr_backup *backup, struct dr_err *err);
 // Reads a backup again: size and digest as recorded (DR_E_BACKUP_CHANGED otherwise), and its
 // contents' list.
 DR_MUST_CHECK enum dr_rc

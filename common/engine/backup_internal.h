@@ -2,6 +2,7 @@
 #ifndef DR_ENGINE_BACKUP_INTERNAL_H
 #define DR_ENGINE_BACKUP_INTERNAL_H
 
+#include "base/str.h"
 #include "db/db.h"
 #include "engine/backup.h"
 
@@ -36,6 +37,31 @@ dr_backup_begin(const struct dr_backup_options *options, const char *suffix, uin
 DR_MUST_CHECK enum dr_rc
 dr_backup_finish(const struct dr_backup_file *file, struct dr_backup *backup, struct dr_err *err);
 void dr_backup_abandon(const struct dr_backup_file *file);
+
+// DR_E_BACKUP_SPACE when less than that (and some to spare) is free in `folder`.
+DR_MUST_CHECK enum dr_rc
+dr_backup_check_space(const char *folder, uint64_t needed_bytes, struct dr_err *err);
+
+// What stands beside a backup under its name.
+#define DR_BACKUP_ROWS_SUFFIX ".rows" // "COUNT TABLE" lines, by name
+#define DR_BACKUP_ROWS_MAX    (16u * 1048576u)
+
+// backup_rows.c: appends a line for each table to `out`, in the caller's transaction. `reads_all`:
+// also every value is read.
+struct dr_pg;
+struct dr_sqlite;
+DR_MUST_CHECK enum dr_rc
+dr_backup_rows_pg(struct dr_pg *pg, bool reads_all, const struct dr_db_wait *wait,
+                  struct dr_buf *out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_backup_rows_sqlite(struct dr_sqlite *db, struct dr_buf *out, struct dr_err *err);
+// Writes them beside a backup. DR_E_IO and its like.
+DR_MUST_CHECK enum dr_rc
+dr_backup_rows_write(const char *location, const struct dr_buf *rows, struct dr_err *err);
+// Compares `rows` with what stands beside the backup: DR_E_BACKUP_OTHER with the first table that
+// differs. `*out_is_compared` false: nothing stands there.
+DR_MUST_CHECK enum dr_rc dr_backup_rows_compare(const char *location, const struct dr_buf *rows,
+                                                bool *out_is_compared, struct dr_err *err);
 
 // backup_pg.c: reads an archive of pg_dump back: its list always, all its data if `with_data`.
 DR_MUST_CHECK enum dr_rc

@@ -40,13 +40,28 @@ needed_bytes(const char *path)
     return bytes + (stat(wal, &st) == 0 ? (uint64_t)st.st_size : 0);
 }
 
+// Copy and counts are of one instant when both are made in one read transaction.
 static enum dr_rc
-copy(struct dr_sqlite *db, const struct dr_db_wait *wait, const struct dr_backup_file *file,
-     struct dr_backup *backup, struct dr_err *err)
+copy_and_count(struct dr_sqlite *db, const struct dr_backup_file *file, struct dr_err *err)
+{
+    struct dr_buf rows = {.max = DR_BACKUP_ROWS_MAX};
+    enum dr_rc rc = dr_sqlite_begin_read(db, err);
+    rc = rc != DR_OK ? rc : dr_backup_rows_sqlite(db, &rows, err);
+    rc = rc != DR_OK ? rc : dr_sqlite_backup(db, file->partial, err);
+    dr_sqlite_rollback(db);
+    rc = rc != DR_OK ? rc : dr_backup_rows_write(file->final_path, &rows, err);
+    dr_buf_fini(&rows);
+    return rc;
+}
+
+static enum dr_rc
+copy(struct dr_sqlite *db, bool with_rows, const struct dr_db_wait *wait,
+     const struct dr_backup_file *file, struct dr_backup *backup, struct dr_err *err)
 {
     // The backup API wants to make its file itself.
     unlink(file->partial);
-    enum dr_rc rc = dr_sqlite_backup(db, file->partial, err);
+    enum dr_rc rc =
+        with_rows ? copy_and_count(db, file, err) : dr_sqlite_backup(db, file->partial, err);
     rc = rc != DR_OK ? rc : dr_backup_check_sqlite(file->partial, wait, &backup->entries, err);
     return rc != DR_OK ? rc : dr_backup_finish(file, backup, err);
 }
@@ -59,7 +74,7 @@ dr_backup_sqlite(const char *path, const struct dr_backup_options *options, stru
     struct dr_sqlite_options open_options = {0};
     struct dr_sqlite *db = NULL;
     struct dr_backup_file file = {0};
-    struct dr_backup backup = {.started = dr_now_unix_s()};
+    struct dr_backup backup = {.started = dr_now_unix_s(), .source_bytes = needed_bytes(path)};
     snprintf(backup.tool, sizeof backup.tool, "sqlite backup %s", dr_sqlite_version());
     snprintf(backup.server_version, sizeof backup.server_version, "%s", dr_sqlite_version());
     enum dr_rc rc = dr_sqlite_open(path, &open_options, &db, err);
@@ -67,7 +82,7 @@ dr_backup_sqlite(const char *path, const struct dr_backup_options *options, stru
         dr_sqlite_set_wait(db, &wait);
         rc = dr_backup_begin(options, ".sqlite", needed_bytes(path), &file, err);
     }
-    rc = rc != DR_OK ? rc : copy(db, &wait, &file, &backup, err);
+    rc = rc != DR_OK ? rc : copy(db, options->with_rows, &wait, &file, &backup, err);
     dr_sqlite_close(&db);
     if (rc != DR_OK) {
         dr_backup_abandon(&file);

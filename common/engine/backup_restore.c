@@ -1,0 +1,324 @@
+// Restoring backups into throw-away databases. See backup_restore.h.
+//
+// A private server knows none of the roles that the archive names. Its schema alone is restored
+// first, into a database of its own, until no role is missing any more: the real restore then stops
+// at the first error.
+#include "engine/backup_restore.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/keep.h"
+#include "base/str.h"
+#include "db/pg.h"
+#include "db/sqlite.h"
+#include "engine/backup_internal.h"
+#include "engine/backup_tools.h"
+#include "engine/cluster.h"
+#include "engine/scratch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FOLDER_PREFIX  ".restore-"
+#define ROLE_ROUNDS    10u // a role may show only when an object was made by another
+#define ROLES_MAX      1000u
+#define ROLE_NAME_MAX  63u
+#define JOBS_MAX       64u
+#define ARENA_MAX      65536u
+#define DEBIAN_BINDIR  "/usr/lib/postgresql/%lu/bin"
+#define TEMP_DEFAULT   "/tmp"
+#define INDEXES_FACTOR 2 // a restored database with its WAL, to that which was dumped
+
+struct dr_backup_copy {
+    struct dr_cluster *cluster;
+    struct dr_scratch scratch; // `options.scratch`
+    struct dr_arena *arena;
+    const char *url;
+    char folder[PATH_MAX]; // SQLite; "": none
+    int lock;              // of it; -1: none
+    char file_url[PATH_MAX + 16];
+};
+
+static struct dr_db_wait
+wait_of(const struct dr_backup_restore_options *options)
+{
+    const struct dr_backup_options same = {.timeout_ms = options->timeout_ms,
+                                           .cancel_fd = options->cancel_fd};
+    return dr_backup_wait(&same);
+}
+
+static bool
+is_sqlite(const struct dr_backup *backup)
+{
+    return dr_str_starts(backup->tool, "sqlite");
+}
+
+// ------------------------------------------------------------------------------------------ roles
+
+static enum dr_rc
+make_role(struct dr_pg *pg, const char *name, size_t len, const struct dr_db_wait *wait,
+          struct dr_err *err)
+{
+    struct dr_buf sql = {0};
+    dr_buf_str(&sql, "CREATE ROLE \"");
+    for (size_t i = 0; i < len; i++) {
+        dr_buf_str(&sql, name[i] == '"' ? "\"" : "");
+        dr_buf_add(&sql, name + i, 1);
+    }
+    dr_buf_str(&sql, "\" NOLOGIN");
+    enum dr_rc rc = sql.failed ? dr_err_set(err, DR_E_NOMEM, "no memory left")
+                               : dr_pg_run(pg, sql.data, wait, err);
+    dr_buf_fini(&sql);
+    return rc;
+}
+
+// The roles that pg_restore found missing. One that was made meanwhile is named again: no error.
+static enum dr_rc
+make_roles(struct dr_pg *pg, const char *words, const struct dr_db_wait *wait, unsigned *out_made,
+           struct dr_err *err)
+{
+    static const char before[] = "ERROR:  role \"", after[] = "\" does not exist";
+    enum dr_rc rc = DR_OK;
+    *out_made = 0;
+    for (const char *at = words; rc == DR_OK && (at = strstr(at, before)) != NULL;) {
+        at += sizeof before - 1;
+        const char *end = strstr(at, after), *line = strchr(at, '\n');
+        if (end == NULL || (line != NULL && line < end) || end - at > (int)ROLE_NAME_MAX) {
+            continue;
+        }
+        rc = make_role(pg, at, (size_t)(end - at), wait, err);
+        bool is_there = rc != DR_OK && strcmp(dr_pg_last_error(pg)->sqlstate, "42710") == 0;
+        *out_made += rc == DR_OK ? 1 : 0;
+        rc = is_there ? DR_OK : rc;
+        if (*out_made > ROLES_MAX) {
+            rc = dr_err_set(err, DR_E_LIMIT, "a backup with more than %u roles", ROLES_MAX);
+        }
+    }
+    return rc;
+}
+
+static enum dr_rc
+run_restore(const struct dr_backup *backup, const char *url, const struct dr_backup_tools *tools,
+            const char *const *extra, const struct dr_db_wait *wait, struct dr_cmd_result *out,
+            struct dr_err *err)
+{
+    struct dr_backup_login login;
+    char folder[PATH_MAX];
+    const char *argv[16] = {tools->restore, "--no-tablespaces", "--no-password"};
+    size_t n = 3;
+    (void)snprintf(folder, sizeof folder, "%s", backup->location);
+    *strrchr(folder, '/') = '\0';
+    enum dr_rc rc = dr_backup_login_begin(url, NULL, folder, &login, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    for (; *extra != NULL; extra++) {
+        argv[n++] = *extra;
+    }
+    argv[n++] = login.dbname.data;
+    argv[n] = backup->location;
+    rc = dr_backup_tool_run(argv, login.env, wait, 0, out, err);
+    dr_backup_login_end(&login);
+    return rc;
+}
+
+static enum dr_rc
+find_roles(const struct dr_backup *backup, const char *url, const struct dr_backup_tools *tools,
+           const struct dr_db_wait *wait, struct dr_err *err)
+{
+    static const char *const extra[] = {"--schema-only", NULL};
+    struct dr_pg *pg = NULL;
+    const struct dr_pg_options connect = {.url = url, .target = "restore"};
+    unsigned made = 1;
+    enum dr_rc rc = dr_pg_connect(&connect, wait, &pg, err);
+    for (unsigned round = 0; rc == DR_OK && made > 0 && round < ROLE_ROUNDS; round++) {
+        struct dr_scratch probe = {0};
+        struct dr_cmd_result result = {0};
+        rc = dr_scratch_open(url, NULL, &probe, err);
+        rc = rc != DR_OK ? rc : run_restore(backup, probe.url, tools, extra, wait, &result, err);
+        if (rc == DR_OK) {
+            const char *words = result.errors.data == NULL ? "" : result.errors.data;
+            rc = make_roles(pg, words, wait, &made, err);
+        }
+        dr_cmd_result_fini(&result);
+        dr_scratch_close(&probe);
+    }
+    dr_pg_close(&pg);
+    return rc;
+}
+
+// ---------------------------------------------------------------------------------------- restore
+
+static enum dr_rc
+restore_pg(const struct dr_backup *backup, const char *url,
+           const struct dr_backup_restore_options *options, const struct dr_db_wait *wait,
+           struct dr_err *err)
+{
+    struct dr_backup_tools tools;
+    struct dr_cmd_result result = {0};
+    char jobs[32];
+    unsigned n = options->jobs == 0 ? 1 : options->jobs > JOBS_MAX ? JOBS_MAX : options->jobs;
+    const char *const extra[] = {"--exit-on-error", jobs, NULL};
+    unsigned long major = strtoul(backup->server_version, NULL, 10);
+    (void)snprintf(jobs, sizeof jobs, "--jobs=%u", n);
+    enum dr_rc rc = dr_backup_tools_find(options->pg_bindir, major, wait, &tools, err);
+    rc = rc != DR_OK ? rc : find_roles(backup, url, &tools, wait, err);
+    rc = rc != DR_OK ? rc : run_restore(backup, url, &tools, extra, wait, &result, err);
+    if (rc == DR_OK && result.exit_code != 0) {
+        rc = dr_backup_tool_failed("pg_restore", &result, err);
+    }
+    dr_cmd_result_fini(&result);
+    return rc;
+}
+
+static enum dr_rc
+restore_sqlite(const struct dr_backup *backup, const char *url, const struct dr_db_wait *wait,
+               struct dr_err *err)
+{
+    const struct dr_sqlite_options options = {0};
+    struct dr_sqlite *db = NULL;
+    char path[PATH_MAX];
+    uint32_t entries = 0;
+    enum dr_rc rc = dr_db_sqlite_path(url, path, sizeof path, err);
+    rc = rc != DR_OK ? rc : dr_sqlite_open(backup->location, &options, &db, err);
+    if (rc == DR_OK) {
+        dr_sqlite_set_wait(db, wait);
+        rc = dr_sqlite_backup(db, path, err);
+    }
+    dr_sqlite_close(&db);
+    return rc != DR_OK ? rc : dr_backup_check_sqlite(path, wait, &entries, err);
+}
+
+enum dr_rc
+dr_backup_restore(const struct dr_backup *backup, const char *url,
+                  const struct dr_backup_restore_options *options, struct dr_err *err)
+{
+    const struct dr_db_wait wait = wait_of(options);
+    enum dr_rc rc = dr_backup_check_digest(backup, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    rc = is_sqlite(backup) ? restore_sqlite(backup, url, &wait, err)
+                           : restore_pg(backup, url, options, &wait, err);
+    return rc == DR_OK ? DR_OK
+                       : dr_err_wrap(err, "backup '%s' cannot be restored",
+                                     strrchr(backup->location, '/') + 1);
+}
+
+// ------------------------------------------------------------------------------------------- copy
+
+// In a folder beside the backup, which has room: memory is no place for a whole database.
+static enum dr_rc
+open_folder(struct dr_backup_copy *copy, const struct dr_backup *backup, struct dr_err *err)
+{
+    char parent[PATH_MAX], lock[PATH_MAX + 16];
+    (void)snprintf(parent, sizeof parent, "%s", backup->location);
+    *strrchr(parent, '/') = '\0';
+    dr_keep_sweep(parent, FOLDER_PREFIX, geteuid()); // of runs that were killed
+    enum dr_rc rc = dr_backup_check_space(parent, backup->size_bytes, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    int len = snprintf(copy->folder, sizeof copy->folder, "%s/" FOLDER_PREFIX "XXXXXX", parent);
+    if (len >= PATH_MAX || mkdtemp(copy->folder) == NULL) {
+        copy->folder[0] = '\0';
+        return dr_err_errno(err, DR_E_IO, errno, "cannot make a folder in '%s'", parent);
+    }
+    (void)snprintf(lock, sizeof lock, "%s/" DR_KEEP_LOCK, copy->folder);
+    rc = dr_file_lock(lock, &copy->lock, err);
+    (void)snprintf(copy->file_url, sizeof copy->file_url, "sqlite:%.*s/copy.db", PATH_MAX - 16,
+                   copy->folder);
+    copy->url = copy->file_url;
+    return rc;
+}
+
+static enum dr_rc
+open_server(struct dr_backup_copy *copy, const struct dr_backup *backup,
+            const struct dr_backup_restore_options *options, struct dr_err *err)
+{
+    char bindir[PATH_MAX];
+    const char *temp = getenv("TMPDIR");
+    unsigned long major = strtoul(backup->server_version, NULL, 10);
+    if (options->scratch != NULL) {
+        enum dr_rc rc = dr_scratch_open(options->scratch, NULL, &copy->scratch, err);
+        copy->url = copy->scratch.url;
+        return rc;
+    }
+    (void)snprintf(bindir, sizeof bindir, DEBIAN_BINDIR, major);
+    const struct dr_cluster_options cluster = {
+        .bindir = options->pg_bindir != NULL ? options->pg_bindir : bindir};
+    enum dr_rc rc = dr_backup_check_space(temp != NULL && temp[0] == '/' ? temp : TEMP_DEFAULT,
+                                          backup->source_bytes * INDEXES_FACTOR, err);
+    rc = rc != DR_OK ? rc : dr_cluster_start(&cluster, &copy->cluster, err);
+    if (rc == DR_E_NOT_FOUND) {
+        (void)dr_err_set(err, DR_E_BACKUP_TOOL,
+                         "to restore this backup a PostgreSQL %lu server has to be installed here",
+                         major);
+        return dr_err_hint(err,
+                           "apt install postgresql-%lu, or name a server for it in the "
+                           "agent's configuration: restore_server = \"postgresql://...\"",
+                           major);
+    }
+    copy->arena = rc == DR_OK ? dr_arena_new(ARENA_MAX) : NULL;
+    if (rc == DR_OK && copy->arena == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "no memory left");
+    }
+    return rc != DR_OK
+               ? rc
+               : dr_cluster_database(copy->cluster, "restored", copy->arena, &copy->url, err);
+}
+
+enum dr_rc
+dr_backup_copy_open(const struct dr_backup *backup, const struct dr_backup_restore_options *options,
+                    struct dr_backup_copy **out, struct dr_err *err)
+{
+    struct dr_backup_copy *copy = calloc(1, sizeof *copy);
+    if (copy == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "no memory left");
+    }
+    copy->lock = -1;
+    // Before a server is started for it.
+    enum dr_rc rc = dr_backup_check_digest(backup, err);
+    rc = rc != DR_OK         ? rc
+         : is_sqlite(backup) ? open_folder(copy, backup, err)
+                             : open_server(copy, backup, options, err);
+    rc = rc != DR_OK ? rc : dr_backup_restore(backup, copy->url, options, err);
+    if (rc != DR_OK) {
+        dr_backup_copy_close(&copy);
+        return rc;
+    }
+    *out = copy;
+    return DR_OK;
+}
+
+const char *
+dr_backup_copy_url(const struct dr_backup_copy *copy)
+{
+    return copy->url;
+}
+
+void
+dr_backup_copy_close(struct dr_backup_copy **copy)
+{
+    struct dr_backup_copy *c = *copy;
+    if (c == NULL) {
+        return;
+    }
+    dr_cluster_stop(&c->cluster);
+    dr_scratch_close(&c->scratch);
+    dr_arena_free(&c->arena);
+    if (c->folder[0] != '\0') {
+        struct dr_err ignored = {0};
+        enum dr_rc rc = dr_dir_remove(c->folder, &ignored);
+        (void)rc; // the next copy sweeps it
+    }
+    if (c->lock >= 0) {
+        (void)close(c->lock);
+    }
+    free(c);
+    *copy = NULL;
+}
