@@ -120,6 +120,11 @@ gate_is_sound(const Drover__V1__Gate *gate)
         return dr_name_is_valid(gate->from_environment);
     case DROVER__V1__GATE_KIND__GATE_SIGNOFF:
         return gate->item[0] != '\0';
+    case DROVER__V1__GATE_KIND__GATE_REHEARSED:
+        return gate->max_age_s > 0;
+    case DROVER__V1__GATE_KIND__GATE_PROBED:
+        return dr_name_is_valid(gate->from_environment) && gate->min_targets > 0 &&
+               dr_name_is_valid(gate->item);
     default:
         return false;
     }

@@ -233,6 +233,8 @@ static const struct {
     {DROVER__V1__GATE_KIND__GATE_ROLLBACK_PROVED, "rollback-proved", dr_gate_eval_rollback, true},
     {DROVER__V1__GATE_KIND__GATE_VERIFIED, "verified", eval_verified, true},
     {DROVER__V1__GATE_KIND__GATE_SIGNOFF, "", eval_signoff, false},
+    {DROVER__V1__GATE_KIND__GATE_REHEARSED, "rehearsed", dr_gate_eval_rehearsed, true},
+    {DROVER__V1__GATE_KIND__GATE_PROBED, "probed", dr_gate_eval_probed, true},
 };
 
 static void
@@ -297,6 +299,14 @@ dr_gate_to_run(struct dr_arena *arena, const struct dr_chain *chain, const Drove
     return DR_OK;
 }
 
+// Gates about the target itself say nothing of an environment as a whole.
+static bool
+is_of_one_target(const Drover__V1__Gate *gate)
+{
+    return gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP ||
+           gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED;
+}
+
 enum dr_rc
 dr_gate_evaluate(struct dr_arena *arena, const struct dr_gate_input *input,
                  struct dr_gate_result **out, size_t *out_n, struct dr_err *err)
@@ -311,7 +321,7 @@ dr_gate_evaluate(struct dr_arena *arena, const struct dr_gate_input *input,
     DR_TRY(
         dr_gate_to_run(arena, input->chain, input->plan, input->mode, input->ready, &to_run, err));
     for (size_t i = 0; i < policy->n_gates; i++) {
-        if (policy->gates[i]->kind == DROVER__V1__GATE_KIND__GATE_BACKUP && !input->target) {
+        if (is_of_one_target(policy->gates[i]) && !input->target) {
             continue;
         }
         struct dr_gate_result *result = &results[n++];

@@ -1,14 +1,21 @@
 // Gates: which conditions of an environment's policy are open for one target, and what is missing.
 // The agent refuses by this, droverd and drover show the same.
-//   BACKUP           the target's own record: kept, young enough, restored as far as asked, of
-//   READY's heads and schema STAGED           min_targets targets of from_environment ran every
-//   unit that is to run here, and an attestation of
-//                    each, signed after the soak, still shows those revisions
-//   ROLLBACK_PROVED  a target of from_environment reverted every one of those units
-//   VERIFIED         before: the schema before those units is the same here and there; after: the
-//   schema after them SIGNOFF          a person signed `item` for this plan and environment
-// DOWN asks STAGED and ROLLBACK_PROVED for the down units and no soak; STAMP, UNSTAMP and REMEDY
-// ask only BACKUP and SIGNOFF (and a stamp what stamp.h says).
+//
+// BACKUP: the target's own record: kept, young enough, restored as far as asked, of READY's heads
+// and schema.
+// STAGED: min_targets targets of from_environment ran every unit that is to run here, and an
+// attestation of each, signed after the soak, still shows those revisions.
+// ROLLBACK_PROVED: a target of from_environment reverted every one of those units.
+// VERIFIED: before, the schema before those units is the same here and there; after, the schema
+// after them.
+// SIGNOFF: a person signed `item` for this plan and environment.
+// REHEARSED: the target's own record, not older than max_age_s: every unit that is to run here ran
+// on a copy of READY's schema, there and back to the same schema.
+// PROBED: as STAGED, and the newest answer of each target to the probe `item` says PASSED, in a
+// STATE signed after the soak.
+//
+// DOWN asks STAGED, ROLLBACK_PROVED and REHEARSED for the down units, and neither soak nor PROBED;
+// STAMP, UNSTAMP and REMEDY ask only BACKUP and SIGNOFF (and a stamp what stamp.h says).
 #ifndef DR_TRUST_GATE_H
 #define DR_TRUST_GATE_H
 
@@ -24,8 +31,9 @@ struct dr_gate_input {
     const uint8_t *plan_sha256; // 32
     Drover__V1__Mode mode;
     const Drover__V1__Attestation
-        *ready;         // of the target; NULL: not there yet, everything is to run
-    const char *target; // NULL: gates of the environment as a whole, BACKUP is left out
+        *ready; // of the target; NULL: not there yet, everything is to run
+    const char
+        *target; // NULL: gates of the environment as a whole, BACKUP and REHEARSED are left out
     const Drover__V1__Attestation
         *backup;          // the target's newest BACKUP; NULL: the newest in `evidence`
     bool only_own_backup; // agent: never from `evidence`
@@ -59,7 +67,8 @@ DR_MUST_CHECK enum dr_rc
 dr_gate_to_run(struct dr_arena *arena, const struct dr_chain *chain, const Drover__V1__Plan *plan,
                Drover__V1__Mode mode, const Drover__V1__Attestation *ready, bool **out,
                struct dr_err *err);
-// "backup", "staged", "rollback-proved", "verified", or the item of a sign-off gate.
+// "backup", "staged", "rollback-proved", "verified", "rehearsed", "probed", or the item of a
+// sign-off gate.
 const char *dr_gate_name(const Drover__V1__Gate *gate);
 
 // Verifies attestations. `skip_bad` leaves out what does not verify (for views); without it the

@@ -1,4 +1,4 @@
-// Inside of gates: one evaluation, shared by gate.c and gate_units.c.
+// Inside of gates: one evaluation, shared by gate.c, gate_units.c and gate_rehearsed.c.
 #ifndef DR_TRUST_GATE_EVAL_H
 #define DR_TRUST_GATE_EVAL_H
 
@@ -30,5 +30,8 @@ const Drover__V1__Target *dr_gate_target_of(const struct dr_attestation *attesta
 // gate_units.c
 void dr_gate_eval_staged(struct dr_gate_eval *eval);
 void dr_gate_eval_rollback(struct dr_gate_eval *eval);
+void dr_gate_eval_probed(struct dr_gate_eval *eval);
+// gate_rehearsed.c
+void dr_gate_eval_rehearsed(struct dr_gate_eval *eval);
 
 #endif

@@ -196,26 +196,81 @@ is_soaked(struct dr_gate_eval *eval, const Drover__V1__Target *target,
     return true;
 }
 
+// What a STATE says of a probe; NULL: nothing.
+static const Drover__V1__ProbeResult *
+answer_of(const Drover__V1__Attestation *msg, const char *name)
+{
+    for (size_t i = 0; i < msg->n_probes; i++) {
+        if (strcmp(msg->probes[i]->name, name) == 0) {
+            return msg->probes[i];
+        }
+    }
+    return NULL;
+}
+
+// Since `since`: a STATE that counts, signed after the soak, says that the probe passed, and none
+// after it, listed or not, says otherwise.
+static bool
+is_probed(struct dr_gate_eval *eval, const Drover__V1__Target *target,
+          const struct dr_attestation *since, const char **out_why)
+{
+    const struct dr_gate_input *in = eval->in;
+    const Drover__V1__Gate *gate = eval->result->gate;
+    const struct dr_attestation *good = NULL, *bad = NULL;
+    for (size_t i = 0; i < in->n_evidence; i++) {
+        const struct dr_attestation *one = &in->evidence[i];
+        const Drover__V1__ProbeResult *answer =
+            is_of(one, target, KIND(STATE)) ? answer_of(one->msg, gate->item) : NULL;
+        if (!answer || !dr_gate_is_after(one, since)) {
+            continue;
+        }
+        if (answer->outcome != DROVER__V1__PROBE_OUTCOME__PASSED) {
+            bad = !bad || dr_gate_is_after(one, bad) ? one : bad;
+        } else if (one->msg->time >= since->msg->time &&
+                   (uint64_t)(one->msg->time - since->msg->time) >= gate->soak_s &&
+                   dr_gate_counts(eval, one->sha256, one->msg->time)) {
+            good = !good || dr_gate_is_after(one, good) ? one : good;
+        }
+    }
+    if (good && (!bad || dr_gate_is_after(good, bad))) {
+        dr_gate_name_evidence(eval, good->sha256);
+        return true;
+    }
+    bool is_failed =
+        bad && answer_of(bad->msg, gate->item)->outcome == DROVER__V1__PROBE_OUTCOME__NOT_PASSED;
+    *out_why = DR_GATE_TEXT(eval, "'%s' of '%s' %s", gate->item, target->name,
+                            !bad        ? "is not answered after the soak yet"
+                            : is_failed ? "did not pass"
+                                        : "is inconclusive");
+    return false;
+}
+
+// What `since`, the newest proof of the units, has to be followed by; NULL: nothing.
+typedef bool (*dr_gate_later_fn)(struct dr_gate_eval *eval, const Drover__V1__Target *target,
+                                 const struct dr_attestation *since, const char **out_why);
+
 // Counts the targets of from_environment that meet the demand.
 static void
-eval_targets(struct dr_gate_eval *eval, const struct demand *demand, bool with_soak,
-             uint32_t needed)
+eval_targets(struct dr_gate_eval *eval, const struct demand *demand,
+             const dr_gate_later_fn later[2], uint32_t needed)
 {
     const char *environment = eval->result->gate->from_environment, *why = NULL;
     uint32_t n = 0;
     for (size_t i = 0; i < eval->in->n_evidence; i++) {
         const struct dr_attestation *since = NULL;
+        const char *lacks = "";
         size_t mark = eval->result->n_evidence;
         if (!is_first_of_target(eval, i)) {
             continue;
         }
         const Drover__V1__Target *target = dr_gate_target_of(&eval->in->evidence[i]);
-        if (proves_all(eval, target, demand, &since, &why) &&
-            (!with_soak || is_soaked(eval, target, since, &why))) {
-            n++;
-        } else {
-            eval->result->n_evidence = mark;
+        bool is_met = proves_all(eval, target, demand, &since, &lacks);
+        for (size_t k = 0; is_met && k < 2; k++) {
+            is_met = !later[k] || later[k](eval, target, since, &lacks);
         }
+        n += is_met;
+        why = is_met ? why : lacks;
+        eval->result->n_evidence = is_met ? eval->result->n_evidence : mark;
     }
     if (n >= needed) {
         dr_gate_open(eval,
@@ -226,12 +281,26 @@ eval_targets(struct dr_gate_eval *eval, const struct demand *demand, bool with_s
     }
 }
 
+static const dr_gate_later_fn nothing_later[2] = {NULL, NULL};
+
 void
 dr_gate_eval_staged(struct dr_gate_eval *eval)
 {
+    static const dr_gate_later_fn soaked[2] = {is_soaked, NULL};
     bool is_down = eval->in->mode == DROVER__V1__MODE__DOWN;
-    eval_targets(eval, is_down ? &demand_down : &demand_up, !is_down,
+    eval_targets(eval, is_down ? &demand_down : &demand_up, is_down ? nothing_later : soaked,
                  eval->result->gate->min_targets);
+}
+
+void
+dr_gate_eval_probed(struct dr_gate_eval *eval)
+{
+    static const dr_gate_later_fn probed[2] = {is_soaked, is_probed};
+    if (eval->in->mode == DROVER__V1__MODE__DOWN) {
+        dr_gate_open(eval, "not asked for on the way down");
+        return;
+    }
+    eval_targets(eval, &demand_up, probed, eval->result->gate->min_targets);
 }
 
 void
@@ -246,5 +315,5 @@ dr_gate_eval_rollback(struct dr_gate_eval *eval)
         }
     }
     eval_targets(eval, eval->in->mode == DROVER__V1__MODE__DOWN ? &demand_down : &demand_way_back,
-                 false, 1);
+                 nothing_later, 1);
 }

@@ -105,7 +105,7 @@ fetch(struct dr_stage *s, const char *kind, Drover__V1__ListDocumentsRequest req
 // Of one environment: of each target the newest of some kinds, and the newest runs.
 static enum dr_rc
 fetch_environment(struct dr_stage *s, const char *environment, uint32_t newest_kinds,
-                  struct wires *wires, struct dr_err *err)
+                  bool is_probed, struct wires *wires, struct dr_err *err)
 {
     Drover__V1__ListDocumentsRequest request = DROVER__V1__LIST_DOCUMENTS_REQUEST__INIT;
     enum dr_rc rc = DR_OK;
@@ -119,7 +119,9 @@ fetch_environment(struct dr_stage *s, const char *environment, uint32_t newest_k
     request.newest_first = true;
     request.limit = EVIDENCE_MAX;
     request.subkinds = KIND(APPLIED) | KIND(REVERTED) | KIND(REHEARSED);
-    return rc == DR_OK ? fetch(s, DR_TYPE_ATTESTATION, request, wires, err) : rc;
+    rc = rc == DR_OK ? fetch(s, DR_TYPE_ATTESTATION, request, wires, err) : rc;
+    request.subkinds = KIND(STATE); // the newest of a target need not be one that answers probes
+    return rc == DR_OK && is_probed ? fetch(s, DR_TYPE_ATTESTATION, request, wires, err) : rc;
 }
 
 // READYs and backups of this environment, the state of those that its gates name, and the runs of
@@ -136,12 +138,15 @@ fetch_attestations(struct dr_stage *s, struct wires *wires, struct dr_err *err)
             break; // environments stand last
         }
         bool is_mine = dr_str_eq(environment->name, policy->name);
-        uint32_t kinds = is_mine ? KIND(READY) | KIND(BACKUP) : 0;
+        uint32_t kinds = is_mine ? KIND(READY) | KIND(BACKUP) | KIND(REHEARSED) : 0;
+        bool is_probed = false;
         for (size_t g = 0; g < policy->n_gates; g++) {
             bool is_named = dr_str_eq(policy->gates[g]->from_environment, environment->name);
             kinds |= is_named ? KIND(STATE) : 0;
+            is_probed = is_probed ||
+                        (is_named && policy->gates[g]->kind == DROVER__V1__GATE_KIND__GATE_PROBED);
         }
-        rc = fetch_environment(s, environment->name, kinds, wires, err);
+        rc = fetch_environment(s, environment->name, kinds, is_probed, wires, err);
     }
     return rc;
 }
@@ -310,8 +315,11 @@ next_command(const struct dr_stage *s, const Drover__V1__Gate *gate)
                gate->kind == DROVER__V1__GATE_KIND__GATE_ROLLBACK_PROVED) {
         text = dr_arena_printf(arena, "drover approve %s -e %s", s->rollout->id,
                                gate->from_environment);
-    } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP) {
+    } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP ||
+               gate->kind == DROVER__V1__GATE_KIND__GATE_PROBED) {
         text = dr_arena_printf(arena, "drover rollout watch %s", s->rollout->id);
+    } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED) {
+        text = dr_arena_printf(arena, "drover rehearse %s", s->rollout->id);
     }
     return text ? text : "";
 }

@@ -66,32 +66,66 @@ take_latest_all(struct dr_core *core, struct wires *wires, const char *environme
 }
 
 static enum dr_rc
-take_environment(struct dr_core *core, struct wires *wires, const char *environment,
-                 struct dr_err *err)
+take_newest(struct dr_core *core, struct wires *wires, const char *environment, uint32_t kinds,
+            struct dr_err *err)
 {
     const struct dr_store_filter filter = {.kind = DR_TYPE_ATTESTATION,
                                            .environment = environment,
-                                           .subkinds =
-                                               1u << DROVER__V1__ATTESTATION_KIND__APPLIED |
-                                               1u << DROVER__V1__ATTESTATION_KIND__REVERTED |
-                                               1u << DROVER__V1__ATTESTATION_KIND__REHEARSED,
+                                           .subkinds = kinds,
                                            .newest_first = true,
                                            .limit = DR_EVIDENCE_PER_ENVIRONMENT};
 
-    DR_TRY(core->store->ops->document_list(core->store, &filter, take_row, wires, err));
+    return core->store->ops->document_list(core->store, &filter, take_row, wires, err);
+}
+
+static enum dr_rc
+take_environment(struct dr_core *core, struct wires *wires, const char *environment,
+                 struct dr_err *err)
+{
+    DR_TRY(take_newest(core, wires, environment,
+                       1u << DROVER__V1__ATTESTATION_KIND__APPLIED |
+                           1u << DROVER__V1__ATTESTATION_KIND__REVERTED |
+                           1u << DROVER__V1__ATTESTATION_KIND__REHEARSED,
+                       err));
     return take_latest_all(core, wires, environment, DROVER__V1__ATTESTATION_KIND__STATE, err);
 }
 
-// Was this environment already named by an earlier gate?
+// Was this environment already named by an earlier gate, or (for a gate about probes) by an earlier
+// one about probes?
 static bool
-is_repeated(const Drover__V1__Environment *policy, size_t i)
+is_repeated(const Drover__V1__Environment *policy, size_t i, bool is_for_probes)
 {
     for (size_t k = 0; k < i; k++) {
-        if (strcmp(policy->gates[k]->from_environment, policy->gates[i]->from_environment) == 0) {
+        bool is_alike =
+            !is_for_probes || policy->gates[k]->kind == DROVER__V1__GATE_KIND__GATE_PROBED;
+
+        if (is_alike &&
+            strcmp(policy->gates[k]->from_environment, policy->gates[i]->from_environment) == 0) {
             return true;
         }
     }
     return false;
+}
+
+// What one gate takes from another environment. The newest STATE of a target need not be one that
+// answers probes.
+static enum dr_rc
+take_for_gate(struct dr_core *core, struct wires *wires, const Drover__V1__Environment *policy,
+              size_t i, struct dr_err *err)
+{
+    const Drover__V1__Gate *gate = policy->gates[i];
+
+    if (gate->from_environment[0] == '\0') {
+        return DR_OK;
+    }
+    if (!is_repeated(policy, i, false)) {
+        DR_TRY(take_environment(core, wires, gate->from_environment, err));
+    }
+    if (gate->kind == DROVER__V1__GATE_KIND__GATE_PROBED && !is_repeated(policy, i, true)) {
+        return take_newest(core, wires, gate->from_environment,
+                           1u << DROVER__V1__ATTESTATION_KIND__STATE, err);
+    }
+    return DR_OK;
 }
 
 static enum dr_rc
@@ -106,9 +140,7 @@ load_attestations(struct dr_core *core, struct dr_arena *arena,
     }
     wires->arena = arena;
     for (size_t i = 0; i < policy->n_gates; i++) {
-        if (policy->gates[i]->from_environment[0] != '\0' && !is_repeated(policy, i)) {
-            DR_TRY(take_environment(core, wires, policy->gates[i]->from_environment, err));
-        }
+        DR_TRY(take_for_gate(core, wires, policy, i, err));
     }
     return dr_gate_load_evidence(arena, &core->trust->fleet, core->trust->entries,
                                  core->trust->n_entries, wires->list, wires->n, true,
@@ -182,33 +214,57 @@ dr_evidence_load(struct dr_core *core, const char *environment, const struct dr_
     return DR_OK;
 }
 
-// The evidence with the target's own newest BACKUP behind it, in `arena`.
-static enum dr_rc
-with_backup(struct dr_core *core, struct dr_arena *arena, const struct dr_evidence *evidence,
-            const char *target, const struct dr_attestation **out, size_t *out_n,
-            struct dr_err *err)
-{
-    struct dr_store_document row;
-    struct dr_err ignored = {0};
-    size_t n = evidence->n_attestations;
-    struct dr_attestation *list = dr_arena_array(arena, n + 1, sizeof *list);
+struct own_words {
+    struct dr_core *core;
+    struct dr_arena *arena;
+    struct dr_attestation *list;
+    size_t n;
+};
 
-    if (list == NULL) {
+// Takes one that verifies; what does not, counts for nothing.
+static enum dr_rc
+take_own(void *user, const struct dr_store_document *row, struct dr_err *err)
+{
+    struct own_words *own = user;
+    const struct dr_trust *trust = own->core->trust;
+    struct dr_bytes wire = {dr_arena_copy(own->arena, row->envelope.data, row->envelope.len),
+                            row->envelope.len};
+    struct dr_err ignored = {0};
+
+    if (wire.data == NULL) {
         return dr_err_set(err, DR_E_LIMIT, "there is too much evidence for this request");
     }
-    memcpy(list, evidence->attestations, n * sizeof *list);
-    enum dr_rc rc = core->store->ops->document_latest(
-        core->store, target, DROVER__V1__ATTESTATION_KIND__BACKUP, arena, &row, &ignored);
-    if (rc == DR_OK &&
-        dr_attest_load(arena, &core->trust->fleet, core->trust->entries, core->trust->n_entries,
-                       row.envelope, &list[n], &ignored) == DR_OK) {
-        n++;
-    } else if (rc != DR_OK && rc != DR_E_NOT_FOUND) {
-        *err = ignored;
-        return rc;
+    if (dr_attest_load(own->arena, &trust->fleet, trust->entries, trust->n_entries, wire,
+                       &own->list[own->n], &ignored) == DR_OK) {
+        own->n++;
     }
-    *out = list;
-    *out_n = n;
+    return DR_OK;
+}
+
+// The evidence with the target's own newest BACKUP and REHEARSED behind it, in `arena`.
+static enum dr_rc
+with_own(struct dr_core *core, struct dr_arena *arena, const struct dr_evidence *evidence,
+         const char *target, const struct dr_attestation **out, size_t *out_n, struct dr_err *err)
+{
+    struct dr_store_filter filter = {.kind = DR_TYPE_ATTESTATION,
+                                     .target = target,
+                                     .subkinds = 1u << DROVER__V1__ATTESTATION_KIND__BACKUP,
+                                     .newest_first = true,
+                                     .limit = 1};
+    size_t n = evidence->n_attestations;
+    struct own_words own = {core, arena, NULL, n};
+
+    own.list = dr_arena_array(arena, n + 1 + DR_EVIDENCE_REHEARSALS, sizeof *own.list);
+    if (own.list == NULL) {
+        return dr_err_set(err, DR_E_LIMIT, "there is too much evidence for this request");
+    }
+    memcpy(own.list, evidence->attestations, n * sizeof *own.list);
+    DR_TRY(core->store->ops->document_list(core->store, &filter, take_own, &own, err));
+    filter.subkinds = 1u << DROVER__V1__ATTESTATION_KIND__REHEARSED;
+    filter.limit = DR_EVIDENCE_REHEARSALS;
+    DR_TRY(core->store->ops->document_list(core->store, &filter, take_own, &own, err));
+    *out = own.list;
+    *out_n = own.n;
     return DR_OK;
 }
 
@@ -251,8 +307,7 @@ dr_evidence_gates(struct dr_core *core, struct dr_arena *arena, const struct dr_
     }
     input.plan_sha256 = plan->sha256;
     DR_TRY(dr_core_plan(core, plan->sha256, &input.plan, err));
-    DR_TRY(
-        with_backup(core, arena, evidence, target->name, &input.evidence, &input.n_evidence, err));
+    DR_TRY(with_own(core, arena, evidence, target->name, &input.evidence, &input.n_evidence, err));
     return dr_gate_evaluate(arena, &input, out, out_n, err);
 }
 

@@ -7,10 +7,12 @@
 #include "trust/gate.h"
 
 #define DR_EVIDENCE_PER_ENVIRONMENT 200u
+#define DR_EVIDENCE_REHEARSALS      8u // newest of one target: other plans may have been rehearsed since
 
 // For the gates of `environment`: applied, reverted and state of the environments that its gates
-// name, sign-offs; backups come with each target. Verified once and kept until something changes:
-// valid within the handler. What does not verify any more is left out. DR_E_NO_FLEET, DR_E_LIMIT.
+// name, sign-offs; backups and rehearsals come with each target. Verified once and kept until
+// something changes: valid within the handler. What does not verify any more is left out.
+// DR_E_NO_FLEET, DR_E_LIMIT.
 DR_MUST_CHECK enum dr_rc dr_evidence_load(struct dr_core *core, const char *environment,
                                           const struct dr_evidence **out, struct dr_err *err);
 // The gates for one target of a rollout. `approval` as in struct dr_gate_input.

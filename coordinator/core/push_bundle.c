@@ -165,6 +165,18 @@ add_stops(struct maker *m, const char *environment, struct dr_err *err)
     return m->core->store->ops->document_list(m->core->store, &filter, add_wide_stop, &stops, err);
 }
 
+// Backups and rehearsals of the approved targets open a gate only for the target itself.
+static bool
+is_of_another(const struct maker *m, const struct dr_store_document *row, const char *target)
+{
+    const uint32_t own =
+        1u << DROVER__V1__ATTESTATION_KIND__BACKUP | 1u << DROVER__V1__ATTESTATION_KIND__REHEARSED;
+
+    return strcmp(row->kind, DR_TYPE_ATTESTATION) == 0 && (own >> row->subkind & 1u) != 0 &&
+           !dr_approval_is_stamp(m->of->approval.msg->mode) &&
+           strcmp(row->environment, m->of->environment) == 0 && strcmp(row->target, target) != 0;
+}
+
 static enum dr_rc
 fill(struct maker *m, const char *target, struct dr_err *err)
 {
@@ -181,7 +193,9 @@ fill(struct maker *m, const char *target, struct dr_err *err)
     m->bundle->approval = dr_data(m->of->envelope.data, m->of->envelope.len);
     DR_TRY(add_leaves(m, target, err));
     for (size_t i = 0; i < m->of->n_listed; i++) {
-        DR_TRY(add_document(m, &m->of->listed[i], err));
+        if (!is_of_another(m, &m->of->listed[i], target)) {
+            DR_TRY(add_document(m, &m->of->listed[i], err));
+        }
     }
     DR_TRY(add_canaries(m, err));
     return add_stops(m, m->of->environment, err);

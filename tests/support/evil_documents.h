@@ -6,9 +6,19 @@
 #include "support/agent_world.h"
 
 enum { E_ALICE, E_BOB, E_CAROL };
-enum { E_ORDERS, E_STOCK, E_BILLING, E_AGENTS };
-enum { E_APPLIED, E_REVERTED, E_AGAIN, E_STATE, E_STOCKED, E_STOCK_STATE, E_CANARY, E_EVIDENCE };
-enum { G_BACKUP, G_STAGED, G_ROLLBACK, G_VERIFIED, G_SIGNOFF, E_GATES };
+enum { E_ORDERS, E_STOCK, E_BILLING, E_OWN, E_AGENTS };
+enum {
+    E_APPLIED,
+    E_REVERTED,
+    E_AGAIN,
+    E_STATE,
+    E_STOCKED,
+    E_STOCK_STATE,
+    E_REHEARSED,
+    E_CANARY,
+    E_EVIDENCE
+};
+enum { G_BACKUP, G_STAGED, G_ROLLBACK, G_VERIFIED, G_SIGNOFF, G_REHEARSED, G_PROBED, E_GATES };
 
 #define E_SOAK_S     3600
 #define E_ENTRIES    6u
@@ -114,9 +124,13 @@ e_make_root(struct evil *e)
     for (size_t i = 0; i < C_PEOPLE; i++) {
         C_OK(c, dr_key_generate(DR_KEY_SIGNING, &c->person[i], &c->err));
     }
-    for (size_t i = 0; i < E_AGENTS; i++) {
+    for (size_t i = 0; i < E_OWN; i++) {
         C_OK(c, dr_key_generate(DR_KEY_SIGNING, &e->agent[i], &c->err));
     }
+    // The agent's own key: for what the agent itself would have said.
+    char path[PATH_MAX];
+    C_OK(c, dr_keyfile_load(dr_tmp_path(&c->tmp, "agent.key", path), DR_KEY_SIGNING, NULL,
+                            &e->agent[E_OWN], &c->err));
     C_OK(c, dr_key_generate(DR_KEY_SIGNING, &e->alice2, &c->err));
     C_OK(c, dr_key_generate(DR_KEY_SIGNING, &e->stranger, &c->err));
     e->root.version = 1;
@@ -154,9 +168,10 @@ static inline void
 e_gates(struct evil *e, Drover__V1__Environment *policy)
 {
     static const Drover__V1__GateKind KINDS[E_GATES] = {
-        DROVER__V1__GATE_KIND__GATE_BACKUP, DROVER__V1__GATE_KIND__GATE_STAGED,
+        DROVER__V1__GATE_KIND__GATE_BACKUP,          DROVER__V1__GATE_KIND__GATE_STAGED,
         DROVER__V1__GATE_KIND__GATE_ROLLBACK_PROVED, DROVER__V1__GATE_KIND__GATE_VERIFIED,
-        DROVER__V1__GATE_KIND__GATE_SIGNOFF};
+        DROVER__V1__GATE_KIND__GATE_SIGNOFF,         DROVER__V1__GATE_KIND__GATE_REHEARSED,
+        DROVER__V1__GATE_KIND__GATE_PROBED};
     struct coord *c = &e->c;
     policy->gates = dr_arena_array(c->arena, E_GATES, sizeof *policy->gates);
     for (size_t i = 0; i < e->gates; i++) {
@@ -167,10 +182,14 @@ e_gates(struct evil *e, Drover__V1__Environment *policy)
             gate->restore_level = DROVER__V1__RESTORE_LEVEL__LISTED;
         } else if (i == G_SIGNOFF) {
             gate->item = c_text(c, "logs-reviewed");
+        } else if (i == G_REHEARSED) {
+            gate->max_age_s = 3600;
         } else {
+            bool is_counted = i == G_STAGED || i == G_PROBED;
             gate->from_environment = c_text(c, "staging");
-            gate->min_targets = i == G_STAGED ? 2 : 0;
-            gate->soak_s = i == G_STAGED ? E_SOAK_S : 0;
+            gate->min_targets = is_counted ? 2 : 0;
+            gate->soak_s = is_counted ? E_SOAK_S : 0;
+            gate->item = c_text(c, i == G_PROBED ? "errors" : "");
         }
         policy->gates[policy->n_gates++] = gate;
     }

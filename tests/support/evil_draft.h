@@ -22,6 +22,8 @@ struct e_draft {
     Drover__V1__UnitProof *ups[64], *downs[64];
     size_t n_ups, n_downs;
     uint8_t fp_after[32], zero[32];
+    Drover__V1__Rehearsal *rehearsal;
+    Drover__V1__ProbeResult *probe; // of both STATEs
     struct dr_approval_request request;
     struct dr_approval_target target[2];
     const struct dr_key *signer[6];
@@ -58,6 +60,33 @@ e_proofs(struct e_draft *d)
     }
 }
 
+// What the agent tried on a copy, and what both targets of staging answered after the soak.
+static inline void
+e_tries(struct e_draft *d)
+{
+    struct coord *c = &d->e->c;
+    d->rehearsal = c_new(c, &drover__v1__rehearsal__descriptor);
+    d->rehearsal->fingerprint_before = d->ready->msg->fingerprint;
+    d->rehearsal->fingerprint_down = d->ready->msg->fingerprint;
+    d->rehearsal->fingerprint_up = dr_data(d->fp_after, 32);
+    d->rehearsal->units = dr_arena_array(c->arena, d->n_ups + 1, sizeof *d->rehearsal->units);
+    for (size_t i = 0; i < d->n_ups; i++) {
+        Drover__V1__RehearsedUnit *unit = c_new(c, &drover__v1__rehearsed_unit__descriptor);
+        unit->revision_digest = d->ups[i]->revision_digest;
+        unit->unit_digest = d->ups[i]->unit_digest;
+        unit->mode = E_MODE(UP);
+        d->rehearsal->units[d->rehearsal->n_units++] = unit;
+    }
+    d->evidence[E_REHEARSED].rehearsal = d->rehearsal;
+    d->probe = c_new(c, &drover__v1__probe_result__descriptor);
+    d->probe->name = c_text(c, "errors");
+    d->probe->outcome = DROVER__V1__PROBE_OUTCOME__PASSED;
+    Drover__V1__ProbeResult **probes = dr_arena_array(c->arena, 1, sizeof *probes);
+    probes[0] = d->probe;
+    d->evidence[E_STATE].probes = d->evidence[E_STOCK_STATE].probes = probes;
+    d->evidence[E_STATE].n_probes = d->evidence[E_STOCK_STATE].n_probes = 1;
+}
+
 static inline void
 e_evidence(struct e_draft *d)
 {
@@ -73,6 +102,7 @@ e_evidence(struct e_draft *d)
         {"staging/orders", "staging", "stg-1", E_ORDERS, KIND_OF(STATE), 5000},
         {"staging/stock", "staging", "stg-2", E_STOCK, KIND_OF(APPLIED), 9800},
         {"staging/stock", "staging", "stg-2", E_STOCK, KIND_OF(STATE), 5000},
+        {C_TARGET, "production", C_AGENT, E_OWN, KIND_OF(REHEARSED), 600},
         {"production/billing", "production", "prd-1", E_BILLING, KIND_OF(APPLIED), 5},
     };
     struct coord *c = &d->e->c;
@@ -109,6 +139,7 @@ e_evidence(struct e_draft *d)
     d->evidence[E_REVERTED].units = d->downs;
     d->evidence[E_REVERTED].n_units = d->n_downs;
     d->evidence[E_REVERTED].fingerprint = d->ready->msg->fingerprint;
+    e_tries(d);
 }
 
 // Everything as it should be.
@@ -181,7 +212,7 @@ static inline void
 e_sign_evidence(struct e_draft *d, struct dr_attest_state state[E_AGENTS], size_t from, size_t to)
 {
     static const int AGENT[E_EVIDENCE] = {E_ORDERS, E_ORDERS, E_ORDERS, E_ORDERS,
-                                          E_STOCK,  E_STOCK,  E_BILLING};
+                                          E_STOCK,  E_STOCK,  E_OWN,    E_BILLING};
     struct coord *c = &d->e->c;
     for (size_t i = from; i < to; i++) {
         struct dr_attest_state *at = &state[AGENT[i]];

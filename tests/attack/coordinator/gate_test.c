@@ -193,6 +193,88 @@ another_schema_before(struct e_draft *d)
     d->evidence[E_REVERTED].fingerprint = dr_data(d->zero, 32);
 }
 
+// ------------------------------------------------------------------------ rehearsals, probes
+
+static void
+rehearsal_withheld(struct e_draft *d)
+{
+    d->left_out[E_REHEARSED] = true;
+}
+
+static void
+rehearsal_unlisted(struct e_draft *d)
+{
+    d->unlisted[E_REHEARSED] = true;
+}
+
+static void
+rehearsal_forged(struct e_draft *d)
+{
+    d->key[E_REHEARSED] = &d->e->agent[E_BILLING];
+}
+
+static void
+rehearsal_of_another_target(struct e_draft *d)
+{
+    d->evidence[E_REHEARSED].target = c_text(&d->e->c, "production/billing");
+    d->evidence[E_REHEARSED].agent = c_text(&d->e->c, "prd-1");
+    rehearsal_forged(d);
+}
+
+static void
+rehearsal_too_old(struct e_draft *d)
+{
+    d->evidence[E_REHEARSED].time = dr_now_unix_s() - 3700;
+}
+
+static void
+rehearsal_of_another_schema(struct e_draft *d)
+{
+    d->rehearsal->fingerprint_before = d->rehearsal->fingerprint_down = dr_data(d->zero, 32);
+}
+
+static void
+rehearsal_without_the_way_back(struct e_draft *d)
+{
+    d->rehearsal->fingerprint_down = dr_data(d->fp_after, 32);
+}
+
+static void
+rehearsal_of_one_unit_less(struct e_draft *d)
+{
+    d->rehearsal->n_units--;
+}
+
+static void
+rehearsal_of_other_units(struct e_draft *d)
+{
+    d->rehearsal->units[0]->unit_digest = dr_data(d->fp_after, 32);
+}
+
+static void
+probe_silent(struct e_draft *d)
+{
+    d->evidence[E_STOCK_STATE].n_probes = 0;
+}
+
+static void
+probe_failed(struct e_draft *d)
+{
+    d->probe->outcome = DROVER__V1__PROBE_OUTCOME__NOT_PASSED;
+}
+
+static void
+probe_inconclusive(struct e_draft *d)
+{
+    d->probe->outcome = DROVER__V1__PROBE_OUTCOME__INCONCLUSIVE;
+}
+
+static void
+probe_of_another_name(struct e_draft *d)
+{
+    d->probe->name = c_text(&d->e->c, "error");
+}
+
 // ------------------------------------------------------------------------ entries, sign-offs
 
 static void
@@ -342,6 +424,29 @@ gates_stay_shut_when_evidence_is_withheld_early_or_contradicted(void **state)
     e_run_table(ROWS, DR_COUNT_OF(ROWS));
 }
 
+// id: G4 G7 G03 G05 G08 G11 G12
+static void
+rehearsals_and_probes_count_only_for_what_they_are(void **state)
+{
+    static const struct e_case ROWS[] = {
+        {"G12 the rehearsal is withheld", rehearsal_withheld, NULL, "gate-missing"},
+        {"G11 the rehearsal is not listed", rehearsal_unlisted, NULL, "gate-missing"},
+        {"G03 the rehearsal is forged", rehearsal_forged, NULL, "bad-evidence"},
+        {"G4 it is of another target", rehearsal_of_another_target, NULL, "gate-missing"},
+        {"G08 it is too old", rehearsal_too_old, NULL, "gate-missing"},
+        {"G4 it began from another schema", rehearsal_of_another_schema, NULL, "gate-missing"},
+        {"G4 it did not come back", rehearsal_without_the_way_back, NULL, "gate-missing"},
+        {"G05 it ran one unit less", rehearsal_of_one_unit_less, NULL, "gate-missing"},
+        {"G05 it ran other units", rehearsal_of_other_units, NULL, "gate-missing"},
+        {"G7 a probe was not answered", probe_silent, NULL, "gate-missing"},
+        {"G7 a probe did not pass", probe_failed, NULL, "gate-missing"},
+        {"G7 a probe is inconclusive", probe_inconclusive, NULL, "gate-missing"},
+        {"G7 another probe was answered", probe_of_another_name, NULL, "gate-missing"},
+    };
+    (void)state;
+    e_run_table(ROWS, DR_COUNT_OF(ROWS));
+}
+
 // id: G5 G21 Z08
 static void
 sign_offs_and_canaries_are_not_taken_on_trust(void **state)
@@ -372,6 +477,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(evidence_counts_only_as_what_it_is_and_by_whom),
         cmocka_unit_test(gates_stay_shut_when_evidence_is_withheld_early_or_contradicted),
+        cmocka_unit_test(rehearsals_and_probes_count_only_for_what_they_are),
         cmocka_unit_test(sign_offs_and_canaries_are_not_taken_on_trust),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

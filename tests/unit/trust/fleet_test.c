@@ -350,6 +350,30 @@ c_item(struct world *w)
     w->gate[G_SIGNOFF].item = word(w, "");
 }
 static void
+c_rehearsed_age(struct world *w)
+{
+    w->gate[G_SIGNOFF].kind = GATE(REHEARSED);
+}
+static void
+c_probed_env(struct world *w)
+{
+    w->gate[G_SIGNOFF].kind = GATE(PROBED);
+    w->gate[G_SIGNOFF].min_targets = 1;
+}
+static void
+c_probed_n(struct world *w)
+{
+    w->gate[G_SIGNOFF].kind = GATE(PROBED);
+    w->gate[G_SIGNOFF].from_environment = word(w, "staging");
+}
+static void
+c_probed_item(struct world *w)
+{
+    c_probed_n(w);
+    c_probed_env(w);
+    w->gate[G_SIGNOFF].item = word(w, "");
+}
+static void
 c_labels(struct world *w)
 {
     static Drover__V1__Label label, *labels[2] = {&label, &label};
@@ -367,7 +391,8 @@ fleet_with_bad_content_is_refused(void **state)
         c_prefix,     c_longer,   c_slash,        c_env,       c_no_env,     c_agent,
         c_engine,     c_state,    c_key,          c_two_envs,  c_two_agents, c_transport,
         c_twice,      c_rank,     c_env_name,     c_gate_none, c_backup_age, c_backup_level,
-        c_staged_env, c_staged_n, c_rollback_env, c_item,      c_labels,
+        c_staged_env, c_staged_n, c_rollback_env, c_item,      c_labels,     c_rehearsed_age,
+        c_probed_env, c_probed_n, c_probed_item,
     };
     static struct world w;
     (void)state; // id: Z07 G14
