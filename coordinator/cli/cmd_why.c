@@ -1,4 +1,4 @@
-// why: one target's state, what is in its way, and what to type next.
+// why: one target's state, or one rollout's, what is in its way, and what to type next.
 
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/print.h"
@@ -7,6 +7,7 @@
 #include "coordinator/cli/remote.h"
 #include "coordinator/cli/rollout_view.h"
 #include "coordinator/cli/stops.h"
+#include "coordinator/cli/why_rollout.h"
 
 #include <string.h>
 
@@ -115,6 +116,12 @@ print_text(const struct asking *a)
                a->rollout->to[0] ? a->rollout->to : "base", a->rollout->state,
                a->rollout->reason[0] ? ": " : "", a->rollout->reason);
     }
+    if (a->status != NULL && a->status->waits[0] != '\0') {
+        const char *signers = dr_str_eq(a->status->state, "ready")
+                                  ? dr_why_signers(cli, a->remote.trust->root.msg, a->stage)
+                                  : "";
+        dr_say(cli, "  waits   %s%s%s\n", a->status->waits, signers[0] ? ": " : "", signers);
+    }
     if (a->stop != NULL) {
         dr_say(cli, "  stopped %s\n", dr_stop_text(cli, a->stop, v->environment));
     }
@@ -132,12 +139,13 @@ print_json(const struct asking *a)
 {
     const Drover__V1__TargetView *v = a->view;
     dr_print_json(a->cli,
-                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:s, s:o}", "schema",
-                            "drover.v1.Why", "target", v->target, "state", v->state, "reason",
-                            v->reason, "rollout", v->rollout, "agent", v->agent, "connected",
-                            v->connected, "since", (json_int_t)(a->status ? a->status->since : 0),
-                            "stop", a->stop ? dr_stop_text(a->cli, a->stop, v->environment) : "",
-                            "next", next_of(a), "progress",
+                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:s, s:s, s:o}",
+                            "schema", "drover.v1.Why", "target", v->target, "state", v->state,
+                            "reason", v->reason, "rollout", v->rollout, "agent", v->agent,
+                            "connected", v->connected, "since",
+                            (json_int_t)(a->status ? a->status->since : 0), "stop",
+                            a->stop ? dr_stop_text(a->cli, a->stop, v->environment) : "", "waits",
+                            a->status ? a->status->waits : "", "next", next_of(a), "progress",
                             dr_progress_json(dr_rollout_moves(v->state) ? v->progress : NULL)));
 }
 
@@ -146,6 +154,11 @@ dr_cmd_why(struct dr_cli *cli, struct dr_err *err)
 {
     struct asking a = {.cli = cli};
     enum dr_rc rc = dr_remote_open(cli, &a.remote, err);
+    if (rc == DR_OK && dr_rollout_id_is_valid(cli->args[0])) {
+        rc = dr_why_rollout(&a.remote, cli->args[0], err);
+        dr_remote_close(&a.remote);
+        return rc;
+    }
     rc = rc == DR_OK ? find_view(&a, err) : rc;
     rc = rc == DR_OK ? find_rollout(&a, err) : rc;
     rc = rc == DR_OK ? find_stop(&a, err) : rc;

@@ -117,6 +117,8 @@ static const struct row ROWS[] = {
     {S(REVERTED), E(REVERTED), ALWAYS, S(REVERTED), A(NONE), "reverted"},
     {S(REVERTED), E(ABORT), ALWAYS, S(REVERTED), A(NONE), "reverted"},
     {S(REVERTED), E(RETRY), MODE_FORWARD, S(PREPARING), A(DROP_READY), "the agent prepares again"},
+    {S(REVERTED), E(RETRY), MODE_PROVE, S(PREPARING), A(DROP_READY), "the agent prepares again"},
+    {S(APPLIED), E(RETRY), MODE_DOWN, S(PREPARING), A(DROP_READY), "the agent prepares again"},
 
     {S(FAILED), E(RETRY), ALWAYS, S(PREPARING), A(DROP_READY), "the agent prepares again"},
     {S(FAILED), E(REVERTED), ALWAYS, S(REVERTED), A(ASK_STATE), "failed and reversed, as approved"},

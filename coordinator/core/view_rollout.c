@@ -1,6 +1,7 @@
 // View, part two: a rollout with its gates, signatures and next step.
 #include "coordinator/core/evidence.h"
 #include "coordinator/core/view.h"
+#include "coordinator/core/view_next.h"
 #include "trust/approval.h"
 #include "trust/strict.h"
 #include "trust/try.h"
@@ -283,57 +284,9 @@ add_approvals(struct maker *m, struct dr_err *err)
     return DR_OK;
 }
 
-// ---- next step
-
-static const char *
-stage_next(const struct maker *m)
-{
-    const char *id = m->rollout->id, *environment = m->stage->environment;
-
-    switch (dr_stage_state(m->stage)) {
-    case DR_ROLLOUT_FAILED:
-        return dr_arena_printf(m->arena, "drover rollout retry %s", id);
-    case DR_ROLLOUT_PREPARING:
-    case DR_ROLLOUT_RUNNING:
-        return dr_arena_printf(m->arena, "drover rollout watch %s", id);
-    case DR_ROLLOUT_WAITING:
-        for (size_t i = 0; i < m->out->n_gates; i++) {
-            if (!m->out->gates[i]->is_open && !m->out->gates[i]->after) {
-                return m->out->gates[i]->try_;
-            }
-        }
-        return m->out->approval_complete && m->out->signatures >= m->out->needed &&
-                       dr_stage_state(m->stage) != DR_ROLLOUT_WAITING
-                   ? ""
-                   : dr_arena_printf(m->arena, "drover approve %s -e %s", id, environment);
-    default:
-        return "";
-    }
-}
-
-static void
-add_target_hints(struct maker *m)
-{
-    for (size_t i = 0; i < m->stage->n_targets; i++) {
-        const struct dr_rollout_target *target = &m->stage->targets[i];
-        const struct dr_agent *agent = dr_core_agent(m->core, target->agent);
-
-        m->out->targets[i]->connected = agent != NULL && agent->watch != NULL;
-        if (dr_target_is_failure(target->state, m->stage->mode) &&
-            target->state != DR_TARGET_CANCELLED) {
-            m->out->targets[i]->next = dr_arena_printf(m->arena, "drover rollout retry %s -t %s",
-                                                       m->rollout->id, target->name);
-        } else if (target->state == DR_TARGET_PREPARING && !m->out->targets[i]->connected) {
-            m->out->targets[i]->reason =
-                dr_arena_printf(m->arena, "agent '%s' is not connected", target->agent);
-        }
-    }
-}
-
 static enum dr_rc
-fill_stage(struct maker *m, struct dr_err *err)
+fill_stage(struct maker *m, const Drover__V1__StageStatus *before, struct dr_err *err)
 {
-    add_target_hints(m);
     bool is_done = dr_stage_state(m->stage) == DR_ROLLOUT_DONE;
     if (is_done || dr_rollout_is_open(m->rollout)) {
         struct dr_err closed = {0};
@@ -345,10 +298,12 @@ fill_stage(struct maker *m, struct dr_err *err)
         }
     }
     DR_TRY(add_approvals(m, err));
-    m->out->next = keep(m, stage_next(m));
+    const struct dr_view_stage view = {m->core, m->arena, m->rollout, m->stage,
+                                       m->out,  m->first, m->last,    before};
+    DR_TRY(dr_view_next(&view, err));
     m->out->targets += m->first;
     m->out->n_targets = m->last - m->first;
-    return m->out->next != NULL ? DR_OK : no_room(err);
+    return DR_OK;
 }
 
 enum dr_rc
@@ -358,6 +313,7 @@ dr_view_rollout(struct dr_core *core, const struct dr_rollout *rollout,
 {
     size_t skip = page != NULL ? page->first : 0, room = DR_VIEW_TARGETS_MAX, seen = 0;
     const struct dr_rollout_stage *current = dr_rollout_current(rollout);
+    const Drover__V1__StageStatus *before = NULL;
 
     DR_TRY(dr_rollout_message(rollout, arena, out, err));
     room = page != NULL && page->max > 0 && page->max < room ? page->max : room;
@@ -374,9 +330,16 @@ dr_view_rollout(struct dr_core *core, const struct dr_rollout *rollout,
             (*out)->next_target = (uint32_t)(seen + m.last);
         }
         seen += n;
-        DR_TRY(fill_stage(&m, err));
-        if (&rollout->stages[s] == current) {
+        DR_TRY(fill_stage(&m, before, err));
+        if ((*out)->next[0] == '\0' && before == NULL) {
+            (*out)->next =
+                m.out->next; // also of a stage that is done, when a word is still missing
+            (*out)->waits = m.out->waits;
+        }
+        if (&rollout->stages[s] == current && dr_stage_state(current) != DR_ROLLOUT_DONE) {
             (*out)->next = m.out->next;
+            (*out)->waits = m.out->waits;
+            before = m.out;
             for (size_t t = 0; t < n && (*out)->reason[0] == '\0'; t++) {
                 if (!dr_target_is_success(current->targets[t].state, current->mode)) {
                     (*out)->reason = dr_arena_printf(arena, "%s: %s", current->targets[t].name,
@@ -385,8 +348,5 @@ dr_view_rollout(struct dr_core *core, const struct dr_rollout *rollout,
             }
         }
     }
-    if (rollout->is_paused && dr_rollout_is_open(rollout)) {
-        (*out)->next = dr_arena_printf(arena, "drover rollout resume %s", rollout->id);
-    }
-    return (*out)->reason != NULL && (*out)->next != NULL ? DR_OK : no_room(err);
+    return (*out)->reason != NULL ? DR_OK : no_room(err);
 }

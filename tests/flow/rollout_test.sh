@@ -36,6 +36,10 @@ run 0 as alice drover rollout show R-1
 says "staging/notes" "ready"
 run 0 as alice drover rollout list
 says "R-1"
+run 0 as alice drover why R-1
+says "is waiting in staging" "waits: the approval has 0 of 1 signatures" "can sign" "next: drover approve R-1 -e staging"
+run 0 as alice drover why production/notes
+says "waits   production begins when staging is done" "next: drover approve R-1 -e staging"
 
 test_begin a_second_rollout_on_busy_targets_is_refused
 run 1 as alice drover upgrade head
@@ -61,6 +65,8 @@ same "$(version_of production)" ""
 test_begin each_missing_sign_off_keeps_production_closed # id: G5 G6
 run 8 as alice drover approve R-1 -e production --confirm production
 says "[x] staged" "[ ] logs-reviewed" "[ ] application-updated"
+run 0 as alice drover why R-1
+says "gate 'logs-reviewed' is closed" "next: drover checklist R-1 sign logs-reviewed -e production"
 run 0 as bob drover checklist R-1 sign logs-reviewed --note read
 run 8 as alice drover approve R-1 -e production --confirm production
 says "[x] logs-reviewed" "[ ] application-updated"
@@ -80,6 +86,8 @@ says "Approved. 1 of 2"
 says_not "Changed since"
 run 0 as alice drover rollout show R-1
 says "approvals 1/2"
+run 0 as alice drover why R-1
+says "signatures: 1 of 2 in production; bob" "alice has" "next: drover approve R-1 -e production"
 same "$(version_of production)" ""
 
 test_begin two_people_start_production
@@ -87,6 +95,8 @@ run 0 as bob drover approve R-1 -e production --confirm production
 says "Approved. 2 of 2"
 run 0 as bob drover rollout watch R-1 --until production=applied --timeout 60s
 same "$(version_of production)" "20251022_1349 (head)"
+run 0 as bob drover why R-1
+says "waits: afterwards, 'monitored'" "next: drover checklist R-1 sign monitored -e production"
 
 test_begin status_shows_what_agents_signed # id: C7 M8
 run 0 as alice drover status

@@ -345,7 +345,7 @@ a_failed_target_is_prepared_again_by_retry(void **state)
     msg.code = word(w, "preflight-failed");
     OK(w, agent_attest(site, STG_ORDERS, &msg, sha256));
     assert_string_equal(state_of(site, STG_ORDERS), "refused");
-    assert_string_equal(get_rollout(site)->next, "drover rollout retry R-1");
+    assert_string_equal(get_rollout(site)->next, "drover rollout retry R-1 -t staging/orders");
     OK(w, order(site, "retry", ""));
     (void)agent_next(site, STG_ORDERS, DROVER__V1__PUSH_KIND__PUSH_PREPARE);
     assert_string_equal(state_of(site, STG_ORDERS), "preparing");
