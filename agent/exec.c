@@ -248,6 +248,7 @@ dr_exec_main(const struct dr_agent_config *config, int ready_fd, struct dr_err *
         return rc;
     }
     dr_exec_keys_choose(&agent);
+    dr_exec_drift_policy(&agent);
     dr_exec_net_turn(&agent);
     tell_start(&agent);
     (void)dr_notify("READY=1");

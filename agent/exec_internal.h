@@ -6,6 +6,7 @@
 //   exec_push.c    what a push means
 //   exec_blob.c    plans and revision files, fetched through net
 //   exec_slot.c    one target's turn: events into steps, steps into actions
+//   exec_drift.c   when to look for drift, and from what
 //   exec_task.c    what a PREPARE and a BUNDLE need before a worker starts
 //   exec_worker.c  starting, hearing and stopping workers
 //   report.c       what is signed at the end
@@ -41,7 +42,8 @@
 #define DR_EXEC_RETRY_MAX_MS 30000
 #define DR_EXEC_STATE_MS     120000 // a look at a target
 #define DR_EXEC_PREPARE_MS   (5ll * 3600 * 1000)
-#define DR_EXEC_PROGRESS_MS  500   // least time between two reports of a target
+#define DR_EXEC_PROGRESS_MS  500 // least time between two reports of a target
+#define DR_EXEC_DRIFT_MAX_S  (366ull * 86400)
 #define DR_EXEC_GRACE_MS     30000 // between STOP and SIGKILL
 #define DR_EXEC_CALM_MS      30000 // net lived that long: its back-off starts again
 
@@ -62,8 +64,9 @@ struct dr_agent_slot {
     const struct dr_agent_target *target;
     enum dr_step_state state;
     struct dr_agent_worker worker;
-    bool has_news;    // look for work
-    bool wants_state; // a STATE is owed
+    bool has_news;       // look for work
+    bool wants_state;    // a STATE is owed
+    int64_t drift_at_ms; // when to look for drift again, where the policy asks for it
     unsigned failures;
     int64_t retry_at_ms;
     int64_t progress_at_ms; // no report to net before
@@ -131,6 +134,8 @@ struct dr_agent {
     size_t n_slots;
     uint8_t instance[16]; // of this start: told to the coordinator, which notices a copied key
     struct dr_expiry expiry;
+    uint64_t drift_every_ms; // of the trusted policy; 0: only on demand
+    uint8_t tolerances[32];  // digest of the policy's
     int signal_fd;
     bool is_stopping;
     int64_t stop_at_ms;
@@ -200,6 +205,22 @@ dr_exec_task_consume(struct dr_agent_slot *slot, const Drover__V1__WorkerResult 
 // The job of each kind, as the worker gets it; in the arena.
 DR_MUST_CHECK enum dr_rc dr_exec_task_spec(struct dr_agent_slot *slot, Drover__V1__WorkerJob job,
                                            Drover__V1__WorkerRun **out, struct dr_err *err);
+
+// exec_drift.c
+// What the trusted policy says of drift, after a start and whenever trust changed. Other tolerances
+// make every target be looked at again.
+void dr_exec_drift_policy(struct dr_agent *agent);
+bool dr_exec_drift_is_due(const struct dr_agent_slot *slot, int64_t now_ms);
+void dr_exec_drift_looked(struct dr_agent_slot *slot); // the next look comes after the interval
+// What the target was left with, as the agent knows it.
+struct dr_exec_known {
+    struct dr_agent_record record; // its fingerprint under the tolerances that were given
+    const char *text;              // of it, what is tolerated too; NULL: not kept
+};
+// In the slot's arena.
+DR_MUST_CHECK enum dr_rc
+dr_exec_known(struct dr_agent_slot *slot, char *const *tolerances, size_t n_tolerances,
+              struct dr_exec_known *out, struct dr_err *err);
 
 // exec_worker.c
 DR_MUST_CHECK enum dr_rc

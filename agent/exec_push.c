@@ -55,6 +55,7 @@ take_trust(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes body,
         (void)DR_FAILPOINT("agent-trust-kept");
         tell_versions(dr_trust_store_get(agent->trust));
         dr_exec_keys_choose(agent);
+        dr_exec_drift_policy(agent);
     }
     return settle(rc, "an update of trust was refused", err);
 }
@@ -197,7 +198,7 @@ take_order(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes body)
         dr_log(DR_LOG_WARN, "an order for no target of this agent came", NULL);
     } else if (dr_str_eq(order->order, "cancel")) {
         cancel(slot, order->rollout);
-    } else if (dr_str_eq(order->order, "state")) {
+    } else if (dr_str_eq(order->order, "state") || dr_str_eq(order->order, "drift")) {
         slot->wants_state = true;
         slot->has_news = true;
     } else {

@@ -338,7 +338,7 @@ look_for_work(struct dr_agent_slot *slot)
         }
     } else if (slot->task.id != 0) {
         dr_exec_slot_event(slot, DR_STEP_ON_BUNDLE);
-    } else if (slot->wants_state) {
+    } else if (slot->wants_state || dr_exec_drift_is_due(slot, dr_monotonic_ms())) {
         dr_exec_slot_event(slot, DR_STEP_ON_STATE);
     } else {
         dr_arena_free(&slot->arena); // an idle target costs nothing
@@ -363,6 +363,7 @@ dr_exec_slot_turn(struct dr_agent_slot *slot)
     if (slot->state == DR_STEP_WAITING && dr_monotonic_ms() >= slot->retry_at_ms) {
         dr_exec_slot_event(slot, DR_STEP_ON_TIMER);
     }
+    slot->has_news = slot->has_news || dr_exec_drift_is_due(slot, dr_monotonic_ms());
     if (!slot->has_news || slot->agent->is_stopping) {
         return;
     }
@@ -386,6 +387,10 @@ dr_exec_slot_due(const struct dr_agent_slot *slot, int64_t now_ms)
     }
     if (slot->state == DR_STEP_WAITING && !slot->agent->is_stopping) {
         due = slot->retry_at_ms - now_ms;
+    }
+    if (slot->state == DR_STEP_IDLE && slot->agent->drift_every_ms > 0 &&
+        !slot->agent->is_stopping) {
+        due = slot->drift_at_ms - now_ms;
     }
     if (slot->worker.is_there && slot->worker.kill_at_ms - now_ms < due) {
         due = slot->worker.kill_at_ms - now_ms;

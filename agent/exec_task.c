@@ -72,6 +72,7 @@ begin_bundle(struct dr_agent_slot *slot, struct dr_err *err)
                                    err);
         if (changed) {
             dr_exec_keys_choose(agent);
+            dr_exec_drift_policy(agent);
         }
     }
     if (rc != DR_OK) {
@@ -318,6 +319,31 @@ fill_common(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_er
     return rc;
 }
 
+// The fingerprint leaves out what the environment's policy tolerates; its text is told where it is
+// not the one that is known.
+static enum dr_rc
+fill_drift(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *err)
+{
+    const struct dr_trust *trust = dr_trust_store_get(slot->agent->trust);
+    const struct dr_fleet_entry *policy =
+        dr_fleet_environment(trust->entries, trust->n_entries, slot->agent->config->environment);
+    struct dr_exec_known known = {0};
+    if (policy != NULL) {
+        run->n_tolerances = policy->msg->environment->n_tolerances; // lent, as above
+        run->tolerances = policy->msg->environment->tolerances;
+    }
+    run->wants_schema = true;
+    if (run->job == DROVER__V1__WORKER_JOB__JOB_RUN) {
+        return DR_OK;
+    }
+    enum dr_rc rc = dr_exec_known(slot, run->tolerances, run->n_tolerances, &known, err);
+    if (rc == DR_OK && known.text != NULL) {
+        run->known_fingerprint = copy_data(slot, known.record.fingerprint, 32);
+    }
+    run->wants_schema = rc == DR_OK && known.record.exists;
+    return rc;
+}
+
 static enum dr_rc
 fill_run(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *err)
 {
@@ -398,6 +424,7 @@ dr_exec_task_spec(struct dr_agent_slot *slot, Drover__V1__WorkerJob job,
     run->mode = slot->mode;
     run->with_backup = slot->with_backup;
     enum dr_rc rc = fill_common(slot, run, err);
+    rc = rc != DR_OK ? rc : fill_drift(slot, run, err);
     if (rc == DR_OK && job == DROVER__V1__WORKER_JOB__JOB_RUN) {
         rc = fill_run(slot, run, err);
     }

@@ -204,6 +204,13 @@ missing_text(const struct dr_agent_slot *slot, const Drover__V1__WorkerResult *r
     return text == NULL ? "" : text;
 }
 
+// What the target was left with, under the tolerances that the worker had.
+static enum dr_rc
+know(struct dr_agent_slot *slot, struct dr_exec_known *out, struct dr_err *err)
+{
+    return dr_exec_known(slot, slot->spec->tolerances, slot->spec->n_tolerances, out, err);
+}
+
 void
 dr_report_note_record(struct dr_report *report, const Drover__V1__WorkerResult *result)
 {
@@ -216,6 +223,7 @@ dr_report_note_record(struct dr_report *report, const Drover__V1__WorkerResult *
         report->record.position = result->position;
         name_last(report->slot, result, report->record.what, sizeof report->record.what);
         report->change.record = &report->record;
+        dr_report_keep_schema(report, result);
     }
 }
 
@@ -263,14 +271,16 @@ dr_report_ready(struct dr_agent_slot *slot, struct dr_err *err)
 {
     const Drover__V1__WorkerResult *result = slot->worker.result;
     struct dr_report report;
-    struct dr_agent_record record = {0};
+    struct dr_exec_known known = {0};
+    const struct dr_agent_record *record = &known.record;
     Drover__V1__BackupRecord *backup = NULL;
     uint8_t nonce[32];
     enum dr_rc rc = dr_report_begin(slot, &report, err);
-    rc = rc != DR_OK ? rc
-                     : dr_agent_state_record(slot->agent->state, slot->target->name, &record, err);
+    rc = rc != DR_OK ? rc : know(slot, &known, err);
     rc = rc != DR_OK ? rc : find_backup(slot, result, &backup, err);
     rc = rc != DR_OK ? rc : say_backup(&report, result, err);
+    uint32_t flags = rc != DR_OK ? 0 : flags_of(slot, result, record);
+    rc = rc != DR_OK ? rc : dr_report_drift(&report, result, &known, flags, err);
     if (rc != DR_OK) {
         return rc;
     }
@@ -280,11 +290,11 @@ dr_report_ready(struct dr_agent_slot *slot, struct dr_err *err)
     msg.nonce = dr_data(nonce, sizeof nonce);
     uint8_t difference[32];
     if (dr_approval_is_stamp(slot->mode) && result->fingerprint.len == 32) {
-        dr_repair_difference(record.fingerprint, result->fingerprint.data, difference);
+        dr_repair_difference(record->fingerprint, result->fingerprint.data, difference);
         msg.difference_sha256 = dr_data(difference, sizeof difference);
     }
-    msg.flags = flags_of(slot, result, &record) | (backup == NULL ? DR_REPORT_FLAG(NO_BACKUP) : 0);
-    msg.detail = dr_report_lend(missing_text(slot, result, &record, msg.flags));
+    msg.flags = flags | (backup == NULL ? DR_REPORT_FLAG(NO_BACKUP) : 0);
+    msg.detail = dr_report_lend(missing_text(slot, result, record, msg.flags));
     msg.backup = backup;
     msg.n_units = result->n_units; // the halves of a PARTIAL revision
     msg.units = result->units;
@@ -337,29 +347,40 @@ dr_report_say_state(struct dr_report *report, const Drover__V1__WorkerResult *re
     return dr_report_say(report, &msg, NULL, NULL, err);
 }
 
+// A look that nobody asked for says nothing when all is as it was.
+static bool
+is_silent(const struct dr_report *report)
+{
+    return !report->change.drops_ready && report->change.n_outgoing == 0;
+}
+
 enum dr_rc
 dr_report_state(struct dr_agent_slot *slot, struct dr_err *err)
 {
     const Drover__V1__WorkerResult *result = slot->worker.result;
     struct dr_report report;
-    struct dr_agent_record record = {0};
+    struct dr_exec_known known = {0};
     int64_t waiting = 0;
     if (slot->gives_up) {
         return dr_report_failed(slot, err);
     }
     enum dr_rc rc = dr_agent_state_outbox_count(slot->agent->state, &waiting, err);
     rc = rc != DR_OK ? rc : dr_report_begin(slot, &report, err);
-    rc = rc != DR_OK ? rc
-                     : dr_agent_state_record(slot->agent->state, slot->target->name, &record, err);
+    rc = rc != DR_OK ? rc : know(slot, &known, err);
     rc = rc != DR_OK ? rc : check_ready(slot, result, &report.change.drops_ready, err);
     if (rc == DR_OK && waiting < DR_AGENT_OUTBOX_MAX) {
-        uint32_t flags = flags_of(slot, result, &record);
-        report.missing = missing_text(slot, result, &record, flags);
-        rc = dr_report_say_state(&report, result, flags, err);
+        uint32_t flags = flags_of(slot, result, &known.record);
+        report.missing = missing_text(slot, result, &known.record, flags);
+        rc = dr_report_drift(&report, result, &known, flags, err);
+        if (rc == DR_OK && (slot->wants_state || !is_silent(&report))) {
+            rc = dr_report_say_state(&report, result, flags, err);
+        }
     }
-    rc = rc != DR_OK ? rc : dr_report_commit(&report, err);
+    bool has_change = rc == DR_OK && (!is_silent(&report) || report.change.schema != NULL);
+    rc = !has_change ? rc : dr_report_commit(&report, err);
     if (rc == DR_OK) {
         slot->wants_state = false;
+        dr_exec_drift_looked(slot);
     }
     return rc;
 }

@@ -7,6 +7,7 @@
 
 #define DR_REPORT_OUTGOING_MAX 64u
 #define DR_REPORT_DETAIL_MAX   1000u
+#define DR_REPORT_OBJECTS_MAX  200u  // that a DRIFT names
 #define DR_REPORT_UNITS_MAX    8000u // units in one attestation; the document allows 10,000
 
 #define DR_REPORT_KIND(name) DROVER__V1__ATTESTATION_KIND__##name
@@ -17,6 +18,8 @@ struct dr_report {
     struct dr_agent_change change;
     struct dr_agent_outgoing outgoing[DR_REPORT_OUTGOING_MAX];
     struct dr_agent_record record;
+    struct dr_agent_schema schema;
+    struct dr_agent_drift drift;
     const char *missing; // what a regressed ledger lacks; NULL: nothing
 };
 
@@ -34,6 +37,16 @@ dr_report_say(struct dr_report *report, const Drover__V1__Attestation *msg, uint
 DR_MUST_CHECK enum dr_rc
 dr_report_say_state(struct dr_report *report, const Drover__V1__WorkerResult *result,
                     uint32_t flags, struct dr_err *err);
+// report_drift.c: says DRIFT where what the worker found is not what the target was left with, once
+// for each change, and once more when it is gone; and keeps a schema's text that is not kept yet.
+DR_MUST_CHECK enum dr_rc
+dr_report_drift(struct dr_report *report, const Drover__V1__WorkerResult *result,
+                const struct dr_exec_known *known, uint32_t flags, struct dr_err *err);
+// After a run, which leaves no drift: what was reported is over.
+DR_MUST_CHECK enum dr_rc
+dr_report_drift_over(struct dr_report *report, const Drover__V1__WorkerResult *result,
+                     struct dr_err *err);
+void dr_report_keep_schema(struct dr_report *report, const Drover__V1__WorkerResult *result);
 // Remembers what the worker left behind, after a synchronous commit.
 void dr_report_note_record(struct dr_report *report, const Drover__V1__WorkerResult *result);
 DR_MUST_CHECK enum dr_rc dr_report_commit(struct dr_report *report, struct dr_err *err);

@@ -89,6 +89,7 @@ dr_report_failed(struct dr_agent_slot *slot, struct dr_err *err)
     report.change.ends_task = slot->task.id;
     report.change.drops_ready = slot->run.exists;
     if (result != NULL && slot->run.exists) {
+        rc = rc != DR_OK ? rc : dr_report_drift_over(&report, result, err);
         dr_report_note_record(&report, result);
     }
     rc = rc != DR_OK ? rc : dr_report_commit(&report, err);
@@ -261,6 +262,7 @@ dr_report_run(struct dr_agent_slot *slot, struct dr_err *err)
         msg.fingerprint_before = ready == NULL ? result->fingerprint_before : ready->fingerprint;
         rc = say_leg(&report, msg, result->units, result->n_units, err);
     }
+    rc = rc != DR_OK ? rc : dr_report_drift_over(&report, result, err);
     rc = rc != DR_OK ? rc : dr_report_say_state(&report, result, 0, err);
     dr_report_note_record(&report, result);
     report.change.ends_run = true;

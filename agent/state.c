@@ -1,5 +1,5 @@
-// State: see state.h. This file opens the file and holds the helpers; state_push.c, state_run.c and
-// state_report.c hold the calls.
+// State: see state.h. This file opens the file and holds the helpers; the other files state_*.c
+// hold the calls.
 #include "agent/state_internal.h"
 
 #include "base/failpoint.h"
@@ -39,6 +39,14 @@ static const char SCHEMA[] =
 // What the coordinator has taken, so that one that lost it can get it again.
 static const char SENT[] = "CREATE TABLE IF NOT EXISTS sent(place INTEGER PRIMARY KEY, sha256 BLOB "
                            "NOT NULL UNIQUE, kind INTEGER NOT NULL, envelope BLOB NOT NULL);";
+
+// Texts of fingerprints, and drift that was reported: an older program does without them, and what
+// it leaves has another fingerprint than the text.
+static const char DRIFT[] =
+    "CREATE TABLE IF NOT EXISTS known(target TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, text "
+    "BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS drift(target TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, since "
+    "INTEGER NOT NULL);";
 
 // Version 2: what says whether a stop may still be needed. Those from before have no person and
 // stay.
@@ -233,6 +241,9 @@ check_version(struct dr_agent_state *state, struct dr_err *err)
     }
     if (rc == DR_OK) { // an older program does without it
         rc = as_state_error(state, dr_sqlite_script(state->db, SENT, err), err);
+    }
+    if (rc == DR_OK) {
+        rc = as_state_error(state, dr_sqlite_script(state->db, DRIFT, err), err);
     }
     return dr_agent_state_end(state, rc, err);
 }

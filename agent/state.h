@@ -95,6 +95,20 @@ struct dr_agent_record {
 DR_MUST_CHECK enum dr_rc dr_agent_state_record(struct dr_agent_state *state, const char *target,
                                                struct dr_agent_record *out, struct dr_err *err);
 
+// The text of the fingerprint that a record has, as NUL-terminated text in the arena; NULL: not
+// kept, or of another fingerprint than `fingerprint`.
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_schema(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
+                      const uint8_t fingerprint[32], const char **out, struct dr_err *err);
+// The drift that was reported last and is not gone.
+struct dr_agent_drift {
+    bool exists;
+    uint8_t fingerprint[32]; // found
+    int64_t since;           // unix seconds, when it was first seen
+};
+DR_MUST_CHECK enum dr_rc dr_agent_state_drift(struct dr_agent_state *state, const char *target,
+                                              struct dr_agent_drift *out, struct dr_err *err);
+
 // A verified VETO, CANCEL, FREEZE or LIFT as it came; everything is borrowed.
 struct dr_agent_stop {
     const uint8_t *sha256; // of the payload
@@ -156,6 +170,11 @@ struct dr_agent_outgoing {
     struct dr_bytes envelope;
     int kind; // Drover__V1__AttestationKind
 };
+// Text of a fingerprint (that of the record); len 0 when it is not known.
+struct dr_agent_schema {
+    uint8_t fingerprint[32];
+    struct dr_bytes text;
+};
 // Attestations and what changes with them: one transaction.
 struct dr_agent_change {
     const char *target;
@@ -166,6 +185,8 @@ struct dr_agent_change {
     uint8_t ready_sha256[32];
     struct dr_bytes backup;               // payload: becomes the newest BACKUP; len 0: none
     const struct dr_agent_record *record; // NULL: stays
+    const struct dr_agent_schema *schema; // NULL: stays
+    const struct dr_agent_drift *drift;   // NULL: stays; one that does not exist: gone
     bool drops_ready;                     // the state changed: what was signed over it is void
     bool ends_run;
     int64_t ends_task; // 0: none

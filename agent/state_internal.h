@@ -50,6 +50,11 @@ void dr_agent_state_sha(struct dr_sqlite_stmt *stmt, int column, uint8_t out[32]
 // DR_AGENT_SENT_MAX go. Within the caller's transaction.
 DR_MUST_CHECK enum dr_rc dr_agent_state_keep_sent(struct dr_agent_state *state,
                                                   const uint8_t sha256[32], struct dr_err *err);
+// state_drift.c: parts of a commit, within its transaction; both may be NULL.
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_put_drift(struct dr_agent_state *state, const char *target,
+                         const struct dr_agent_schema *schema, const struct dr_agent_drift *drift,
+                         struct dr_err *err);
 // Begin, and commit (rc DR_OK) or roll back; every failure to write becomes DR_E_AGENT_STATE.
 DR_MUST_CHECK enum dr_rc dr_agent_state_begin(struct dr_agent_state *state, struct dr_err *err);
 DR_MUST_CHECK enum dr_rc

@@ -69,6 +69,9 @@ put_known(struct dr_agent_state *state, const struct dr_agent_change *change, st
         rc = dr_agent_state_exec(state, "INSERT OR REPLACE INTO record VALUES(?1, ?2, ?3, ?4, ?5)",
                                  binds, DR_COUNT_OF(binds), NULL, err);
     }
+    rc = rc != DR_OK
+             ? rc
+             : dr_agent_state_put_drift(state, change->target, change->schema, change->drift, err);
     if (rc == DR_OK && change->ends_run) {
         rc = dr_agent_state_exec(state, "DELETE FROM run WHERE target = ?1", target, 1, NULL, err);
     }

@@ -142,6 +142,8 @@ dr_worker_open(struct dr_worker *worker, struct dr_err *err)
         .stop_fd = worker->signal_fd,
         .stop_grace_ms = DR_WORKER_STOP_MS,
         .keeps_alembic = run->keeps_alembic,
+        .tolerate = (const char *const *)run->tolerances,
+        .tolerate_count = run->n_tolerances,
         .progress = tell_progress,
         .progress_arg = worker,
     };
@@ -235,11 +237,30 @@ dr_worker_fill_state(struct dr_worker *worker, const struct dr_engine_state *sta
 }
 
 enum dr_rc
+dr_worker_fill_schema(struct dr_worker *worker, const uint8_t sha256[32], const char *text,
+                      struct dr_err *err)
+{
+    const Drover__V1__WorkerRun *run = worker->run;
+    size_t len = text == NULL ? 0 : strlen(text);
+    bool is_known =
+        run->known_fingerprint.len == 32 && memcmp(run->known_fingerprint.data, sha256, 32) == 0;
+    worker->result.schema = (ProtobufCBinaryData){0};
+    if (!run->wants_schema || is_known || len == 0 || len > DR_WORKER_SCHEMA_MAX) {
+        return DR_OK;
+    }
+    worker->result.schema = dr_worker_data(worker->arena, (const uint8_t *)text, len);
+    return worker->result.schema.data == NULL ? no_memory(err) : DR_OK;
+}
+
+enum dr_rc
 dr_worker_look(struct dr_worker *worker, struct dr_err *err)
 {
     struct dr_engine_state state = {0};
     enum dr_rc rc = dr_engine_read_state(worker->engine, worker->arena, true, false, &state, err);
-    return rc != DR_OK ? rc : dr_worker_fill_state(worker, &state, &worker->result, err);
+    rc = rc != DR_OK ? rc : dr_worker_fill_state(worker, &state, &worker->result, err);
+    return rc != DR_OK
+               ? rc
+               : dr_worker_fill_schema(worker, state.fingerprint, state.fingerprint_text, err);
 }
 
 // ----------------------------------------------------------------------------- plan, files

@@ -11,6 +11,7 @@
 #define DR_WORKER_STOP_MS     15000 // for the unit at hand to end after SIGTERM
 #define DR_WORKER_HEADS_MAX   256u
 #define DR_WORKER_UNITS_MAX   100000u
+#define DR_WORKER_SCHEMA_MAX  (16u * 1048576u) // bytes of a schema's text that are told
 #define DR_WORKER_ARENA_MAX   (1024u * 1048576u)
 
 // The whole process: reads PIPE_RUN from descriptor 3, works, writes PIPE_RESULT. Returns its exit

@@ -30,6 +30,9 @@ enum dr_rc dr_worker_file(void *arg, const uint8_t sha256[32], const char **out_
                           size_t *out_len, struct dr_err *err);
 // Reads the target's state into the result.
 DR_MUST_CHECK enum dr_rc dr_worker_look(struct dr_worker *worker, struct dr_err *err);
+// Puts the text of the fingerprint into the result, where exec asked for it and does not know it.
+DR_MUST_CHECK enum dr_rc dr_worker_fill_schema(struct dr_worker *worker, const uint8_t sha256[32],
+                                               const char *text, struct dr_err *err);
 // Copies what was found into the result. DR_E_NOMEM, DR_E_LIMIT.
 DR_MUST_CHECK enum dr_rc
 dr_worker_fill_state(struct dr_worker *worker, const struct dr_engine_state *state,

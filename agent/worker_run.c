@@ -221,7 +221,9 @@ take_end(struct dr_worker *worker, const struct dr_engine_result *from, struct d
     if (rc == DR_OK && (out->ledger_head.data == NULL || out->fingerprint.data == NULL)) {
         rc = dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
-    return rc;
+    return rc != DR_OK ? rc
+                       : dr_worker_fill_schema(worker, from->fingerprint_after,
+                                               from->fingerprint_text, err);
 }
 
 // After a failure: what the target is now, as far as it still can be asked. The order to stop is

@@ -69,8 +69,10 @@ struct dr_driver_options {
     uint64_t recover_timeout_ms; // how long an unknown COMMIT is looked into
     bool is_lazy;                // see struct dr_engine_options
     bool keeps_alembic;          // the same
-    int cancel_fd;               // -1: none
-    int stop_fd;                 // readable: the unit at hand has stop_grace_ms left; -1: none
+    const char *const *tolerate; // the same
+    size_t tolerate_count;
+    int cancel_fd; // -1: none
+    int stop_fd;   // readable: the unit at hand has stop_grace_ms left; -1: none
     uint64_t stop_grace_ms;
     uint64_t max_block_ms; // how long others may wait for a unit's locks; 0: any time
     void (*tick)(void *arg,

@@ -406,7 +406,9 @@ pg_fingerprint(struct dr_driver *driver, struct dr_arena *arena, uint8_t out[32]
                const char **out_text, struct dr_err *err)
 {
     struct dr_pgd *d = dr_pgd_of(driver);
-    struct dr_fingerprint_options options = {.schema = d->schema};
+    struct dr_fingerprint_options options = {.schema = d->schema,
+                                             .tolerate = d->options.tolerate,
+                                             .tolerate_count = d->options.tolerate_count};
     struct dr_fingerprint print = {0};
     struct dr_db_wait wait = dr_pgd_wait(d, 10 * DR_PGD_SHORT_MS);
     enum dr_rc rc = dr_pgd_reconnect(d, err);

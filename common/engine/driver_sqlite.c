@@ -247,7 +247,8 @@ sq_fingerprint(struct dr_driver *driver, struct dr_arena *arena, uint8_t out[32]
                const char **out_text, struct dr_err *err)
 {
     struct dr_sqd *d = dr_sqd_of(driver);
-    struct dr_fingerprint_options options = {0};
+    struct dr_fingerprint_options options = {.tolerate = d->options.tolerate,
+                                             .tolerate_count = d->options.tolerate_count};
     struct dr_fingerprint print = {0};
     enum dr_rc rc = dr_sqd_reopen(d, false, err);
     if (rc == DR_E_NOT_FOUND) {

@@ -1,35 +1,20 @@
-// Lines of a fingerprint and how two of them differ. The catalogs are read in fingerprint_pg.c and
-// fingerprint_sqlite.c.
+// Lines of a fingerprint, sorted and hashed. The catalogs are read in fingerprint_pg.c and
+// fingerprint_sqlite.c; how two of them differ is in fingerprint_diff.c.
 #include "engine/fingerprint_internal.h"
-
-#include "revision/digest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SHOWN_LINE_MAX 400 // bytes of a line that a difference shows
-
-static bool
-is_tolerated(const struct dr_fingerprint_options *options, const char *key)
-{
-    size_t count = options->tolerate_count < DR_FINGERPRINT_TOLERATE_MAX
-                       ? options->tolerate_count
-                       : DR_FINGERPRINT_TOLERATE_MAX;
-    for (size_t i = 0; i < count; i++) {
-        if (dr_str_glob(options->tolerate[i], key)) {
-            return true;
-        }
-    }
-    return false;
-}
-
+// A key ends at the first ": ", so it holds none.
 static void
-add_escaped(struct dr_buf *out, const char *text)
+add_escaped(struct dr_buf *out, const char *text, bool is_key)
 {
     for (; *text != '\0'; text++) {
         unsigned char c = (unsigned char)*text;
-        if (c == '\n') {
+        if (is_key && c == ':' && text[1] == ' ') {
+            dr_buf_str(out, "\\x3a");
+        } else if (c == '\n') {
             dr_buf_str(out, "\\n");
         } else if (c == '\\') {
             dr_buf_str(out, "\\\\");
@@ -60,7 +45,7 @@ grow(struct dr_fplines *lines)
 void
 dr_fplines_add(struct dr_fplines *lines, const char *key, const char *definition)
 {
-    if (lines->failed || is_tolerated(lines->options, key)) {
+    if (lines->failed) {
         return;
     }
     if (!grow(lines)) {
@@ -69,10 +54,10 @@ dr_fplines_add(struct dr_fplines *lines, const char *key, const char *definition
     }
     lines->text.max = DR_FINGERPRINT_TEXT_MAX;
     lines->offsets[lines->count++] = lines->text.len;
-    add_escaped(&lines->text, key);
+    add_escaped(&lines->text, key, true);
     if (definition != NULL && *definition != '\0') {
         dr_buf_str(&lines->text, ": ");
-        add_escaped(&lines->text, definition);
+        add_escaped(&lines->text, definition, false);
     }
     dr_buf_add(&lines->text, "", 1);
 }
@@ -119,8 +104,16 @@ dr_fplines_end(struct dr_fplines *lines, struct dr_fingerprint *out, struct dr_e
         dr_buf_fini(&text);
         return dr_err_set(err, DR_E_NOMEM, "no memory for the fingerprint");
     }
+    uint8_t sha256[32];
+    const struct dr_fingerprint_options *options = lines->options;
+    enum dr_rc rc =
+        dr_fingerprint_sha256(data, options->tolerate, options->tolerate_count, sha256, err);
+    if (rc != DR_OK) {
+        free(data);
+        return rc;
+    }
     *out = (struct dr_fingerprint){.text = data, .text_len = text.len};
-    dr_digest_sha256(out->sha256, data, text.len);
+    memcpy(out->sha256, sha256, 32);
     return DR_OK;
 }
 
@@ -129,108 +122,4 @@ dr_fingerprint_fini(struct dr_fingerprint *fingerprint)
 {
     free(fingerprint->text);
     *fingerprint = (struct dr_fingerprint){0};
-}
-
-// ------------------------------------------------------------------------------------------------
-// difference
-
-struct line {
-    const char *text;
-    size_t len, key_len;
-};
-
-struct diff {
-    struct dr_buf *out;
-    size_t max_lines, lines, hidden, objects;
-};
-
-// The line at `text`; false at the end.
-static bool
-read_line(const char *text, struct line *out)
-{
-    if (*text == '\0') {
-        return false;
-    }
-    out->text = text;
-    out->len = strcspn(text, "\n");
-    const char *colon = memmem(text, out->len, ": ", 2);
-    out->key_len = colon == NULL ? out->len : (size_t)(colon - text);
-    return true;
-}
-
-static const char *
-after(const struct line *line)
-{
-    const char *end = line->text + line->len;
-    return *end == '\n' ? end + 1 : end;
-}
-
-static int
-compare(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-    int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
-    return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
-}
-
-static void
-show(struct diff *diff, const char *sign, const char *text, size_t len)
-{
-    if (diff->out == NULL) {
-        return;
-    }
-    if (diff->lines >= diff->max_lines) {
-        diff->hidden++;
-        return;
-    }
-    bool is_cut = len > SHOWN_LINE_MAX;
-    diff->lines++;
-    dr_buf_str(diff->out, sign);
-    dr_show(diff->out, text, is_cut ? SHOWN_LINE_MAX : len, false);
-    dr_buf_str(diff->out, is_cut ? "...\n" : "\n");
-}
-
-// Moves `*text` to the next line when the present one was used up.
-static void
-step(const char **text, const struct line *line)
-{
-    *text = after(line);
-}
-
-size_t
-dr_fingerprint_diff(const char *before, const char *after_text, size_t max_lines,
-                    struct dr_buf *out)
-{
-    struct diff diff = {.out = out, .max_lines = max_lines};
-    for (;;) {
-        struct line a = {0};
-        struct line b = {0};
-        bool has_a = read_line(before, &a);
-        bool has_b = read_line(after_text, &b);
-        if (!has_a && !has_b) {
-            break;
-        }
-        int order = !has_a ? 1 : !has_b ? -1 : compare(a.text, a.len, b.text, b.len);
-        bool is_same_object =
-            has_a && has_b && order != 0 && compare(a.text, a.key_len, b.text, b.key_len) == 0;
-        diff.objects += order != 0 ? 1 : 0;
-        if (is_same_object) {
-            show(&diff, "~ ", a.text, a.key_len);
-            show(&diff, "  - ", a.text, a.len);
-            show(&diff, "  + ", b.text, b.len);
-        } else if (order < 0) {
-            show(&diff, "- ", a.text, a.len);
-        } else if (order > 0) {
-            show(&diff, "+ ", b.text, b.len);
-        }
-        if (is_same_object || order <= 0) {
-            step(&before, &a);
-        }
-        if (is_same_object || order >= 0) {
-            step(&after_text, &b);
-        }
-    }
-    if (diff.hidden > 0) {
-        dr_buf_printf(out, "... and %zu more lines\n", diff.hidden);
-    }
-    return diff.objects;
 }

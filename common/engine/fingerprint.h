@@ -7,6 +7,7 @@
 #ifndef DR_ENGINE_FINGERPRINT_H
 #define DR_ENGINE_FINGERPRINT_H
 
+#include "base/arena.h"
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -23,7 +24,7 @@ struct dr_pg;
 struct dr_sqlite;
 
 struct dr_fingerprint {
-    uint8_t sha256[32]; // of the text
+    uint8_t sha256[32]; // of the text without what is tolerated
     char *text;         // heap; lines end with \n
     size_t text_len;
 };
@@ -31,8 +32,8 @@ struct dr_fingerprint {
 struct dr_fingerprint_options {
     const char
         *schema; // PostgreSQL: only this schema, names relative to it; NULL: all but the system's
-    const char *const
-        *tolerate; // patterns (* and ?) of "KIND NAME" to leave out, e.g. "grant *", "index tmp_*"
+    const char *const *tolerate; // patterns (* and ?) of "KIND NAME" that the digest leaves out,
+                                 // e.g. "grant *", "index tmp_*"; the text has them
     size_t tolerate_count;
     bool is_repeated; // PostgreSQL: this connection will be asked often, so its questions are
                       // prepared, which the first time costs more
@@ -55,5 +56,20 @@ void dr_fingerprint_fini(struct dr_fingerprint *fingerprint);
 // be NULL), then "... and N more". Returns the number of differing objects.
 size_t
 dr_fingerprint_diff(const char *before, const char *after, size_t max_lines, struct dr_buf *out);
+
+// The names of what differs: "added table users", "changed column users.email", "removed index
+// by_name", ascending, in the arena; `*out_n` of them, at most the first `max`, and `*out_count`
+// all of them. DR_E_NOMEM.
+DR_MUST_CHECK enum dr_rc
+dr_fingerprint_objects(struct dr_arena *arena, const char *before, const char *after, size_t max,
+                       char ***out, size_t *out_n, size_t *out_count, struct dr_err *err);
+
+// A fingerprint's text without the lines whose "KIND NAME" one of the patterns matches, into `out`;
+// and its digest. DR_E_NOMEM.
+DR_MUST_CHECK enum dr_rc
+dr_fingerprint_tolerate(const char *text, const char *const *patterns, size_t count,
+                        struct dr_buf *out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_fingerprint_sha256(const char *text, const char *const *patterns,
+                                               size_t count, uint8_t out[32], struct dr_err *err);
 
 #endif

@@ -53,6 +53,8 @@ struct dr_engine_options {
     // run: what open would have said is said by the first call that needs the connection.
     bool is_lazy;
     bool keeps_alembic;          // alembic_version follows the ledger: engine/alembic.h
+    const char *const *tolerate; // patterns that fingerprints leave out (fingerprint.h); borrowed
+    size_t tolerate_count;       // until close
     uint64_t connect_timeout_ms; // 10 s
     uint64_t lock_wait_ms;       // how long another runner is waited for: 0 is not at all
     uint64_t retry_budget_ms;    // for lock time-outs of one unit, all tries together: 60 s
@@ -151,6 +153,7 @@ struct dr_engine_result {
     uint64_t position;
     uint8_t ledger_head[32];
     uint8_t fingerprint_before[32], fingerprint_after[32]; // zero unless asked for
+    const char *fingerprint_text; // what fingerprint_after was made from; NULL: was not read
     uint8_t fingerprint_up[32], fingerprint_down[32]; // PROVE: after the first up, after the down
     bool proved; // PROVE: down gave before, and the second up the first
     size_t units_count;

@@ -201,13 +201,10 @@ next_phase(struct dr_engine_run *run, enum dr_ledger_direction direction, const 
     if (rc == DR_OK) {
         rc = make_schedule(run, direction, mask, &view, &schedule, err);
     }
-    if (rc == DR_OK) {
-        rc = load_files(run, &schedule, err);
-    }
-    if (rc == DR_OK) {
-        rc = work(run, direction, mask, &schedule, err);
-    }
-    return rc == DR_OK ? e->ops->fingerprint(e->driver, run->arena, fingerprint, NULL, err) : rc;
+    rc = rc == DR_OK ? load_files(run, &schedule, err) : rc;
+    rc = rc == DR_OK ? work(run, direction, mask, &schedule, err) : rc;
+    const char **text = &run->result->fingerprint_text;
+    return rc == DR_OK ? e->ops->fingerprint(e->driver, run->arena, fingerprint, text, err) : rc;
 }
 
 // Up, down, up: the schema after the down must be the one from before, and after the second up that
@@ -411,7 +408,8 @@ finish(struct dr_engine_run *run, enum dr_rc rc, struct dr_err *err)
     }
     bool wants = run->job->with_fingerprints && run->job->mode != DROVER__V1__MODE__PROVE;
     if (last == DR_OK && rc == DR_OK && wants) {
-        last = e->ops->fingerprint(e->driver, run->arena, res->fingerprint_after, NULL, &later);
+        const char **text = &res->fingerprint_text;
+        last = e->ops->fingerprint(e->driver, run->arena, res->fingerprint_after, text, &later);
     }
     e->ops->shield(e->driver, false);
     if (rc == DR_OK && last != DR_OK) {

@@ -3,6 +3,7 @@
 
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
+#include "coordinator/cli/drift_view.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/progress_view.h"
 #include "coordinator/cli/project.h"
@@ -127,18 +128,22 @@ print_text(const struct looking *l)
         int pending = count_pending(l, word);
         const char *count = pending < 0 ? "?" : dr_arena_printf(cli->arena, "%d", pending);
         const char *state = state_text(view, word);
+        const struct dr_attestation *drift = dr_drift_of(&l->words, view->target);
+        const char *shown = drift == NULL ? state : dr_drift_state(cli, state, drift);
         const char *cells[] = {view->target,
                                view->agent,
                                version_text(l, word),
                                count ? count : "",
-                               state,
+                               shown,
                                backup_text(l, view->target),
                                view->connected   ? "now"
                                : view->last_seen ? dr_print_age(cli, view->last_seen)
                                                  : "never",
                                NULL};
         dr_table_tone(table, dr_table_row(table, SIZE_MAX, cells), 4,
-                      dr_str_eq(state, "ok") ? DR_TONE_GOOD : dr_rollout_tone(state));
+                      drift != NULL            ? DR_TONE_WAIT
+                      : dr_str_eq(state, "ok") ? DR_TONE_GOOD
+                                               : dr_rollout_tone(state));
         rows++;
     }
     if (rows > 0) {
@@ -181,11 +186,12 @@ print_json(const struct looking *l)
         }
         json_array_append_new(
             list,
-            json_pack("{s:s, s:s, s:s, s:o, s:i, s:s, s:s, s:b, s:I, s:o}", "target", view->target,
-                      "environment", view->environment, "agent", view->agent, "heads", heads,
-                      "pending", count_pending(l, word), "state", state_text(view, word), "reason",
-                      view->reason, "connected", view->connected, "signedAt",
-                      (json_int_t)(word ? word->msg->time : 0), "progress",
+            json_pack("{s:s, s:s, s:s, s:o, s:i, s:s, s:s, s:b, s:I, s:I, s:o}", "target",
+                      view->target, "environment", view->environment, "agent", view->agent, "heads",
+                      heads, "pending", count_pending(l, word), "state", state_text(view, word),
+                      "reason", view->reason, "connected", view->connected, "signedAt",
+                      (json_int_t)(word ? word->msg->time : 0), "driftSince",
+                      (json_int_t)dr_drift_since(dr_drift_of(&l->words, view->target)), "progress",
                       dr_progress_json(dr_rollout_moves(view->state) ? view->progress : NULL)));
     }
     dr_print_json(l->cli, json_pack("{s:s, s:o}", "schema", "drover.v1.Status", "targets", list));

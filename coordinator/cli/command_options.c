@@ -282,6 +282,11 @@ const struct dr_cli_option dr_opt_watch[] = {
     {"until", 0, "STATE", "stop at this state of an environment, e.g. staging=applied"},
     {0},
 };
+const struct dr_cli_option dr_opt_drift[] = {
+    {"now", 0, NULL, "let the agents look again and wait for what they sign"},
+    {"timeout", 0, "TIME", "with --now: give up after this time (default 30s, exit 124)"},
+    {0},
+};
 const struct dr_cli_option dr_opt_status[] = {
     {"environment", 'e', "ENV", "only this environment"},
     {"target", 't', "GLOB", "only these targets"},

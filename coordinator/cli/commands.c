@@ -132,6 +132,13 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover status\ndrover status -e production", dr_opt_status, 0, 0, dr_cmd_status},
     {"why", LOOK, "TARGET|R-N", "what a target or a rollout waits for, of whom, and what to type",
      NULL, "drover why production/orders\ndrover why R-1", dr_opt_none, 1, 1, dr_cmd_why},
+    {"drift", LOOK, "[TARGET...]", "targets whose schema somebody changed since the last run",
+     "Agents look at the interval of their environment's policy (drift_every) and report what "
+     "differs from the\nschema that their last run left. Exit 3 when a target differs, 0 when none "
+     "does.",
+     "drover drift\ndrover drift production/orders --now\ndrover drift 'production/*' --output "
+     "json",
+     dr_opt_drift, 0, -1, dr_cmd_drift},
     {"agents", LOOK, "", "agents that the coordinator knows", NULL, "drover agents", dr_opt_none, 0,
      0, dr_cmd_agents},
     {"log", LOOK, "", "what happened, from the coordinator's chained log",

@@ -1,6 +1,7 @@
 // Service Operator: revisions, rollouts, status, log.
 #include "base/clock.h"
 #include "coordinator/core/api.h"
+#include "coordinator/core/looks.h"
 #include "coordinator/core/schedule.h"
 #include "coordinator/core/view.h"
 #include "coordinator/core/watch.h"
@@ -112,6 +113,13 @@ dr_api_operator_order_rollout(struct dr_call *call, const ProtobufCMessage *mess
     struct dr_err err = {0};
     enum dr_rc rc = dr_core_begin(core, &err);
 
+    if (rc == DR_OK && request->id[0] == '\0' && strcmp(request->order, "drift") == 0) {
+        Drover__V1__Rollout none = DROVER__V1__ROLLOUT__INIT;
+
+        rc = dr_looks_order(core, request->target, dr_call_caller(call)->name, &err);
+        dr_core_answer(core, call, rc, &none.base, &err);
+        return;
+    }
     if (rc == DR_OK) {
         rollout = find_rollout(core, request->id, &rc, &err);
     }

@@ -164,6 +164,7 @@ add_target(struct status *s, const Drover__V1__Target *target, struct dr_err *er
     DR_TRY(add_latest(s, target->name, DROVER__V1__ATTESTATION_KIND__APPLIED, &applied, err));
     DR_TRY(add_latest(s, target->name, DROVER__V1__ATTESTATION_KIND__REVERTED, &applied, err));
     DR_TRY(add_latest(s, target->name, DROVER__V1__ATTESTATION_KIND__READY, &applied, err));
+    DR_TRY(add_latest(s, target->name, DROVER__V1__ATTESTATION_KIND__DRIFT, &applied, err));
     s->reply->targets[s->reply->n_targets++] = view;
     return DR_OK;
 }
@@ -193,7 +194,7 @@ dr_view_status(struct dr_core *core, const Drover__V1__StatusRequest *request,
     }
     drover__v1__status_reply__init(s.reply);
     s.reply->targets = dr_arena_array(arena, max, sizeof *s.reply->targets);
-    s.reply->attestations = dr_arena_array(arena, 5 * max, sizeof *s.reply->attestations);
+    s.reply->attestations = dr_arena_array(arena, 6 * max, sizeof *s.reply->attestations);
     if (s.reply->targets == NULL || s.reply->attestations == NULL) {
         return no_room(err);
     }

@@ -273,7 +273,14 @@ tolerated_objects_are_left_out(void **state)
     RUN(pg, "CREATE TABLE public.tmp_a (i int)", "CREATE TABLE public.t ()",
         "GRANT SELECT ON public.t TO PUBLIC");
     assert_int_equal(dr_fingerprint_pg(pg, &options, &wait, &f, &err), DR_OK);
-    assert_string_equal(f.text, "table t\n");
+    struct dr_buf kept = {0};
+    uint8_t sha256[32];
+    assert_int_equal(dr_fingerprint_tolerate(f.text, patterns, 2, &kept, &err), DR_OK);
+    assert_string_equal(kept.data, "table t\n");
+    assert_int_equal(dr_fingerprint_sha256(kept.data, NULL, 0, sha256, &err), DR_OK);
+    assert_memory_equal(sha256, f.sha256, 32);
+    assert_non_null(strstr(f.text, "table tmp_a\n")); // kept: another day it may not be tolerated
+    dr_buf_fini(&kept);
     dr_fingerprint_fini(&f);
     dr_pg_close(&pg);
 }
@@ -386,6 +393,50 @@ difference_is_bounded(void **state)
     dr_buf_fini(&diff);
 }
 
+static void
+differing_objects_are_named_and_counted(void **state)
+{
+    (void)state;
+    struct dr_err err = {0};
+    struct dr_arena *arena = dr_arena_new(1u << 20);
+    char **names = NULL;
+    size_t n = 0;
+    size_t count = 0;
+    const char *before = "column t.a: int\nindex i: on a\ntable t\n";
+    const char *after = "column t.a: text\ncolumn t.b: int\ntable t\n";
+    assert_int_equal(dr_fingerprint_objects(arena, before, after, 200, &names, &n, &count, &err),
+                     DR_OK);
+    assert_int_equal(n, 3);
+    assert_int_equal(count, 3);
+    assert_string_equal(names[0], "added column t.b");
+    assert_string_equal(names[1], "changed column t.a");
+    assert_string_equal(names[2], "removed index i");
+    assert_int_equal(dr_fingerprint_objects(arena, before, after, 2, &names, &n, &count, &err),
+                     DR_OK);
+    assert_int_equal(n, 2);
+    assert_int_equal(count, 3);
+    assert_int_equal(dr_fingerprint_objects(arena, after, after, 2, &names, &n, &count, &err),
+                     DR_OK);
+    assert_int_equal(n + count, 0);
+    dr_arena_free(&arena);
+}
+
+static void
+name_with_a_colon_is_no_way_into_a_tolerance(void **state)
+{
+    (void)state;
+    struct dr_err err = {0};
+    static const char *const patterns[] = {"table tmp"};
+    struct dr_buf kept = {0};
+    struct dr_fingerprint f =
+        take_sqlite("CREATE TABLE \"tmp: x\" (i int); CREATE TABLE tmp (i int)");
+    assert_int_equal(dr_fingerprint_tolerate(f.text, patterns, 1, &kept, &err), DR_OK);
+    assert_non_null(strstr(kept.data, "table tmp\\x3a x"));
+    assert_null(strstr(kept.data, "table tmp\n"));
+    dr_buf_fini(&kept);
+    dr_fingerprint_fini(&f);
+}
+
 int
 main(void)
 {
@@ -399,6 +450,8 @@ main(void)
         cmocka_unit_test(operators_in_the_schema_are_not_called),
         cmocka_unit_test(missing_schema_is_named),
         cmocka_unit_test(tolerated_objects_are_left_out),
+        cmocka_unit_test(differing_objects_are_named_and_counted),
+        cmocka_unit_test(name_with_a_colon_is_no_way_into_a_tolerance),
         cmocka_unit_test(sqlite_objects_have_their_lines),
         cmocka_unit_test(sqlite_spelling_and_order_do_not_count),
         cmocka_unit_test(empty_database_has_the_digest_of_nothing),

@@ -1,0 +1,12 @@
+// Looks: agents are asked to look at targets that no rollout needs to be looked at for.
+#ifndef DR_CORE_LOOKS_H
+#define DR_CORE_LOOKS_H
+
+#include "coordinator/core/core.h"
+
+// Orders a look for drift at every active target that the pattern names ("" is all); notes it in
+// the log. Within the caller's transaction. DR_E_NOT_FOUND when there is none.
+DR_MUST_CHECK enum dr_rc
+dr_looks_order(struct dr_core *core, const char *pattern, const char *actor, struct dr_err *err);
+
+#endif
