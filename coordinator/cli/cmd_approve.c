@@ -95,13 +95,6 @@ compile_again(struct approving *a, const struct dr_stage_plan *theirs, struct dr
     return rc;
 }
 
-static bool
-is_waiting(const struct dr_stage_target *t)
-{
-    return t->ready.msg != NULL &&
-           (dr_str_eq(t->said->state, "ready") || dr_str_eq(t->said->state, "approved"));
-}
-
 // A stamp without evidence is signed over exactly the difference that READY names.
 static bool
 wants_difference(const struct approving *a, const struct dr_stage_target *t)
@@ -116,12 +109,12 @@ check_ready(struct approving *a, struct dr_err *err)
     size_t ready = 0;
     for (size_t i = 0; i < a->stage.n_targets; i++) {
         const struct dr_stage_target *t = &a->stage.targets[i];
-        ready += is_waiting(t) ? 1 : 0;
+        ready += dr_stage_is_waiting(t) ? 1 : 0;
         uint32_t missing = t->ready.msg != NULL ? t->ready.msg->flags & ~a->acknowledged : 0;
-        if (is_waiting(t) && wants_difference(a, t)) {
+        if (dr_stage_is_waiting(t) && wants_difference(a, t)) {
             missing |= (uint32_t)DROVER__V1__READY_FLAG__FLAG_DIFFERENCE & ~a->acknowledged;
         }
-        if (is_waiting(t) && missing != 0) {
+        if (dr_stage_is_waiting(t) && missing != 0) {
             dr_err_set(err, DR_E_WAITING,
                        "target '%s' is ready with flags that nobody accepted: %s", t->said->target,
                        dr_ready_flags_names(a->cli->arena, missing));
@@ -129,6 +122,11 @@ check_ready(struct approving *a, struct dr_err *err)
                                a->stage.said->environment,
                                dr_ready_flags_names(a->cli->arena, missing));
         }
+    }
+    if (ready == 0 && a->stage.rollout->is_aborted) {
+        dr_err_set(err, DR_E_ROLLOUT_ENDED, "rollout '%s' was aborted: nothing of it runs any more",
+                   a->stage.rollout->id);
+        return dr_err_hint(err, "drover rollout list");
     }
     if (ready == 0) {
         const Drover__V1__TargetStatus *first =
@@ -207,7 +205,7 @@ draft(struct approving *a, const struct dr_stage_plan *plan, struct dr_approval_
     }
     for (size_t i = 0; i < s->n_targets; i++) {
         const struct dr_stage_target *t = &s->targets[i];
-        if (!is_waiting(t) || dr_stage_plan_of(s, t) != plan) {
+        if (!dr_stage_is_waiting(t) || dr_stage_plan_of(s, t) != plan) {
             continue;
         }
         struct dr_approval_target *row = &r->targets[r->n_targets++];

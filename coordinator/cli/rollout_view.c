@@ -76,7 +76,8 @@ dr_rollout_waiting_stage(const Drover__V1__Rollout *r)
         for (size_t t = 0; t < stage->n_targets; t++) {
             const char *state = stage->targets[t]->state;
             ready += dr_str_eq(state, "ready") ? 1 : 0;
-            moving += !dr_str_eq(state, "ready") && !STATES[row_of(state)].is_end ? 1 : 0;
+            bool is_away = dr_str_eq(state, "preparing") && !stage->targets[t]->connected;
+            moving += !dr_str_eq(state, "ready") && !STATES[row_of(state)].is_end && !is_away;
         }
         if (ready > 0 && moving == 0) {
             return stage;

@@ -362,6 +362,23 @@ shown_text(const struct dr_stage *s, const struct dr_gate_result *r)
     return text ? text : "";
 }
 
+bool
+dr_stage_is_waiting(const struct dr_stage_target *t)
+{
+    return t->ready.msg != NULL &&
+           (dr_str_eq(t->said->state, "ready") || dr_str_eq(t->said->state, "approved"));
+}
+
+static bool
+has_waiting(const struct dr_stage *s)
+{
+    bool any = false;
+    for (size_t t = 0; t < s->n_targets; t++) {
+        any = any || dr_stage_is_waiting(&s->targets[t]);
+    }
+    return any;
+}
+
 enum dr_rc
 dr_stage_gates(const struct dr_stage *s, struct dr_stage_gate **out, size_t *out_n,
                struct dr_err *err)
@@ -372,13 +389,14 @@ dr_stage_gates(const struct dr_stage *s, struct dr_stage_gate **out, size_t *out
     if (rows == NULL) {
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
+    bool only_waiting = has_waiting(s); // who is away or done needs no gate now
     for (size_t g = 0; g < policy->n_gates; g++) {
         rows[g] = (struct dr_stage_gate){
             .gate = policy->gates[g], .is_open = s->n_targets > 0, .text = "", .next = ""};
         rows[g].is_after = policy->gates[g]->after;
         for (size_t t = 0; t < s->n_targets; t++) {
             const struct dr_stage_target *target = &s->targets[t];
-            if (g >= target->n_gates) {
+            if (g >= target->n_gates || (only_waiting && !dr_stage_is_waiting(target))) {
                 continue;
             }
             const struct dr_gate_result *r = &target->gates[g];

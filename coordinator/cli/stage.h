@@ -62,7 +62,10 @@ struct dr_stage_gate {
         *text; // evidence when open, else what is missing (of the first target that lacks it)
     const char *next; // command to type; ""
 };
-// One row per gate of the policy, in the arena.
+// Is it ready, with a READY that people can sign for?
+bool dr_stage_is_waiting(const struct dr_stage_target *target);
+// One row per gate of the policy, in the arena. When some targets wait for people, the gates are
+// judged for those alone: who is away gets an approval of its own later.
 DR_MUST_CHECK enum dr_rc dr_stage_gates(const struct dr_stage *stage, struct dr_stage_gate **out,
                                         size_t *out_n, struct dr_err *err);
 // "[x] backup  ..." lines; returns how many that hold the start are closed.
