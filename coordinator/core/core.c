@@ -250,6 +250,9 @@ dr_core_index_trust(struct dr_core *core, struct dr_err *err)
     dr_push_cache_free(&core->push_cache);
     core->evidence_version++;
     core->trust = dr_trust_store_get(core->trust_store);
+    for (size_t i = 0; i < core->n_rollouts; i++) {
+        dr_rollout_retry_all(core->rollouts[i]); // what the policy says of waves may have changed
+    }
     return dr_directory_new(core->trust, &core->directory, err);
 }
 

@@ -12,7 +12,7 @@
 enum dr_rollout_state
 dr_stage_state(const struct dr_rollout_stage *stage)
 {
-    size_t counts[DR_TARGET_STATES] = {0}, failures = 0, successes = 0, active = 0;
+    size_t counts[DR_TARGET_STATES] = {0}, failures = 0, successes = 0, active = 0, begun = 0;
 
     for (size_t i = 0; i < stage->n_targets; i++) {
         enum dr_target_state state = stage->targets[i].state;
@@ -21,8 +21,11 @@ dr_stage_state(const struct dr_rollout_stage *stage)
         successes += dr_target_is_success(state, stage->mode);
         failures += dr_target_is_failure(state, stage->mode);
         active += dr_target_is_active(state);
+        begun += stage->targets[i].has_approval && state > DR_TARGET_APPROVED;
     }
-    if (active > 0) {
+    // Between two waves nobody is waited for, unless it is stopped.
+    bool is_rolling = counts[DR_TARGET_APPROVED] > 0 && begun > 0 && stage->hold[0] == '\0';
+    if (active > 0 || is_rolling) {
         return DR_ROLLOUT_RUNNING;
     }
     if (counts[DR_TARGET_CANCELLED] > 0 && failures == counts[DR_TARGET_CANCELLED]) {
@@ -88,33 +91,6 @@ dr_rollout_is_open(const struct dr_rollout *rollout)
     enum dr_rollout_state state = state_of(rollout);
 
     return state != DR_ROLLOUT_DONE && state != DR_ROLLOUT_ABORTED;
-}
-
-bool
-dr_stage_wave_may_go(const struct dr_rollout_stage *stage, const struct dr_rollout_target *target,
-                     struct dr_stage_waves *waves)
-{
-    if (waves->of == NULL || memcmp(waves->of->approval, target->approval, 32) != 0) {
-        waves->of = target;
-        waves->lowest = UINT32_MAX;
-        waves->soaked_at = 0;
-        for (size_t i = 0; i < stage->n_targets; i++) {
-            const struct dr_rollout_target *other = &stage->targets[i];
-            int64_t soaked_at = other->since + (int64_t)waves->soak_s;
-            bool is_success = dr_target_is_success(other->state, stage->mode);
-
-            if (!other->has_approval || memcmp(other->approval, target->approval, 32) != 0) {
-                continue;
-            }
-            if (is_success && soaked_at > waves->soaked_at) {
-                waves->soaked_at = soaked_at;
-            }
-            if (other->wave < waves->lowest && (!is_success || soaked_at > waves->now)) {
-                waves->lowest = other->wave;
-            }
-        }
-    }
-    return target->wave <= waves->lowest;
 }
 
 void
@@ -235,6 +211,11 @@ target_message(const struct dr_rollout_stage *stage, const struct dr_rollout_tar
     out->since = target->since;
     out->wave = target->wave;
     out->state_asked = target->state_asked;
+    out->unknown_since = target->unknown_since;
+    out->probe_asked = target->probe_asked;
+    out->probe_time = target->probe_time;
+    out->probe_outcome = target->probe_outcome;
+    out->probe = dr_arena_str(arena, target->probe);
     out->ready_sha256 = digest(arena, target->has_ready, target->ready);
     out->approval_sha256 = digest(arena, target->has_approval, target->approval);
     out->last_attestation = digest(arena, target->has_last, target->last);
@@ -255,6 +236,11 @@ stage_message(const struct dr_rollout_stage *stage, struct dr_arena *arena)
     out->environment = dr_arena_str(arena, stage->environment);
     out->state = dr_arena_str(arena, state_name(dr_stage_state(stage), stage->mode));
     out->mode = stage->mode;
+    out->hold = dr_arena_str(arena, stage->hold);
+    out->soaking_wave = stage->soaking_wave;
+    out->soaks_until = stage->soaks_until;
+    out->promoted_wave = stage->promoted_wave;
+    out->promoted_at = stage->promoted_at;
     out->n_targets = stage->n_targets;
     out->targets = dr_arena_array(arena, stage->n_targets + 1, sizeof *out->targets);
     if (out->targets == NULL || out->environment == NULL || out->state == NULL) {
@@ -296,12 +282,16 @@ dr_rollout_message(const struct dr_rollout *rollout, struct dr_arena *arena,
     message->log_index = rollout->log_index;
     message->is_paused = rollout->is_paused;
     message->is_aborted = rollout->is_aborted;
+    message->pause_reason = dr_arena_str(arena, rollout->pause_reason);
+    message->after = dr_arena_str(arena, rollout->after);
+    message->after_item = dr_arena_str(arena, rollout->after_item);
+    message->undo_of = dr_arena_str(arena, rollout->undo_of);
     message->n_plans = rollout->n_plans;
     message->plans = dr_arena_array(arena, DR_ROLLOUT_PLANS_MAX, sizeof *message->plans);
     message->n_stages = rollout->n_stages;
     message->stages = dr_arena_array(arena, rollout->n_stages + 1, sizeof *message->stages);
     if (message->plans == NULL || message->stages == NULL || message->message == NULL ||
-        message->remedy == NULL) {
+        message->remedy == NULL || message->pause_reason == NULL || message->undo_of == NULL) {
         return dr_err_set(err, DR_E_LIMIT, "rollout '%s' is too large for this request",
                           rollout->id);
     }
@@ -341,6 +331,11 @@ read_target(const Drover__V1__TargetStatus *from, struct dr_rollout_target *to)
     to->since = from->since;
     to->wave = from->wave;
     to->state_asked = from->state_asked;
+    to->unknown_since = from->unknown_since;
+    to->probe_asked = from->probe_asked;
+    to->probe_time = from->probe_time;
+    to->probe_outcome = from->probe_outcome;
+    (void)snprintf(to->probe, sizeof to->probe, "%s", from->probe);
     read_digest(from->ready_sha256, to->ready, &to->has_ready);
     read_digest(from->approval_sha256, to->approval, &to->has_approval);
     read_digest(from->last_attestation, to->last, &to->has_last);
@@ -353,6 +348,11 @@ read_stage(const Drover__V1__StageStatus *from, struct dr_rollout_stage *to)
 {
     (void)snprintf(to->environment, sizeof to->environment, "%s", from->environment);
     to->mode = from->mode;
+    (void)snprintf(to->hold, sizeof to->hold, "%s", from->hold);
+    to->soaking_wave = from->soaking_wave;
+    to->soaks_until = from->soaks_until;
+    to->promoted_wave = from->promoted_wave;
+    to->promoted_at = from->promoted_at;
     if (!dr_stage_reserve(to, from->n_targets)) {
         return false;
     }
@@ -379,6 +379,10 @@ read_rollout(const Drover__V1__Rollout *from, struct dr_rollout *to)
     to->log_index = from->log_index;
     to->is_paused = from->is_paused;
     to->is_aborted = from->is_aborted;
+    (void)snprintf(to->pause_reason, sizeof to->pause_reason, "%s", from->pause_reason);
+    (void)snprintf(to->after, sizeof to->after, "%s", from->after);
+    (void)snprintf(to->after_item, sizeof to->after_item, "%s", from->after_item);
+    (void)snprintf(to->undo_of, sizeof to->undo_of, "%s", from->undo_of);
     for (size_t i = 0; i < from->n_plans && i < DR_ROLLOUT_PLANS_MAX; i++) {
         bool is_there;
 

@@ -14,6 +14,7 @@
 #define DR_ROLLOUT_STAGES_MAX  64u
 #define DR_ROLLOUT_TARGETS_MAX 100000u
 #define DR_ROLLOUT_TEXT_MAX    256u
+#define DR_ROLLOUT_PROBE_MAX   160u
 #define DR_TARGET_NAME_MAX     132u // environment/name
 #define DR_ENVIRONMENT_MAX     68u
 
@@ -26,7 +27,11 @@ struct dr_rollout_target {
     uint32_t wave;
     bool has_ready, has_approval, has_last, has_backup;
     uint8_t ready[32], approval[32], last[32], backup[32];
-    int64_t state_asked; // when a STATE was last asked for
+    int64_t state_asked;   // when a STATE was last asked for
+    int64_t unknown_since; // its agent went away after the approval was sent; 0: it has looked
+    int64_t probe_asked, probe_time; // when its probes were last asked for, and answered
+    Drover__V1__ProbeOutcome probe_outcome;
+    char probe[DR_ROLLOUT_PROBE_MAX]; // which, and why
     int64_t retry_at;    // in memory only: when to try again what could not be sent; 0: never
     bool has_progress;   // in memory only, the newest wins
     int64_t progress_ms; // monotonic, when it came
@@ -38,6 +43,11 @@ struct dr_rollout_stage {
     Drover__V1__Mode mode; // of the rollout, or PROVE where the policy asks for it
     struct dr_rollout_target *targets;
     size_t n_targets;
+    char hold[DR_ROLLOUT_TEXT_MAX]; // why nothing more of it starts; "": it does
+    uint32_t soaking_wave;          // 0: none
+    int64_t soaks_until;
+    uint32_t promoted_wave; // a person ended the soak of this wave, at this time
+    int64_t promoted_at;
 };
 
 struct dr_rollout_plan {
@@ -56,6 +66,9 @@ struct dr_rollout {
     char from[68], to[68], created_by[DR_TARGET_NAME_MAX], message[DR_ROLLOUT_TEXT_MAX];
     int64_t created;
     bool is_paused, is_aborted;
+    char pause_reason[DR_ROLLOUT_TEXT_MAX];
+    char after[24], after_item[DR_ENVIRONMENT_MAX]; // what has to be done and signed before; ""
+    char undo_of[24];                               // what is taken back; ""
     struct dr_rollout_stage *stages;
     size_t n_stages;
     uint64_t log_index; // the last entry about it
@@ -78,19 +91,6 @@ enum dr_rollout_state dr_stage_state(const struct dr_rollout_stage *stage);
 bool dr_rollout_is_open(const struct dr_rollout *rollout);
 // The stage that is at work or waits; the last one when all are done.
 const struct dr_rollout_stage *dr_rollout_current(const struct dr_rollout *rollout);
-// What is asked of waves, and what was found of one approval, kept while many targets are asked
-// about. Begin with soak_s and now only, and again after a change.
-struct dr_stage_waves {
-    uint64_t soak_s; // between the success of a wave and the next
-    int64_t now;
-    const struct dr_rollout_target *of; // any target of that approval
-    uint32_t lowest;                    // wave in which something has not succeeded, or not soaked
-    int64_t soaked_at;                  // when all that has succeeded so far has soaked
-};
-// May a wave of this stage go: everything of earlier waves that the same approval names has
-// succeeded, and soaked?
-bool dr_stage_wave_may_go(const struct dr_rollout_stage *stage,
-                          const struct dr_rollout_target *target, struct dr_stage_waves *waves);
 // Approved targets are tried again at the next tick: when they could not be sent is not stored.
 void dr_rollout_retry_all(struct dr_rollout *rollout);
 // The mode that runs in a stage, and the plan for an engine (NULL: none).

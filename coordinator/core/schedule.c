@@ -5,14 +5,15 @@
 #include "base/log.h"
 #include "coordinator/core/evidence.h"
 #include "coordinator/core/push.h"
+#include "coordinator/core/schedule_internal.h"
 #include "trust/strict.h"
 #include "trust/try.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static void
-touch(struct dr_core *core, struct dr_rollout *rollout)
+void
+dr_schedule_touch(struct dr_core *core, struct dr_rollout *rollout)
 {
     rollout->log_index = dr_events_head(core->events)->index;
     rollout->is_dirty = true;
@@ -56,7 +57,7 @@ tell(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_target 
     (void)snprintf(subject, sizeof subject, "%s %s", rollout->id, target->name);
     DR_TRY(dr_events_add(core->events, &entry, NULL, err, "%s: %s",
                          dr_target_state_name(target->state), reason));
-    touch(core, rollout);
+    dr_schedule_touch(core, rollout);
     return DR_OK;
 }
 
@@ -117,14 +118,10 @@ wait_for_retry(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollo
     return tell(core, rollout, target, reason, err);
 }
 
-// An event for what has to go on whatever follows: when a push cannot be made (a document is
-// missing, something is too large), the target stays where it was (what an agent said has happened
-// stays said), the reason is noted and shown, and it is tried again. Only DR_E_ROLLOUT_EVENT and
-// failures of the store or of memory come out.
-static enum dr_rc
-try_event(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
-          struct dr_rollout_target *target, enum dr_target_event event, bool is_partial,
-          const char *detail, struct dr_err *err)
+enum dr_rc
+dr_schedule_try(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+                struct dr_rollout_target *target, enum dr_target_event event, bool is_partial,
+                const char *detail, struct dr_err *err)
 {
     const struct dr_rollout_target before = *target;
     struct dr_err why = {0};
@@ -177,48 +174,8 @@ begin_stage(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_
         if (target->state == DR_TARGET_PENDING) {
             bool is_done = dr_evidence_is_done(core, rollout, stage, target);
 
-            DR_TRY(try_event(core, rollout, stage, target,
-                             is_done ? DR_EVENT_ALREADY : DR_EVENT_START, false, NULL, err));
-        }
-    }
-    return DR_OK;
-}
-
-// How long a wave is looked at before the next one goes: as long as the environment asks of those
-// before it.
-static uint64_t
-wave_soak(struct dr_core *core, const char *environment)
-{
-    const struct dr_fleet_entry *policy = dr_directory_environment(core->directory, environment);
-    uint64_t soak = 0;
-
-    for (size_t i = 0; policy != NULL && i < policy->msg->environment->n_gates; i++) {
-        const Drover__V1__Gate *gate = policy->msg->environment->gates[i];
-
-        if (gate->kind == DROVER__V1__GATE_KIND__GATE_STAGED && gate->soak_s > soak) {
-            soak = gate->soak_s;
-        }
-    }
-    return soak;
-}
-
-static enum dr_rc
-send_waves(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
-           struct dr_err *err)
-{
-    struct dr_stage_waves waves = {.soak_s = wave_soak(core, stage->environment),
-                                   .now = dr_now_unix_s()};
-
-    for (size_t i = 0; i < stage->n_targets; i++) {
-        struct dr_rollout_target *target = &stage->targets[i];
-
-        if (target->state != DR_TARGET_APPROVED) {
-            continue;
-        }
-        if (dr_stage_wave_may_go(stage, target, &waves)) {
-            DR_TRY(try_event(core, rollout, stage, target, DR_EVENT_GO, false, NULL, err));
-        } else if (waves.soaked_at > waves.now) {
-            target->retry_at = waves.soaked_at; // looked at again when the wave before has soaked
+            DR_TRY(dr_schedule_try(core, rollout, stage, target,
+                                   is_done ? DR_EVENT_ALREADY : DR_EVENT_START, false, NULL, err));
         }
     }
     return DR_OK;
@@ -234,7 +191,7 @@ dr_schedule_advance(struct dr_core *core, struct dr_rollout *rollout, struct dr_
         struct dr_rollout_stage *stage = &rollout->stages[s];
 
         DR_TRY(begin_stage(core, rollout, stage, err));
-        DR_TRY(send_waves(core, rollout, stage, err));
+        DR_TRY(dr_schedule_waves(core, rollout, stage, err));
         if (dr_stage_state(stage) != DR_ROLLOUT_DONE) {
             return DR_OK;
         }
@@ -350,7 +307,7 @@ dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attes
     if (rollout == NULL) {
         return DR_OK;
     }
-    touch(core, rollout);
+    dr_schedule_touch(core, rollout);
     if (!event_of(msg, &event)) {
         return dr_schedule_advance(core, rollout,
                                    err); // STATE and others open gates, but move no target
@@ -362,7 +319,8 @@ dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attes
     // An open intent counts, too: it is no unit that is done.
     bool is_partial =
         msg->n_units > 0 || (msg->flags & (uint32_t)DROVER__V1__READY_FLAG__FLAG_PARTIAL) != 0;
-    enum dr_rc rc = try_event(core, rollout, stage, target, event, is_partial, detail, &refused);
+    enum dr_rc rc =
+        dr_schedule_try(core, rollout, stage, target, event, is_partial, detail, &refused);
     if (rc == DR_E_ROLLOUT_EVENT) {
         return DR_OK; // it is in the log; a BACKUP out of turn, or what was known already
     }
@@ -394,7 +352,7 @@ dr_schedule_approval(struct dr_core *core, struct dr_rollout *rollout,
         target->has_approval = true;
         target->wave = leaves[i]->wave;
         memcpy(target->approval, approval->sha256, 32);
-        DR_TRY(try_event(core, rollout, stage, target, DR_EVENT_APPROVE, false, NULL, err));
+        DR_TRY(dr_schedule_try(core, rollout, stage, target, DR_EVENT_APPROVE, false, NULL, err));
     }
     return dr_schedule_advance(core, rollout, err);
 }

@@ -95,12 +95,30 @@ labels_make_the_waves_in_their_order_without_gaps(void **state)
     gives(&w, (const uint32_t[]){1, 2, 1, 1, 1});
 }
 
+static void
+percents_divide_the_rest_by_name(void **state)
+{
+    struct world w;
+    uint32_t percents[] = {20, 30, 50}, many[] = {1, 1, 98};
+    (void)state;
+    begin(&w, NONE); // e b d a c
+    w.policy.wave_percents = percents;
+    w.policy.n_wave_percents = 3;
+    gives(&w, (const uint32_t[]){3, 2, 3, 1, 2});
+    w.policy.canary_targets = 1; // then 1, 1 and 2 of the four
+    gives(&w, (const uint32_t[]){4, 2, 4, 1, 3});
+    w.policy.canary_targets = 0;
+    w.policy.wave_percents = many; // one that gets none is left out
+    gives(&w, (const uint32_t[]){2, 2, 2, 1, 2});
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_canaries_all_go_together),
         cmocka_unit_test(the_first_by_name_are_the_canaries),
+        cmocka_unit_test(percents_divide_the_rest_by_name),
         cmocka_unit_test(labels_make_the_waves_in_their_order_without_gaps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,42 +105,61 @@ an_aborted_rollout_is_open_until_nothing_is_at_work(void **unused)
     dr_rollout_free(&rollout);
 }
 
-static bool
-may_go(const struct dr_rollout *rollout, const struct dr_rollout_target *target)
+static void
+between_two_waves_a_stage_runs_unless_it_is_stopped(void **unused)
 {
-    struct dr_stage_waves waves = {0};
+    struct dr_rollout *rollout = make();
+    struct dr_rollout_stage *stage = &rollout->stages[0];
 
-    return dr_stage_wave_may_go(&rollout->stages[0], target, &waves);
+    (void)unused;
+    set(rollout, 0, DR_TARGET_APPLIED, DR_TARGET_APPROVED);
+    assert_int_equal(dr_stage_state(stage), DR_ROLLOUT_WAITING); // it was there before: no approval
+    stage->targets[0].has_approval = stage->targets[1].has_approval = true;
+    assert_int_equal(dr_stage_state(stage), DR_ROLLOUT_RUNNING);
+    set(rollout, 0, DR_TARGET_FAILED, DR_TARGET_APPROVED); // within the budget
+    assert_int_equal(dr_stage_state(stage), DR_ROLLOUT_RUNNING);
+    (void)snprintf(stage->hold, sizeof stage->hold, "stopped");
+    assert_int_equal(dr_stage_state(stage), DR_ROLLOUT_FAILED);
+    dr_rollout_free(&rollout);
 }
 
 static void
-a_later_wave_waits_for_the_whole_earlier_one_of_its_approval(void **unused)
+fill_waves(struct dr_rollout *rollout, struct dr_rollout_target *target)
 {
-    struct dr_rollout *rollout = make();
-    struct dr_rollout_target *canary = &rollout->stages[0].targets[0],
-                             *later = &rollout->stages[0].targets[1];
+    target->unknown_since = 77;
+    target->probe_asked = 78;
+    target->probe_time = 79;
+    target->probe_outcome = DROVER__V1__PROBE_OUTCOME__INCONCLUSIVE;
+    (void)snprintf(target->probe, sizeof target->probe, "errors: no row");
+    (void)snprintf(rollout->stages[1].hold, DR_ROLLOUT_TEXT_MAX, "stopped");
+    rollout->stages[1].soaking_wave = 3;
+    rollout->stages[1].soaks_until = 80;
+    rollout->stages[1].promoted_wave = 2;
+    rollout->stages[1].promoted_at = 81;
+    (void)snprintf(rollout->pause_reason, sizeof rollout->pause_reason, "alice");
+    (void)snprintf(rollout->after, sizeof rollout->after, "R-3");
+    (void)snprintf(rollout->after_item, sizeof rollout->after_item, "application-updated");
+    (void)snprintf(rollout->undo_of, sizeof rollout->undo_of, "R-2");
+}
 
-    (void)unused;
-    canary->has_approval = later->has_approval = true;
-    canary->wave = 1;
-    later->wave = 2;
-    set(rollout, 0, DR_TARGET_SENT, DR_TARGET_APPROVED);
-    assert_true(may_go(rollout, canary));
-    assert_false(may_go(rollout, later));
-    canary->state = DR_TARGET_FAILED;
-    assert_false(may_go(rollout, later));
-    canary->state = DR_TARGET_APPLIED;
-    assert_true(may_go(rollout, later));
-    canary->since = 1000;
-    struct dr_stage_waves waves = {.soak_s = 60, .now = 1059};
-    assert_false(dr_stage_wave_may_go(&rollout->stages[0], later, &waves)); // it soaks
-    assert_int_equal(waves.soaked_at, 1060);
-    waves = (struct dr_stage_waves){.soak_s = 60, .now = 1060};
-    assert_true(dr_stage_wave_may_go(&rollout->stages[0], later, &waves));
-    canary->state = DR_TARGET_SENT;
-    canary->approval[0] = 1; // of another approval: nothing to wait for
-    assert_true(may_go(rollout, later));
-    dr_rollout_free(&rollout);
+static void
+check_waves(const struct dr_rollout *back, const struct dr_rollout_stage *stage,
+            const struct dr_rollout_target *found)
+{
+    assert_int_equal(found->unknown_since, 77);
+    assert_int_equal(found->probe_asked, 78);
+    assert_int_equal(found->probe_time, 79);
+    assert_int_equal(found->probe_outcome, DROVER__V1__PROBE_OUTCOME__INCONCLUSIVE);
+    assert_string_equal(found->probe, "errors: no row");
+    assert_string_equal(stage->hold, "stopped");
+    assert_int_equal(stage->soaking_wave, 3);
+    assert_int_equal(stage->soaks_until, 80);
+    assert_int_equal(stage->promoted_wave, 2);
+    assert_int_equal(stage->promoted_at, 81);
+    assert_string_equal(back->pause_reason, "alice");
+    assert_string_equal(back->after, "R-3");
+    assert_string_equal(back->after_item, "application-updated");
+    assert_string_equal(back->undo_of, "R-2");
 }
 
 static void
@@ -163,6 +182,7 @@ the_stored_form_loses_nothing(void **unused)
     target->wave = 2;
     target->since = 1234;
     (void)snprintf(target->reason, sizeof target->reason, "because");
+    fill_waves(rollout, target);
     assert_int_equal(dr_rollout_message(rollout, arena, &message, &err), DR_OK);
     size_t len = drover__v1__rollout__pack(message, bytes);
     assert_int_equal(dr_rollout_unpack((struct dr_bytes){bytes, len}, &back, &err), DR_OK);
@@ -179,6 +199,7 @@ the_stored_form_loses_nothing(void **unused)
     assert_memory_equal(found->ready, target->ready, 32);
     assert_memory_equal(found->approval, target->approval, 32);
     assert_int_equal(found->since, 1234);
+    check_waves(back, stage, found);
     assert_int_equal(dr_rollout_unpack((struct dr_bytes){bytes, 3}, &rollout, &err), DR_E_STORE);
     dr_arena_free(&arena);
     dr_rollout_free(&rollout);
@@ -191,7 +212,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_state_follows_from_the_targets),
         cmocka_unit_test(an_aborted_rollout_is_open_until_nothing_is_at_work),
-        cmocka_unit_test(a_later_wave_waits_for_the_whole_earlier_one_of_its_approval),
+        cmocka_unit_test(between_two_waves_a_stage_runs_unless_it_is_stopped),
         cmocka_unit_test(the_stored_form_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,26 @@
+// Schedule, between its parts.
+#ifndef DR_CORE_SCHEDULE_INTERNAL_H
+#define DR_CORE_SCHEDULE_INTERNAL_H
+
+#include "coordinator/core/schedule.h"
+#include "coordinator/core/wave.h"
+
+// The rollout has news: the log's end is about it.
+void dr_schedule_touch(struct dr_core *core, struct dr_rollout *rollout);
+// An event for what has to go on whatever follows: when a push cannot be made (a document is
+// missing, something is too large), the target stays where it was (what an agent said has happened
+// stays said), the reason is noted and shown, and it is tried again. Only DR_E_ROLLOUT_EVENT and
+// failures of the store or of memory come out.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_try(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+                struct dr_rollout_target *target, enum dr_target_event event, bool is_partial,
+                const char *detail, struct dr_err *err);
+
+// schedule_waves.c
+// The policy's rules for the waves of an environment.
+void dr_schedule_rules(struct dr_core *core, const char *environment, struct dr_wave_rules *out);
+// Sends what may go now, and notes what the others of the stage wait for.
+DR_MUST_CHECK enum dr_rc dr_schedule_waves(struct dr_core *core, struct dr_rollout *rollout,
+                                           struct dr_rollout_stage *stage, struct dr_err *err);
+
+#endif

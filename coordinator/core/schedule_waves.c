@@ -1,0 +1,187 @@
+// Schedule, waves: the policy's rules, who goes now, and what the others are told.
+#include "coordinator/core/schedule_internal.h"
+
+#include "base/clock.h"
+#include "trust/try.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WAVES_MEMORY_MAX (64u << 20)
+
+// Where the policy names no soak of its own, as long as the environment asks of those before it.
+static uint64_t
+soak_of(const Drover__V1__Environment *policy)
+{
+    uint64_t soak = policy->wave_soak_s;
+
+    for (size_t i = 0; policy->wave_soak_s == 0 && i < policy->n_gates; i++) {
+        const Drover__V1__Gate *gate = policy->gates[i];
+
+        if (gate->kind == DROVER__V1__GATE_KIND__GATE_STAGED && gate->soak_s > soak) {
+            soak = gate->soak_s;
+        }
+    }
+    return soak;
+}
+
+void
+dr_schedule_rules(struct dr_core *core, const char *environment, struct dr_wave_rules *out)
+{
+    const struct dr_fleet_entry *entry = dr_directory_environment(core->directory, environment);
+
+    *out = (struct dr_wave_rules){.now = dr_now_unix_s()};
+    if (entry == NULL) {
+        return;
+    }
+    const Drover__V1__Environment *policy = entry->msg->environment;
+    out->soak_s = soak_of(policy);
+    out->parallel = policy->wave_parallel;
+    out->server_parallel = policy->server_parallel;
+    out->budget = policy->failure_budget;
+    for (size_t i = 0; i < policy->n_probes; i++) {
+        if ((unsigned)policy->probes[i]->engine < DR_COUNT_OF(out->has_probes)) {
+            out->has_probes[policy->probes[i]->engine] = true;
+        }
+    }
+}
+
+// A PostgreSQL server is known by its system identifier, whoever serves its databases; SQLite files
+// share their agent's machine.
+static const char *
+server_of(struct dr_core *core, const struct dr_rollout_target *target)
+{
+    const struct dr_fleet_entry *entry = dr_directory_target(core->directory, target->name);
+    const Drover__V1__DatabaseIdentity *identity =
+        entry != NULL ? entry->msg->target->identity : NULL;
+
+    return target->engine == DROVER__V1__ENGINE__POSTGRESQL && identity != NULL &&
+                   identity->system_identifier[0] != '\0'
+               ? identity->system_identifier
+               : target->agent;
+}
+
+static const char *const *
+servers_of(struct dr_core *core, const struct dr_rollout_stage *stage, struct dr_arena *arena)
+{
+    const char **out = dr_arena_array(arena, stage->n_targets + 1, sizeof *out);
+
+    for (size_t i = 0; out != NULL && i < stage->n_targets; i++) {
+        out[i] = server_of(core, &stage->targets[i]);
+    }
+    return out;
+}
+
+// What holds a stage goes into the log once.
+static enum dr_rc
+note_hold(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+          const char *hold, struct dr_err *err)
+{
+    char subject[DR_TARGET_NAME_MAX + 32];
+    const struct dr_event event = {"waves", subject, "", NULL};
+
+    if (strcmp(stage->hold, hold) == 0) {
+        return DR_OK;
+    }
+    (void)snprintf(stage->hold, sizeof stage->hold, "%s", hold);
+    (void)snprintf(subject, sizeof subject, "%s %s", rollout->id, stage->environment);
+    DR_TRY(dr_events_add(core->events, &event, NULL, err, "%s",
+                         hold[0] != '\0' ? hold : "not stopped any more"));
+    dr_schedule_touch(core, rollout);
+    return DR_OK;
+}
+
+static enum dr_rc
+note_soak(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+          const struct dr_wave_plan *plan, struct dr_err *err)
+{
+    char subject[DR_TARGET_NAME_MAX + 32], until[32];
+    const struct dr_event event = {"waves", subject, "", NULL};
+
+    if (stage->soaking_wave == plan->soaking_wave && stage->soaks_until == plan->soaks_until) {
+        return DR_OK;
+    }
+    bool is_new = plan->soaking_wave != 0 && stage->soaking_wave != plan->soaking_wave;
+    stage->soaking_wave = plan->soaking_wave;
+    stage->soaks_until = plan->soaks_until;
+    rollout->is_dirty = true;
+    if (!is_new) {
+        return DR_OK;
+    }
+    dr_format_time(until, plan->soaks_until);
+    (void)snprintf(subject, sizeof subject, "%s %s", rollout->id, stage->environment);
+    DR_TRY(dr_events_add(core->events, &event, NULL, err, "wave %u soaks until %s",
+                         plan->soaking_wave, until));
+    dr_schedule_touch(core, rollout);
+    return DR_OK;
+}
+
+// Its state stays, so that nothing is logged.
+static void
+tell_target(struct dr_rollout *rollout, struct dr_rollout_target *target, const char *reason)
+{
+    if (target->retry_at <= 1 && strcmp(target->reason, reason) != 0) {
+        (void)snprintf(target->reason, sizeof target->reason, "%s", reason);
+        rollout->is_dirty = true;
+    }
+}
+
+static enum dr_rc
+carry_out(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+          const struct dr_wave_rules *rules, const struct dr_wave_plan *plan, struct dr_err *err)
+{
+    char hold[DR_ROLLOUT_TEXT_MAX] = "";
+
+    for (size_t i = 0; i < stage->n_targets; i++) {
+        struct dr_rollout_target *target = &stage->targets[i];
+        char reason[DR_ROLLOUT_TEXT_MAX];
+
+        if (target->state != DR_TARGET_APPROVED) {
+            continue;
+        }
+        if (plan->waits[i] == DR_WAVE_GOES) {
+            DR_TRY(dr_schedule_try(core, rollout, stage, target, DR_EVENT_GO, false, NULL, err));
+            continue;
+        }
+        dr_wave_say(plan, rules, i, reason, sizeof reason);
+        if (plan->waits[i] == DR_WAVE_SOAKS) {
+            target->retry_at = 0; // told below, and looked at again then
+        }
+        tell_target(rollout, target, reason);
+        target->retry_at = plan->waits[i] == DR_WAVE_SOAKS ? plan->look_at : 0;
+        if (plan->waits[i] == (uint8_t)plan->hold && hold[0] == '\0') {
+            (void)snprintf(hold, sizeof hold, "%s", reason);
+        }
+    }
+    DR_TRY(note_soak(core, rollout, stage, plan, err));
+    return note_hold(core, rollout, stage, plan->hold == DR_WAVE_GOES ? "" : hold, err);
+}
+
+enum dr_rc
+dr_schedule_waves(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+                  struct dr_err *err)
+{
+    const char *const *servers = NULL;
+    struct dr_wave_rules rules;
+    struct dr_wave_plan plan;
+    bool is_asked = stage->hold[0] != '\0' || stage->soaking_wave != 0;
+
+    for (size_t i = 0; !is_asked && i < stage->n_targets; i++) {
+        is_asked = stage->targets[i].state == DR_TARGET_APPROVED;
+    }
+    if (!is_asked) {
+        return DR_OK;
+    }
+    struct dr_arena *arena = dr_arena_new(WAVES_MEMORY_MAX);
+    if (arena == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    dr_schedule_rules(core, stage->environment, &rules);
+    if (rules.server_parallel > 0) {
+        servers = servers_of(core, stage, arena);
+    }
+    enum dr_rc rc = dr_wave_plan(stage, &rules, servers, arena, &plan, err);
+    rc = rc == DR_OK ? carry_out(core, rollout, stage, &rules, &plan, err) : rc;
+    dr_arena_free(&arena);
+    return rc;
+}
