@@ -3,6 +3,7 @@
 #include "coordinator/cli/stage.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
+#include "coordinator/cli/rollout_view.h"
 
 #include "base/clock.h"
 #include "trust/plandoc.h"
@@ -304,8 +305,25 @@ dr_stage_load(struct dr_remote *remote, const char *rollout, const char *environ
     return rc;
 }
 
+bool
+dr_stage_is_waiting(const struct dr_stage_target *t)
+{
+    return t->ready.msg != NULL &&
+           (dr_str_eq(t->said->state, "ready") || dr_str_eq(t->said->state, "approved"));
+}
+
+// Is there somebody to sign in that environment? Otherwise its targets ran, and only time is
+// missing.
+static bool
+asks_for_people(const struct dr_stage *s, const char *environment)
+{
+    return !dr_rollout_all_in(s->rollout, environment, "applied") &&
+           !dr_rollout_all_in(s->rollout, environment, "reverted");
+}
+
 static const char *
-next_command(const struct dr_stage *s, const Drover__V1__Gate *gate)
+next_command(const struct dr_stage *s, const struct dr_stage_target *target,
+             const Drover__V1__Gate *gate)
 {
     struct dr_arena *arena = s->remote->cli->arena;
     const char *text = "";
@@ -313,8 +331,13 @@ next_command(const struct dr_stage *s, const Drover__V1__Gate *gate)
         text = dr_arena_printf(arena, "drover checklist %s sign %s", s->rollout->id, gate->item);
     } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_STAGED ||
                gate->kind == DROVER__V1__GATE_KIND__GATE_ROLLBACK_PROVED) {
-        text = dr_arena_printf(arena, "drover approve %s -e %s", s->rollout->id,
-                               gate->from_environment);
+        text = asks_for_people(s, gate->from_environment)
+                   ? dr_arena_printf(arena, "drover approve %s -e %s", s->rollout->id,
+                                     gate->from_environment)
+                   : dr_arena_printf(arena, "drover why %s", s->rollout->id);
+    } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP && dr_stage_is_waiting(target)) {
+        text = dr_arena_printf(arena, "drover rollout retry %s -t %s", s->rollout->id,
+                               target->said->target); // with another backup
     } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP ||
                gate->kind == DROVER__V1__GATE_KIND__GATE_PROBED) {
         text = dr_arena_printf(arena, "drover rollout watch %s", s->rollout->id);
@@ -362,13 +385,6 @@ shown_text(const struct dr_stage *s, const struct dr_gate_result *r)
     return text ? text : "";
 }
 
-bool
-dr_stage_is_waiting(const struct dr_stage_target *t)
-{
-    return t->ready.msg != NULL &&
-           (dr_str_eq(t->said->state, "ready") || dr_str_eq(t->said->state, "approved"));
-}
-
 static bool
 has_waiting(const struct dr_stage *s)
 {
@@ -403,7 +419,7 @@ dr_stage_gates(const struct dr_stage *s, struct dr_stage_gate **out, size_t *out
             if (!r->is_open && rows[g].is_open) {
                 rows[g].is_open = false;
                 rows[g].text = missing_text(s, target, r);
-                rows[g].next = next_command(s, r->gate);
+                rows[g].next = next_command(s, target, r->gate);
             } else if (rows[g].is_open && rows[g].text[0] == '\0') {
                 rows[g].text = shown_text(s, r);
             }

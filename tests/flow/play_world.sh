@@ -39,15 +39,19 @@ url_of() { # TARGET
     if [ -z "${server_of[$1]}" ]; then echo "sqlite:${database_of[$1]}"; else cluster_url "${server_of[$1]}" "${database_of[$1]}"; fi
 }
 
-target_sql() { # TARGET SQL
-    if [ -z "${database_of[$1]:-}" ]; then
-        echo "there is no target '$1'"
-        return 1
-    elif [ -z "${server_of[$1]}" ]; then
-        sqlite3 "${database_of[$1]}" "$2"
-    else
-        cluster_sql "${server_of[$1]}" "${database_of[$1]}" "$2"
-    fi
+target_sql() { # PATTERN SQL
+    local target any=no
+    for target in "${targets[@]}"; do
+        # shellcheck disable=SC2053
+        [[ $target == $1 ]] || continue
+        any=yes
+        if [ -z "${server_of[$target]}" ]; then
+            sqlite3 "${database_of[$target]}" "$2"
+        else
+            cluster_sql "${server_of[$target]}" "${database_of[$target]}" "$2"
+        fi || return 1
+    done
+    [ $any = yes ] || { echo "there is no target '$1'"; return 1; }
 }
 
 # revision ID "TITLE", then indented sections: WORD [(OPTIONS)] SQL
@@ -270,7 +274,10 @@ given_state() { # R-N STATE ENVIRONMENT
     quietly "$first_person" drover rollout watch "$1" --until "$3=ready" --timeout 60s || return 1
     [ "$2" != ready ] || return 0
     [ "$3" != staging ] || n=1
-    for who in "${people[@]:0:n}"; do quietly "$who" drover approve "$1" -e "$3" --yes --confirm "$3" || return 1; done
+    for who in "${people[@]:0:n}"; do
+        # What time opens may take a moment to be shown.
+        wait_until 20 quietly "$who" drover approve "$1" -e "$3" --yes --confirm "$3" || return 1
+    done
     [ "$2" != approved ] || return 0
     quietly "$first_person" drover rollout watch "$1" --until "$3=$2" --timeout 60s
 }
