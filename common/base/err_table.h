@@ -145,6 +145,10 @@ DR_ERR(LEDGER_BEHIND, 424, 7, 15,
 DR_ERR(ALEMBIC_MOVED, 425, 1, 9, "alembic current, and drover current, show what each says")
 DR_ERR(ALEMBIC_ID, 426, 1, 9,
        "give the revision a shorter id, or take version_table = \"alembic\" out")
+DR_ERR(REHEARSAL_DIFFERS, 427, 3, 9,
+       "mend the revision: its way down has to take back all that its way up does, or say "
+       "'-- drover:down none'")
+DR_ERR(REHEARSAL_COPY, 428, 1, 9, "")
 DR_ERR(BACKUP_FAILED, 480, 1, 9, "")
 DR_ERR(BACKUP_TOOL, 481, 1, 9,
        "install a pg_dump of the server's major version or newer, e.g. apt install "

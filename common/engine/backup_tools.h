@@ -1,5 +1,5 @@
 // The PostgreSQL programs of a backup: which of them, and how they are run. For the files of the
-// backup only.
+// backup and of the rehearsal.
 #ifndef DR_ENGINE_BACKUP_TOOLS_H
 #define DR_ENGINE_BACKUP_TOOLS_H
 

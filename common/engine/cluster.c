@@ -399,6 +399,33 @@ dr_cluster_url(const struct dr_cluster *cluster)
     return cluster->url;
 }
 
+const char *
+dr_cluster_bindir(const struct dr_cluster *cluster)
+{
+    return cluster->bindir;
+}
+
+const char *
+dr_cluster_folder(const struct dr_cluster *cluster)
+{
+    return cluster->folder;
+}
+
+const char *
+dr_cluster_url_as(const struct dr_cluster *cluster, const char *database, const char *role,
+                  struct dr_arena *arena)
+{
+    struct dr_buf url = {0};
+    dr_buf_str(&url, "postgresql://");
+    add_escaped(&url, role);
+    dr_buf_str(&url, "@/");
+    add_escaped(&url, database);
+    dr_buf_str(&url, cluster->url_end);
+    const char *copy = url.failed ? NULL : dr_arena_str(arena, url.data);
+    dr_buf_fini(&url);
+    return copy;
+}
+
 static bool
 is_name(const char *name)
 {

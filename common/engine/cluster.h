@@ -23,6 +23,12 @@ DR_MUST_CHECK enum dr_rc dr_cluster_start(const struct dr_cluster_options *optio
                                           struct dr_cluster **out, struct dr_err *err);
 // URL of its database 'postgres' (superuser, trust); lives as long as the cluster.
 const char *dr_cluster_url(const struct dr_cluster *cluster);
+// Folder of its programs, and its own folder, where files that go with it may lie. Live as long.
+const char *dr_cluster_bindir(const struct dr_cluster *cluster);
+const char *dr_cluster_folder(const struct dr_cluster *cluster);
+// URL of a database for one of its roles, in the arena; NULL when that is full.
+const char *dr_cluster_url_as(const struct dr_cluster *cluster, const char *database,
+                              const char *role, struct dr_arena *arena);
 // A new empty database; its URL (superuser, trust) in the arena. `name`: [a-z0-9_]{1,63}.
 // DR_E_INVALID, errors of the connection and of CREATE DATABASE.
 DR_MUST_CHECK enum dr_rc

@@ -75,6 +75,7 @@ struct dr_driver_options {
     int stop_fd;   // readable: the unit at hand has stop_grace_ms left; -1: none
     uint64_t stop_grace_ms;
     uint64_t max_block_ms; // how long others may wait for a unit's locks; 0: any time
+    bool observes; // what a unit locks is told with its result: on copies only, since it costs
     void (*tick)(void *arg,
                  const struct dr_tick *tick); // at most every 250 ms during a wait; may be NULL
     void *tick_arg;
@@ -165,6 +166,14 @@ struct dr_exec {
     struct dr_arena *arena; // for results
 };
 
+// A relation that was there before the unit and that it locked, strongest mode.
+struct dr_touched {
+    const char *table; // "public.users"; SQLite: "users"
+    const char *lock;  // as pg_locks calls it: "AccessExclusiveLock"; SQLite: "EXCLUSIVE"
+    bool is_rewritten; // its rows lie in another file, or on other pages, now
+};
+#define DR_TOUCHED_MAX 1000u // of one unit
+
 struct dr_exec_result {
     bool committed;          // false: it is certain that nothing of it is there
     size_t failed_statement; // index; SIZE_MAX: none
@@ -177,6 +186,8 @@ struct dr_exec_result {
     struct dr_blocker blockers[DR_BLOCKERS_MAX];
     size_t checks_count; // results of the verify sections that ran
     struct dr_check_result *checks;
+    size_t touched_count; // where the options observe
+    struct dr_touched *touched;
 };
 
 enum dr_probe_state {

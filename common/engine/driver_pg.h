@@ -98,7 +98,23 @@ struct dr_pgd_running { // all times on dr_monotonic_ms(); 0: never
     int64_t stop_ms;              // when it was told to stop
     uint64_t first_wal;
     struct dr_server_progress server;
+    // driver_pg_touch.c
+    bool is_holding; // `idle` holds the statement up by an old snapshot
+    struct dr_pgd_file *files;
 };
+
+// driver_pg_touch.c: what a unit locks and rewrites, seen by the second connection, where the
+// options observe. Look: before the COMMIT. End: once it is committed, or failed.
+bool dr_pgd_observes(const struct dr_pgd_running *r);
+// Does the COMMIT wait for a look at the open transaction?
+bool dr_pgd_commits_alone(const struct dr_pgd_running *r);
+DR_MUST_CHECK enum dr_rc dr_pgd_touch_look(struct dr_pgd_running *r, struct dr_err *err);
+void dr_pgd_touch_end(struct dr_pgd_running *r);
+// The same for a statement outside of a transaction, whose locks are gone when it answers: hold
+// makes it wait at its end, where it waits for old snapshots (CONCURRENTLY), until a tick has
+// looked.
+void dr_pgd_touch_hold(struct dr_pgd_running *r);
+void dr_pgd_touch_tick(struct dr_pgd_running *r);
 
 // driver_pg_watch.c: lets the second connection look while `wait` lasts: blockers and progress go
 // to the ticks, DR_E_BLOCKS_OTHERS ends the wait when somebody waits too long for us,

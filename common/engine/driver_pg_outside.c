@@ -212,7 +212,9 @@ dr_pgd_outside(struct dr_driver *driver, const struct dr_exec *exec, struct dr_e
     }
     if (rc == DR_OK) {
         struct dr_db_wait wait = dr_pgd_unit_wait(&r);
+        dr_pgd_touch_hold(&r);
         rc = dr_pg_run(d->work, text, &wait, err);
+        dr_pgd_touch_end(&r);
         if (rc != DR_OK && !dr_pgd_is_lost(d)) {
             dr_pgd_describe(&r, DR_PGD_AT_STATEMENTS, err);
         }

@@ -142,7 +142,7 @@ add_all(struct dr_pgd_running *r, struct dr_err *err)
     if (rc == DR_OK) {
         rc = dr_pgd_ledger_add(r->d, r->exec->change, !r->exec->may_leak, err);
     }
-    if (rc == DR_OK && r->exec->checks_count == 0) {
+    if (rc == DR_OK && !dr_pgd_commits_alone(r)) {
         if (DR_FAILPOINT("engine-commit-before")) {
             return dr_err_set(err, DR_E_IO, "failpoint");
         }
@@ -312,7 +312,10 @@ commit_alone(struct dr_pgd_running *r, struct dr_err *err)
 static enum dr_rc
 check_and_commit(struct dr_pgd_running *r, struct dr_err *err)
 {
-    enum dr_rc rc = run_checks(r, err);
+    enum dr_rc rc = r->exec->checks_count > 0 ? run_checks(r, err) : DR_OK;
+    if (rc == DR_OK && dr_pgd_observes(r)) {
+        rc = dr_pgd_touch_look(r, err);
+    }
     if (rc == DR_OK) {
         rc = commit_alone(r, err);
     }
@@ -350,7 +353,7 @@ dr_pgd_unit(struct dr_driver *driver, const struct dr_exec *exec, struct dr_exec
     if (rc == DR_OK) {
         rc = run_pipeline_anyhow(&r, err);
     }
-    if (rc == DR_OK && exec->checks_count > 0) {
+    if (rc == DR_OK && dr_pgd_commits_alone(&r)) {
         d->running = &r;
         rc = check_and_commit(&r, err);
         d->running = NULL;
@@ -364,6 +367,7 @@ dr_pgd_unit(struct dr_driver *driver, const struct dr_exec *exec, struct dr_exec
                           exec->revision_id);
     }
     out->committed = true;
+    dr_pgd_touch_end(&r);
     if (exec->may_leak || r.left_state) {
         dr_pgd_tidy(d, false, out);
     }

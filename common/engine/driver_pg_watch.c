@@ -169,6 +169,7 @@ on_tick(void *ctx, struct dr_err *err)
     struct dr_pgd_running *r = ctx;
     int64_t now = dr_monotonic_ms();
     enum dr_rc rc = check_stop(r, now, err);
+    dr_pgd_touch_tick(r);
     if (rc != DR_OK || now - r->watched_ms < WATCH_MS) {
         return rc;
     }

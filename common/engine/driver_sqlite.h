@@ -60,6 +60,14 @@ DR_MUST_CHECK enum dr_rc
 dr_sqd_check_inside(struct dr_sqd *d, const struct dr_check *check, struct dr_arena *arena,
                     struct dr_check_result *out, struct dr_err *err);
 
+// driver_sqlite_touch.c: the tables before a unit, and before its COMMIT which of them it named or
+// changed; nothing (`*out` stays NULL) where the options do not observe.
+struct dr_sqd_tables;
+DR_MUST_CHECK enum dr_rc dr_sqd_touch_begin(struct dr_sqd *d, const struct dr_exec *x,
+                                            struct dr_sqd_tables **out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_sqd_touch_end(struct dr_sqd *d, const struct dr_sqd_tables *before,
+                                          struct dr_exec_result *out, struct dr_err *err);
+
 // driver_sqlite_rebuild.c: notes the indexes, triggers and views before a rebuild, and refuses one
 // that lost any without naming it, or that leaves the file not whole: DR_E_DB_STATEMENT,
 // DR_E_DB_CORRUPT.

@@ -132,7 +132,9 @@ static enum dr_rc
 run_inside(struct dr_sqd *d, const struct dr_exec *x, uint64_t orphans, struct dr_exec_result *out,
            struct dr_err *err)
 {
+    struct dr_sqd_tables *tables = NULL;
     enum dr_rc rc = x->rebuilds ? dr_sqd_rebuild_begin(d, err) : DR_OK;
+    rc = rc == DR_OK ? dr_sqd_touch_begin(d, x, &tables, err) : rc;
     if (rc == DR_OK) {
         rc = run_statements(d, x, false, out, err);
     }
@@ -155,6 +157,7 @@ run_inside(struct dr_sqd *d, const struct dr_exec *x, uint64_t orphans, struct d
     if (rc == DR_OK && x->rebuilds) {
         rc = dr_sqd_rebuild_check(d, x, err);
     }
+    rc = rc == DR_OK ? dr_sqd_touch_end(d, tables, out, err) : rc;
     if (rc == DR_OK && DR_FAILPOINT("engine-commit-before")) {
         rc = dr_err_set(err, DR_E_IO, "failpoint");
     }

@@ -55,6 +55,7 @@ struct dr_engine_options {
     bool keeps_alembic;          // alembic_version follows the ledger: engine/alembic.h
     const char *const *tolerate; // patterns that fingerprints leave out (fingerprint.h); borrowed
     size_t tolerate_count;       // until close
+    bool observes;               // fill `touched` of units: on a copy only, since it costs
     uint64_t connect_timeout_ms; // 10 s
     uint64_t lock_wait_ms;       // how long another runner is waited for: 0 is not at all
     uint64_t retry_budget_ms;    // for lock time-outs of one unit, all tries together: 60 s
@@ -134,6 +135,8 @@ struct dr_engine_unit {
     uint64_t duration_ms;
     uint32_t retries;
     const char *leaks; // session state that was reset after it; ""
+    size_t touched_count;
+    const struct dr_touched *touched;
 };
 
 enum dr_engine_outcome {

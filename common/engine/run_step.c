@@ -126,7 +126,9 @@ dr_run_keep_unit(struct dr_engine_run *run, const struct dr_step *step,
                                  .finished = dr_now_unix_s(),
                                  .duration_ms = duration_ms,
                                  .retries = retries,
-                                 .leaks = leaks == NULL ? "" : leaks};
+                                 .leaks = leaks == NULL ? "" : leaks,
+                                 .touched_count = done->touched_count,
+                                 .touched = done->touched};
     copy32(u->revision_digest, &step->revision->digest);
     if (step->unit != DR_NO_UNIT) {
         copy32(u->unit_digest, &step->revision->units[step->unit]->digest);

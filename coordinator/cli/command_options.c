@@ -353,4 +353,13 @@ const struct dr_cli_option dr_opt_test[] = {
     {"junit", 0, "FILE", "write a report for CI systems"},
     {0},
 };
+const struct dr_cli_option dr_opt_rehearse[] = {
+    {"url", 0, "URL", "the database to be copied: postgresql:///name or sqlite:FILE"},
+    {"from-backup", 0, "PATH", "restore this backup, with its rows, instead of copying a schema"},
+    {"schema", 0, "NAME", "PostgreSQL: schema that the tables go into"},
+    {"environment", 'e', "ENV", "run sections with only=ENV, too"},
+    {"roles", 0, "LIST", "with --from-backup: roles that the server is to have, for GRANT ... TO"},
+    {"timeout", 0, "TIME", "give up after this time (default: 1h)"},
+    {0},
+};
 const struct dr_cli_option dr_opt_none[] = {{0}};

@@ -49,6 +49,7 @@ extern const struct dr_cli_option dr_opt_repair[];
 extern const struct dr_cli_option dr_opt_stamp[];
 extern const struct dr_cli_option dr_opt_remedy[];
 extern const struct dr_cli_option dr_opt_test[];
+extern const struct dr_cli_option dr_opt_rehearse[];
 extern const struct dr_cli_option dr_opt_none[];
 
 #endif

@@ -51,6 +51,21 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover test\ndrover test -1:head\ndrover test --engine sqlite\ndrover test --junit "
      "report.xml",
      dr_opt_test, 0, 1, dr_cmd_test},
+    {"rehearse", AUTHOR, "[A:B | REVISION]",
+     "a plan on a throw-away copy of a database: locks, rewrites, times",
+     "Copies the schema, without a row, to a private server that goes away, and runs what the "
+     "database lacks\n"
+     "there: up, verify, down, up, with the schemas compared. Tells per unit which tables it "
+     "locks, "
+     "how hard, how\n"
+     "many rows the real ones have, and whether they are rewritten. The database itself is only "
+     "read. With\n"
+     "--from-backup a backup of pg_dump (-Fc, -Fd) or a SQLite file is restored and used with its "
+     "rows, so that\n"
+     "times mean something. Exit 3: the schemas differ; the objects are named.",
+     "drover rehearse --url postgresql:///orders\ndrover rehearse +1 --url sqlite:app.db\n"
+     "drover rehearse --from-backup orders.dump\ndrover rehearse --from-backup orders.dump 3f2a",
+     dr_opt_rehearse, 0, 1, dr_cmd_rehearse},
     {"check", AUTHOR, "", "is the folder what was agreed? for pipelines",
      "One line for each check; exit 3 when one finds something. Without a choice all are made. The "
      "sum is\n"

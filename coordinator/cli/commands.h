@@ -15,6 +15,7 @@ enum dr_rc dr_cmd_lint(struct dr_cli *cli, struct dr_err *err);
 
 // cmd_test.c: revisions on scratch databases
 enum dr_rc dr_cmd_test(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_rehearse(struct dr_cli *cli, struct dr_err *err);
 
 // cmd_history.c: the chain in the folder
 enum dr_rc dr_cmd_history(struct dr_cli *cli, struct dr_err *err);
