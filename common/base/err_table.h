@@ -225,6 +225,8 @@ DR_ERR(FROZEN, 143, 4, 9, "wait until the freeze is lifted")
 DR_ERR(GATE_MISSING, 144, 8, 9, "drover checklist ROLLOUT shows what is missing")
 DR_ERR(CANARY_FIRST, 145, 8, 9,
        "wait until the first wave is applied: drover rollout watch ROLLOUT")
+DR_ERR(OUTSIDE_WINDOW, 169, 8, 9,
+       "wait until the window opens: drover policy show; the approval has to last until then")
 DR_ERR(DATABASE_IDENTITY, 146, 4, 9,
        "check the url in the agent's configuration, and the target in the fleet")
 DR_ERR(BEHIND_POOLER, 147, 4, 9, "connect to the database itself, not to a pooler")

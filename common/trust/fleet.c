@@ -4,6 +4,7 @@
 #include "trust/keyset.h"
 #include "trust/strict.h"
 #include "trust/try.h"
+#include "trust/window.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -135,6 +136,20 @@ check_environment(const Drover__V1__Environment *environment, struct dr_err *err
 {
     if (!dr_name_is_valid(environment->name) || environment->rank < 1) {
         return dr_err_set(err, DR_E_BAD_FLEET, "environment '%s' needs a name and a rank from 1",
+                          environment->name);
+    }
+    bool ok = environment->n_windows <= DR_WINDOWS_MAX;
+    for (size_t i = 0; ok && i < environment->n_windows; i++) {
+        ok = dr_window_is_sound(environment->windows[i], environment->windows[i]->zone);
+    }
+    for (size_t i = 0; ok && i < environment->n_probes; i++) {
+        const Drover__V1__SqlProbe *probe = environment->probes[i];
+        ok = dr_name_is_valid(probe->name) && probe->sql[0] != '\0' &&
+             (i == 0 || strcmp(environment->probes[i - 1]->name, probe->name) < 0);
+    }
+    if (!ok) {
+        return dr_err_set(err, DR_E_BAD_FLEET,
+                          "a window or a probe of environment '%s' is not whole",
                           environment->name);
     }
     for (size_t i = 0; i < environment->n_gates; i++) {

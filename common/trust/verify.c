@@ -34,6 +34,7 @@ static const struct {
     {"stops", dr_row_stops},
     {"gates", dr_row_gates},
     {"canaries", dr_row_canaries},
+    {"window", dr_row_window},
 };
 #define ROWS_ALL ((1u << DR_COUNT_OF(rows)) - 1u)
 

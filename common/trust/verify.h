@@ -52,8 +52,8 @@ struct dr_verdict {
 };
 
 // Runs all rows. On failure the code names the attack; `out` then holds what was known until then
-// (failed_check, and the approval if it was decoded), and is not accepted. Pure: touches no file,
-// clock or network.
+// (failed_check, and the approval if it was decoded), and is not accepted. Touches no clock and no
+// network, and of files only the time zones of the policy's windows.
 DR_MUST_CHECK enum dr_rc dr_verify(struct dr_arena *arena, const struct dr_verify_input *input,
                                    struct dr_verdict *out, struct dr_err *err);
 bool dr_verdict_is_accepted(const struct dr_verdict *verdict);

@@ -2,6 +2,7 @@
 #include "trust/verify_rows.h"
 
 #include "trust/strict.h"
+#include "trust/window.h"
 
 #include <string.h>
 
@@ -402,6 +403,29 @@ dr_row_authors(struct dr_check *check)
     if (signers.n < dr_root_approvers(root, check->in->me->environment)->threshold) {
         DR_ROW_REFUSE(check, AUTHOR_APPROVED, "the authors' own signatures do not count in '%s'",
                       check->in->me->environment);
+    }
+    return DR_ROW_PASSED;
+}
+
+enum dr_row
+dr_row_window(struct dr_check *check)
+{
+    const char *environment = check->in->me->environment;
+    bool is_open = true;
+    int64_t opens = 0;
+    char when[32];
+    if (!dr_window_holds(check->out->approval.msg->mode)) {
+        return DR_ROW_PASSED;
+    }
+    if (dr_window_look(check->out->policy->msg->environment, check->in->now, &is_open, &opens,
+                       check->err) != DR_OK) {
+        DR_ROW_REFUSE(check, OUTSIDE_WINDOW, "a window of '%s' cannot be read: no such time zone",
+                      environment);
+    }
+    if (!is_open) {
+        dr_format_time(when, opens);
+        DR_ROW_REFUSE(check, OUTSIDE_WINDOW, "no window of '%s' is open; the next one opens at %s",
+                      environment, when);
     }
     return DR_ROW_PASSED;
 }

@@ -60,5 +60,6 @@ enum dr_row dr_row_evidence(struct dr_check *check);   // all that was brought v
 enum dr_row dr_row_stops(struct dr_check *check);      // no veto, cancel or freeze
 enum dr_row dr_row_gates(struct dr_check *check); // every gate of the policy that holds the start
 enum dr_row dr_row_canaries(struct dr_check *check); // wave 1 went before
+enum dr_row dr_row_window(struct dr_check *check);   // last: all else is as it should be
 
 #endif

@@ -1,48 +1,18 @@
-// Policies as text: written in one fixed form, read through libconfuse.
+// Policies as text, written in one fixed form: what stands at its default is left out where it is
+// rarely used.
 
 #include "coordinator/cli/policy_text.h"
-
-#include "base/conf.h"
-#include "trust/fleet.h"
+#include "coordinator/cli/policy_window.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *const gate_names[] = {NULL,       "backup", "staged", "rollback-proved",
-                                         "verified", "signoff"};
-static const char *const levels[] = {"none", "listed", "restored", "queried"};
-
-static const struct dr_conf_key gate_keys[] = {
-    {"min_targets", DR_CONF_INT, "1", false, NULL, "how many of its targets"},
-    {"soak", DR_CONF_DURATION, "0", false, NULL, "how long it must have been there"},
-    {"max_age", DR_CONF_DURATION, "0", false, NULL, "backup: oldest that counts"},
-    {"restore", DR_CONF_STR, "listed", false, NULL, "backup: listed, restored or queried"},
-    {"keep", DR_CONF_DURATION, "0", false, NULL, "backup: not deleted before"},
-    {"after", DR_CONF_BOOL, "false", false, NULL, "asked for afterwards; does not hold the start"},
-    {0},
-};
-static const struct dr_conf_key environment_keys[] = {
-    {"rank", DR_CONF_INT, NULL, true, NULL, "order: 1 comes first"},
-    {"approval_max", DR_CONF_DURATION, "4h", false, NULL, "longest life of an approval"},
-    {"resume_window", DR_CONF_DURATION, "1h", false, NULL, "how long a run may be resumed"},
-    {"prove", DR_CONF_BOOL, "false", false, NULL, "run up, down, up: the rollback proof"},
-    {"refuse_drift", DR_CONF_BOOL, "false", false, NULL, "refuse a schema that was changed"},
-    {"author_may_not_approve", DR_CONF_BOOL, "false", false, NULL, "four eyes"},
-    {"canary_targets", DR_CONF_INT, "0", false, NULL, "size of the first wave"},
-    {"failure_budget", DR_CONF_INT, "0", false, NULL, "targets that may fail"},
-    {"tolerances", DR_CONF_LIST, NULL, false, NULL, "objects that may differ in a fingerprint"},
-    {"wave_labels", DR_CONF_LIST, NULL, false, NULL, "labels that make the waves, in order"},
-    {"gate", DR_CONF_SECTION, NULL, false, gate_keys,
-     "backup, staged:ENV, rollback-proved:ENV, verified:ENV, signoff:ITEM"},
-    {0},
-};
-static const struct dr_conf_key file_keys[] = {
-    {"environment", DR_CONF_SECTION, NULL, true, environment_keys, "one for each environment"},
-    {0},
-};
-
-// ---- writing
+const char *const dr_policy_gate_names[DR_POLICY_GATES + 1] = {
+    NULL,        "backup", "staged", "rollback-proved", "verified", "signoff",
+    "rehearsed", "probed", NULL};
+const char *const dr_policy_levels[DR_POLICY_LEVELS + 1] = {"none", "listed", "restored", "queried",
+                                                            NULL};
 
 static void
 put_duration(const char *key, uint64_t seconds, struct dr_buf *out)
@@ -80,13 +50,24 @@ put_gate(const Drover__V1__Gate *gate, struct dr_buf *out)
 {
     bool is_signoff = gate->kind == DROVER__V1__GATE_KIND__GATE_SIGNOFF;
     bool is_backup = gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP;
-    const char *kind = gate_names[gate->kind % DR_COUNT_OF(gate_names)];
-    char before[32];
-    (void)snprintf(before, sizeof before, "%s%s", kind ? kind : "", is_backup ? "" : ":");
+    bool is_rehearsed = gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED;
+    const char *kind = gate->kind < (int)DR_POLICY_GATES ? dr_policy_gate_names[gate->kind] : NULL;
+    char before[160];
+    (void)snprintf(before, sizeof before, "%s%s", kind ? kind : "",
+                   is_backup || is_rehearsed ? "" : ":");
+    if (gate->kind == DROVER__V1__GATE_KIND__GATE_PROBED) {
+        (void)snprintf(before, sizeof before, "probed:%s:", gate->from_environment);
+    }
     dr_buf_str(out, "    gate ");
-    put_quoted(before, is_signoff ? gate->item : gate->from_environment, " {", out);
-    if (is_backup) {
-        dr_buf_printf(out, " restore = \"%s\" ", levels[gate->restore_level % DR_COUNT_OF(levels)]);
+    put_quoted(before, gate->item[0] != '\0' ? gate->item : gate->from_environment, " {", out);
+    if (is_rehearsed) {
+        dr_buf_str(out, " ");
+        put_duration("max_age", gate->max_age_s, out);
+    } else if (is_backup) {
+        dr_buf_printf(out, " restore = \"%s\" ",
+                      gate->restore_level < (int)DR_POLICY_LEVELS
+                          ? dr_policy_levels[gate->restore_level]
+                          : "");
         put_duration("max_age", gate->max_age_s, out);
         dr_buf_str(out, " ");
         put_duration("keep", gate->keep_s, out);
@@ -114,6 +95,78 @@ truth(protobuf_c_boolean value)
     return value ? "true" : "false";
 }
 
+static void
+put_number(const char *key, uint32_t value, struct dr_buf *out)
+{
+    if (value > 0) {
+        dr_buf_printf(out, "    %s = %" PRIu32 "\n", key, value);
+    }
+}
+
+static void
+put_time(const char *key, uint64_t seconds, struct dr_buf *out)
+{
+    if (seconds > 0) {
+        dr_buf_str(out, "    ");
+        put_duration(key, seconds, out);
+        dr_buf_str(out, "\n");
+    }
+}
+
+static void
+put_probe(const Drover__V1__SqlProbe *probe, struct dr_buf *out)
+{
+    bool is_sqlite = probe->engine == DROVER__V1__ENGINE__SQLITE;
+    dr_buf_str(out, "    probe ");
+    put_quoted("", probe->name, " {", out);
+    dr_buf_printf(out, " engine = %s sql = ", is_sqlite ? "sqlite" : "postgresql");
+    put_quoted("", probe->sql, "", out);
+    if (probe->least[0] != '\0') {
+        dr_buf_str(out, " least = ");
+        put_quoted("", probe->least, "", out);
+    }
+    if (probe->most[0] != '\0') {
+        dr_buf_str(out, " most = ");
+        put_quoted("", probe->most, "", out);
+    }
+    dr_buf_str(out, " ");
+    put_duration("every", probe->every_s, out);
+    dr_buf_str(out, " }\n");
+}
+
+// Waves, windows and probes: each line only where it says something.
+static void
+put_pace(const Drover__V1__Environment *e, struct dr_buf *out)
+{
+    if (e->n_wave_percents > 0) {
+        dr_buf_str(out, "    wave_percents = {");
+        for (size_t i = 0; i < e->n_wave_percents; i++) {
+            dr_buf_printf(out, "%s%" PRIu32, i ? ", " : "", e->wave_percents[i]);
+        }
+        dr_buf_str(out, "}\n");
+    }
+    put_time("wave_soak", e->wave_soak_s, out);
+    put_number("wave_parallel", e->wave_parallel, out);
+    put_number("server_parallel", e->server_parallel, out);
+    if (e->n_windows > 0) {
+        dr_buf_str(out, "    windows = {");
+        for (size_t i = 0; i < e->n_windows; i++) {
+            char text[DR_POLICY_WINDOW_MAX];
+            dr_policy_window_text(e->windows[i], text);
+            dr_buf_str(out, i ? ", " : "");
+            put_quoted("", text, "", out);
+        }
+        dr_buf_str(out, "}\n");
+    }
+    put_time("drift_every", e->drift_every_s, out);
+    if (e->rehearse) {
+        dr_buf_str(out, "    rehearse = true\n");
+    }
+    for (size_t i = 0; i < e->n_probes; i++) {
+        put_probe(e->probes[i], out);
+    }
+}
+
 void
 dr_policy_text(const Drover__V1__Environment *e, struct dr_buf *out)
 {
@@ -128,163 +181,9 @@ dr_policy_text(const Drover__V1__Environment *e, struct dr_buf *out)
                   e->canary_targets, e->failure_budget);
     put_list("tolerances", e->tolerances, e->n_tolerances, out);
     put_list("wave_labels", e->wave_labels, e->n_wave_labels, out);
+    put_pace(e, out);
     for (size_t i = 0; i < e->n_gates; i++) {
         put_gate(e->gates[i], out);
     }
     dr_buf_str(out, "}\n");
-}
-
-// ---- reading
-
-static enum dr_rc
-refuse(const struct dr_conf *conf, struct dr_err *err, const char *what, const char *value,
-       const char *hint)
-{
-    dr_err_set(err, DR_E_CONFIG, "%s '%s'", what, value);
-    dr_err_at(err, dr_conf_path(conf), 1, 1);
-    return dr_err_hint(err, "%s", hint);
-}
-
-static enum dr_rc
-read_kind(const struct dr_conf *conf, struct dr_cli *cli, Drover__V1__Gate *gate,
-          struct dr_err *err)
-{
-    const char *title = dr_conf_title(conf);
-    const char *colon = strchr(title, ':');
-    const char *rest = colon ? colon + 1 : "";
-    size_t len = colon ? (size_t)(colon - title) : strlen(title);
-    for (size_t i = 1; i < DR_COUNT_OF(gate_names); i++) {
-        if (strlen(gate_names[i]) == len && memcmp(gate_names[i], title, len) == 0) {
-            gate->kind = (Drover__V1__GateKind)i;
-        }
-    }
-    bool is_backup = gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP;
-    bool is_signoff = gate->kind == DROVER__V1__GATE_KIND__GATE_SIGNOFF;
-    if (gate->kind == DROVER__V1__GATE_KIND__GATE_NONE || is_backup == (colon != NULL) ||
-        (!is_backup && !dr_name_is_valid(rest))) {
-        return refuse(conf, err, "there is no gate", title,
-                      "backup, staged:ENV, rollback-proved:ENV, verified:ENV or signoff:ITEM");
-    }
-    gate->item = dr_arena_str(cli->arena, is_signoff ? rest : "");
-    gate->from_environment = dr_arena_str(cli->arena, is_signoff ? "" : rest);
-    return gate->item && gate->from_environment ? DR_OK
-                                                : dr_err_set(err, DR_E_NOMEM, "out of memory");
-}
-
-static uint64_t
-seconds(const struct dr_conf *conf, const char *key)
-{
-    return dr_conf_duration_ms(conf, key) / 1000;
-}
-
-static enum dr_rc
-read_number(const struct dr_conf *conf, const char *key, uint32_t *out, struct dr_err *err)
-{
-    int64_t value = dr_conf_int(conf, key);
-    if (value < 0 || value > 100000) {
-        dr_err_set(err, DR_E_CONFIG, "'%s' of '%s' is not between 0 and 100000", key,
-                   dr_conf_title(conf));
-        return dr_err_at(err, dr_conf_path(conf), 1, 1);
-    }
-    *out = (uint32_t)value;
-    return DR_OK;
-}
-
-static enum dr_rc
-read_gate(const struct dr_conf *conf, struct dr_cli *cli, Drover__V1__Gate *gate,
-          struct dr_err *err)
-{
-    const char *level = dr_conf_str(conf, "restore");
-    drover__v1__gate__init(gate);
-    enum dr_rc rc = read_kind(conf, cli, gate, err);
-    bool is_backup = gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP;
-    bool is_signoff = gate->kind == DROVER__V1__GATE_KIND__GATE_SIGNOFF;
-    gate->after = dr_conf_bool(conf, "after");
-    if (rc != DR_OK || is_signoff) {
-        return rc;
-    }
-    gate->soak_s = is_backup ? 0 : seconds(conf, "soak");
-    gate->max_age_s = is_backup ? seconds(conf, "max_age") : 0;
-    gate->keep_s = is_backup ? seconds(conf, "keep") : 0;
-    if (!is_backup) {
-        return read_number(conf, "min_targets", &gate->min_targets, err);
-    }
-    for (size_t i = 1; i < DR_COUNT_OF(levels); i++) {
-        if (dr_str_eq(level, levels[i])) {
-            gate->restore_level = (Drover__V1__RestoreLevel)i;
-            return DR_OK;
-        }
-    }
-    return refuse(conf, err, "there is no level of restore", level, "listed, restored or queried");
-}
-
-static enum dr_rc
-read_list(const struct dr_conf *conf, struct dr_cli *cli, const char *key, char ***out,
-          size_t *out_n, struct dr_err *err)
-{
-    size_t n = dr_conf_list_len(conf, key);
-    *out = dr_arena_array(cli->arena, n + 1, sizeof(**out));
-    for (size_t i = 0; *out != NULL && i < n; i++) {
-        (*out)[i] = dr_arena_str(cli->arena, dr_conf_list_at(conf, key, i));
-    }
-    *out_n = n;
-    return *out != NULL ? DR_OK : dr_err_set(err, DR_E_NOMEM, "out of memory");
-}
-
-static enum dr_rc
-read_environment(const struct dr_conf *conf, struct dr_cli *cli, Drover__V1__Environment *e,
-                 struct dr_err *err)
-{
-    size_t n = dr_conf_section_count(conf, "gate");
-    Drover__V1__Gate *gates = dr_arena_array(cli->arena, n + 1, sizeof(*gates));
-    drover__v1__environment__init(e);
-    e->name = dr_arena_str(cli->arena, dr_conf_title(conf));
-    e->gates = dr_arena_array(cli->arena, n + 1, sizeof(*e->gates));
-    if (gates == NULL || e->gates == NULL || e->name == NULL) {
-        return dr_err_set(err, DR_E_NOMEM, "out of memory");
-    }
-    e->approval_max_s = seconds(conf, "approval_max");
-    e->resume_window_s = seconds(conf, "resume_window");
-    e->prove = dr_conf_bool(conf, "prove");
-    e->refuse_drift = dr_conf_bool(conf, "refuse_drift");
-    e->author_may_not_approve = dr_conf_bool(conf, "author_may_not_approve");
-    enum dr_rc rc = read_number(conf, "rank", &e->rank, err);
-    rc = rc == DR_OK ? read_number(conf, "canary_targets", &e->canary_targets, err) : rc;
-    rc = rc == DR_OK ? read_number(conf, "failure_budget", &e->failure_budget, err) : rc;
-    rc = rc == DR_OK ? read_list(conf, cli, "tolerances", &e->tolerances, &e->n_tolerances, err)
-                     : rc;
-    rc = rc == DR_OK ? read_list(conf, cli, "wave_labels", &e->wave_labels, &e->n_wave_labels, err)
-                     : rc;
-    for (size_t i = 0; rc == DR_OK && i < n; i++) {
-        rc = read_gate(dr_conf_section_at(conf, "gate", i), cli, &gates[i], err);
-        e->gates[e->n_gates++] = &gates[i];
-    }
-    return rc;
-}
-
-enum dr_rc
-dr_policy_read(struct dr_cli *cli, const char *path, Drover__V1__Environment ***out, size_t *out_n,
-               struct dr_err *err)
-{
-    struct dr_conf *conf = NULL;
-    enum dr_rc rc = dr_conf_read(path, file_keys, &conf, err);
-    if (rc != DR_OK) {
-        return rc;
-    }
-    size_t n = dr_conf_section_count(conf, "environment");
-    Drover__V1__Environment *rows = dr_arena_array(cli->arena, n + 1, sizeof(*rows));
-    *out = dr_arena_array(cli->arena, n + 1, sizeof(**out));
-    *out_n = 0;
-    if (n > DR_POLICY_ENVIRONMENTS_MAX) {
-        rc = dr_err_set(err, DR_E_LIMIT, "%zu environments, at most %u", n,
-                        DR_POLICY_ENVIRONMENTS_MAX);
-    } else if (rows == NULL || *out == NULL) {
-        rc = dr_err_set(err, DR_E_NOMEM, "out of memory");
-    }
-    for (size_t i = 0; rc == DR_OK && i < n; i++) {
-        rc = read_environment(dr_conf_section_at(conf, "environment", i), cli, &rows[i], err);
-        (*out)[(*out_n)++] = &rows[i];
-    }
-    dr_conf_free(&conf);
-    return rc;
 }

@@ -7,6 +7,11 @@
 
 #include "proto/documents.pb-c.h"
 
+#define DR_POLICY_GATES  8u // by Drover__V1__GateKind; NULL for none
+#define DR_POLICY_LEVELS 4u // by Drover__V1__RestoreLevel
+extern const char *const dr_policy_gate_names[DR_POLICY_GATES + 1];
+extern const char *const dr_policy_levels[DR_POLICY_LEVELS + 1];
+
 // `environment "production" { ... }`, each key on a line of its own, each gate on one line.
 void dr_policy_text(const Drover__V1__Environment *environment, struct dr_buf *out);
 
