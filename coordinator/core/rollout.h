@@ -33,6 +33,7 @@ struct dr_rollout_target {
     Drover__V1__ProbeOutcome probe_outcome;
     char probe[DR_ROLLOUT_PROBE_MAX]; // which, and why
     int64_t retry_at;    // in memory only: when to try again what could not be sent; 0: never
+    int64_t not_before;  // in memory only: its agent said that no window is open; not sent before
     bool has_progress;   // in memory only, the newest wins
     int64_t progress_ms; // monotonic, when it came
     Drover__V1__Progress *progress;

@@ -82,6 +82,9 @@ static const struct row ROWS[] = {
     {S(SENT), E(FAILED), ALWAYS, S(FAILED), A(NONE), "failed, nothing of the failed unit is there"},
     {S(SENT), E(REFUSED), ALWAYS, S(REFUSED), A(NONE), "the agent refused the approval"},
     {S(SENT), E(READY), ALWAYS, S(READY), A(KEEP_READY), "ready anew: the approval came too late"},
+    {S(SENT), E(CLOSED), ALWAYS, S(APPROVED), A(NONE), "no window was open, sent again when one is"},
+    {S(RUNNING), E(CLOSED), ALWAYS, S(APPROVED), A(NONE), "no window was open, sent again when one is"},
+    {S(UNREACHABLE), E(CLOSED), ALWAYS, S(APPROVED), A(NONE), "no window was open, sent again when one is"},
     {S(SENT), E(RETRY), ALWAYS, S(PREPARING), A(DROP_READY), "the agent prepares again"},
 
     {S(RUNNING), E(APPLIED), MODE_FORWARD, S(APPLIED), A(ASK_STATE), "applied"},
@@ -158,7 +161,7 @@ static const char *const STATE_NAMES[DR_TARGET_STATES] = {
 
 static const char *const EVENT_NAMES[DR_TARGET_EVENTS] = {
     "start",   "already", "BACKUP",   "READY", "APPLIED", "REVERTED", "FAILED", "REFUSED",
-    "approve", "go",      "progress", "away",  "back",    "retry",    "abort",
+    "approve", "go",      "progress", "away",  "back",    "retry",    "abort",  "closed",
 };
 
 static bool

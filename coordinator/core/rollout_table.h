@@ -46,6 +46,7 @@ enum dr_target_event {
     DR_EVENT_BACK,
     DR_EVENT_RETRY, // orders of people
     DR_EVENT_ABORT,
+    DR_EVENT_CLOSED, // the agent refused because no window is open
     DR_TARGET_EVENTS,
 };
 

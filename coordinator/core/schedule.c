@@ -291,6 +291,14 @@ remember(struct dr_rollout_target *target, const struct dr_attestation *attestat
     }
 }
 
+// An agent that only says that no window is open will take the same approval later.
+static bool
+is_closed(const Drover__V1__Attestation *msg)
+{
+    return msg->kind == DROVER__V1__ATTESTATION_KIND__REFUSED &&
+           strcmp(msg->code, dr_rc_name(DR_E_OUTSIDE_WINDOW)) == 0;
+}
+
 enum dr_rc
 dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attestation,
                         struct dr_err *err)
@@ -319,6 +327,10 @@ dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attes
     // An open intent counts, too: it is no unit that is done.
     bool is_partial =
         msg->n_units > 0 || (msg->flags & (uint32_t)DROVER__V1__READY_FLAG__FLAG_PARTIAL) != 0;
+    if (is_closed(msg)) {
+        event = DR_EVENT_CLOSED;
+        target->not_before = dr_now_unix_s() + DR_SCHEDULE_CLOSED_S;
+    }
     enum dr_rc rc =
         dr_schedule_try(core, rollout, stage, target, event, is_partial, detail, &refused);
     if (rc == DR_E_ROLLOUT_EVENT) {

@@ -9,6 +9,7 @@
 
 #define DR_SCHEDULE_RETRY_S  5  // between two tries of what could not be queued
 #define DR_SCHEDULE_UNSENT_S 60 // and of what was queued and then could not be made
+#define DR_SCHEDULE_CLOSED_S 60 // and of what an agent refused because no window is open
 
 // One event for one target: steps, acts, notes it in the log. DR_E_ROLLOUT_EVENT when the table has
 // no row. `detail` (may be NULL) is put behind the reason. Within the caller's transaction, as all

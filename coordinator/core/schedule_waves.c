@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "trust/try.h"
+#include "trust/window.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -126,6 +127,46 @@ tell_target(struct dr_rollout *rollout, struct dr_rollout_target *target, const 
     }
 }
 
+// When the windows let this target start; 0: now. What its agent has said counts, too: it looks at
+// its own clock and its own time zones.
+static int64_t
+opens_at(const struct dr_wave_rules *rules, const struct dr_rollout_target *target)
+{
+    int64_t opens = rules->opens > target->not_before ? rules->opens : target->not_before;
+
+    return opens > rules->now ? opens : 0;
+}
+
+static void
+wait_for_window(struct dr_rollout *rollout, struct dr_rollout_target *target, int64_t opens)
+{
+    char reason[DR_ROLLOUT_TEXT_MAX], at[32];
+
+    dr_format_time(at, opens);
+    (void)snprintf(reason, sizeof reason, "approved, waits for a window: the next one opens at %s",
+                   at);
+    target->retry_at = 0; // told below, and looked at again then
+    tell_target(rollout, target, reason);
+    target->retry_at = opens;
+}
+
+// Where the zones of this machine say nothing, the agent's do.
+static int64_t
+window_of(struct dr_core *core, const struct dr_rollout_stage *stage, int64_t now)
+{
+    const struct dr_fleet_entry *entry =
+        dr_directory_environment(core->directory, stage->environment);
+    struct dr_err ignored = {0};
+    bool is_open = true;
+    int64_t opens = 0;
+
+    if (entry == NULL || !dr_window_holds(stage->mode) ||
+        dr_window_look(entry->msg->environment, now, &is_open, &opens, &ignored) != DR_OK) {
+        return 0;
+    }
+    return is_open ? 0 : opens;
+}
+
 static enum dr_rc
 carry_out(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
           const struct dr_wave_rules *rules, const struct dr_wave_plan *plan, struct dr_err *err)
@@ -137,6 +178,10 @@ carry_out(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_st
         char reason[DR_ROLLOUT_TEXT_MAX];
 
         if (target->state != DR_TARGET_APPROVED) {
+            continue;
+        }
+        if (plan->waits[i] == DR_WAVE_GOES && opens_at(rules, target) != 0) {
+            wait_for_window(rollout, target, opens_at(rules, target));
             continue;
         }
         if (plan->waits[i] == DR_WAVE_GOES) {
@@ -177,6 +222,7 @@ dr_schedule_waves(struct dr_core *core, struct dr_rollout *rollout, struct dr_ro
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
     dr_schedule_rules(core, stage->environment, &rules);
+    rules.opens = window_of(core, stage, rules.now);
     if (rules.server_parallel > 0) {
         servers = servers_of(core, stage, arena);
     }

@@ -16,6 +16,7 @@ struct dr_wave_rules {
     uint32_t budget;                    // targets of an approval that may fail
     bool has_probes[3];                 // for targets of this engine, by its number
     int64_t now;                        // unix seconds
+    int64_t opens;                      // when the next window does; 0: one is open
 };
 
 enum dr_wave_wait {
