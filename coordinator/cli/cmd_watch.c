@@ -5,14 +5,13 @@
 
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/print.h"
-#include "coordinator/cli/progress_view.h"
 #include "coordinator/cli/project.h"
 #include "coordinator/cli/remote.h"
 #include "coordinator/cli/rollout_view.h"
 #include "coordinator/cli/stops.h"
+#include "coordinator/cli/watch_report.h"
 
 #include "base/clock.h"
-#include "rpc/reflect.h"
 #include "trust/approval.h"
 
 #include <poll.h>
@@ -22,7 +21,6 @@
 #include <unistd.h>
 
 #define EVENT_MAX    (64u * 1024 * 1024)
-#define HEARTBEAT_MS 30000
 #define PATIENCE_MS  60000 // for a coordinator that is being restarted
 #define TRY_AGAIN_MS 500
 #define WATCH_MAX_MS (30ull * 86400 * 1000)
@@ -34,15 +32,12 @@ struct watching {
     const char *id;
     char until_environment[DR_NAME_MAX + 1];
     const char *until_state;
-    char **shown; // per target: what was printed last
-    size_t n_shown;
     struct dr_arena *last_arena; // of `last`
     const Drover__V1__Rollout *last;
     uint64_t after;
     int64_t deadline; // 0: none
-    int64_t beat;     // when the next sign of life is due
     int cancel_fd;
-    struct dr_progress_line progress;
+    struct dr_watch_report report;
 };
 
 static enum dr_rc
@@ -53,7 +48,6 @@ read_options(struct watching *w, struct dr_err *err)
     uint64_t timeout = 0;
     enum dr_rc rc = dr_cli_duration(w->cli, "timeout", WATCH_MAX_MS, 0, &timeout, err);
     w->deadline = timeout ? dr_monotonic_ms() + (int64_t)timeout : 0;
-    w->beat = dr_monotonic_ms() + HEARTBEAT_MS;
     if (rc != DR_OK || until == NULL) {
         return rc;
     }
@@ -69,109 +63,23 @@ read_options(struct watching *w, struct dr_err *err)
     return rc;
 }
 
-// One line for each target whose state or reason is new.
-static void
-print_changes(struct watching *w, const Drover__V1__Rollout *r)
-{
-    size_t k = 0;
-    for (size_t i = 0; i < r->n_stages; i++) {
-        for (size_t t = 0; t < r->stages[i]->n_targets; t++, k++) {
-            const Drover__V1__TargetStatus *row = r->stages[i]->targets[t];
-            char *line = NULL;
-            if (k >= w->n_shown || asprintf(&line, "%s %s", row->state, row->reason) < 0) {
-                continue;
-            }
-            bool is_new = w->shown[k] == NULL || !dr_str_eq(w->shown[k], line);
-            free(w->shown[k]);
-            w->shown[k] = line;
-            enum dr_tone tone = dr_rollout_tone(row->state);
-            if (is_new && !dr_str_eq(row->state, "pending")) {
-                dr_progress_end(&w->progress);
-                dr_say(w->cli, "%-28s %s%-11s%s %s\n", row->target, dr_tone_begin(w->cli, tone),
-                       row->state, dr_tone_end(w->cli, tone), dr_rollout_reason(row));
-                w->beat = dr_monotonic_ms() + HEARTBEAT_MS;
-            }
-        }
-    }
-    fflush(stdout);
-}
-
-// The target that has run longest stands for all of them: there is one line for it.
-static void
-show_progress(struct watching *w, const Drover__V1__Rollout *r)
-{
-    const Drover__V1__TargetStatus *longest = NULL;
-    for (size_t i = 0; i < r->n_stages; i++) {
-        for (size_t t = 0; t < r->stages[i]->n_targets; t++) {
-            const Drover__V1__TargetStatus *row = r->stages[i]->targets[t];
-            bool has = row->progress != NULL && dr_rollout_moves(row->state);
-            if (has &&
-                (longest == NULL || row->progress->elapsed_ms > longest->progress->elapsed_ms)) {
-                longest = row;
-            }
-        }
-    }
-    if (longest == NULL) {
-        dr_progress_end(&w->progress);
-        return;
-    }
-    const Drover__V1__Progress *p = longest->progress;
-    const struct dr_progress_at at = {.name = longest->target,
-                                      .phase = p->phase,
-                                      .blockers = p->blockers,
-                                      .elapsed_ms = p->elapsed_ms,
-                                      .done = p->server_done,
-                                      .total = p->server_total};
-    dr_progress_show(w->cli, &w->progress, &at);
-}
-
-static enum dr_rc
-make_room(struct watching *w, const Drover__V1__Rollout *r, struct dr_err *err)
-{
-    if (w->shown != NULL) {
-        return DR_OK;
-    }
-    size_t n = 0;
-    for (size_t i = 0; i < r->n_stages; i++) {
-        n += r->stages[i]->n_targets;
-    }
-    w->shown = calloc(n + 1, sizeof(*w->shown));
-    w->n_shown = w->shown ? n : 0;
-    return w->shown ? DR_OK : dr_err_set(err, DR_E_NOMEM, "out of memory");
-}
-
 // Takes the arena that the event lives in.
 static enum dr_rc
 take_event(struct watching *w, const Drover__V1__RolloutEvent *event, struct dr_arena **take,
            struct dr_err *err)
 {
-    json_t *json = NULL;
     const Drover__V1__Rollout *r = event->rollout;
-    enum dr_rc rc = DR_OK;
     if (event->entry != NULL && event->entry->index > w->after) {
         w->after = event->entry->index;
     }
-    if (w->cli->format == DR_CLI_JSONL) {
-        rc = dr_json_from_message(&event->base, &json, err);
-        if (rc == DR_OK) {
-            json_object_set_new(json, "schema", json_string("drover.v1.RolloutEvent"));
-            dr_print_json(w->cli, json);
-            fflush(stdout);
-        }
+    if (r == NULL) {
+        return DR_OK;
     }
-    if (r == NULL || rc != DR_OK) {
-        return rc;
-    }
-    rc = make_room(w, r, err);
-    if (rc == DR_OK) {
-        dr_arena_free(&w->last_arena);
-        w->last_arena = *take;
-        w->last = r;
-        *take = NULL;
-        print_changes(w, r);
-        show_progress(w, r);
-    }
-    return rc;
+    dr_arena_free(&w->last_arena);
+    w->last_arena = *take;
+    w->last = r;
+    *take = NULL;
+    return dr_watch_take(&w->report, r, w->after, err);
 }
 
 // DR_E_USAGE when what is waited for cannot come.
@@ -226,7 +134,7 @@ static enum dr_rc
 open_again(struct watching *w, struct dr_err *err)
 {
     int64_t patience = dr_monotonic_ms() + PATIENCE_MS;
-    dr_print_note(w->cli, "note: the coordinator went away, trying again");
+    dr_watch_note(&w->report, "note: the coordinator went away, trying again");
     for (;;) {
         enum dr_rc rc = open_stream(w, err);
         bool again = rc == DR_E_UNREACHABLE && dr_monotonic_ms() < patience &&
@@ -241,27 +149,12 @@ open_again(struct watching *w, struct dr_err *err)
     }
 }
 
-// A line while nothing changes, for logs that nobody sits in front of.
-static void
-show_life(struct watching *w)
-{
-    if (dr_monotonic_ms() < w->beat) {
-        return;
-    }
-    w->beat = dr_monotonic_ms() + HEARTBEAT_MS;
-    if (!isatty(STDOUT_FILENO) && w->last != NULL) {
-        dr_say(w->cli, "%-28s %-11s %s\n", w->id, w->last->state,
-               w->last->reason[0] ? w->last->reason : "nothing new");
-        fflush(stdout);
-    }
-}
-
 // What is left of the time to wait for the next event, in ms; 0: the time is over.
 static uint32_t
 time_left(const struct watching *w)
 {
     int64_t now = dr_monotonic_ms();
-    int64_t left = w->beat > now ? w->beat - now : 1;
+    int64_t left = dr_watch_patience(&w->report);
     if (w->deadline != 0 && w->deadline - now < left) {
         left = w->deadline - now;
     }
@@ -282,7 +175,6 @@ next_event(struct watching *w, uint32_t left, struct dr_err *err)
     } else if (rc == DR_E_UNREACHABLE || rc == DR_OK) {
         rc = open_again(w, err);
     } else if (rc == DR_E_TIMEOUT) {
-        show_life(w);
         rc = DR_OK;
     }
     dr_arena_free(&arena);
@@ -299,6 +191,9 @@ follow(struct watching *w, struct dr_err *err)
                       : dr_err_set(err, DR_E_TIMEOUT,
                                    "rollout '%s' goes on, but the time to watch it is over", w->id);
         rc = rc == DR_OK ? check_until(w, err) : rc;
+        if (rc == DR_OK) {
+            dr_watch_tick(&w->report, w->last);
+        }
     }
     if (rc == DR_E_INTERRUPTED) {
         dr_err_set(err, rc, "rollout '%s' goes on without being watched", w->id);
@@ -330,6 +225,19 @@ say_waiting(struct watching *w, const Drover__V1__StageStatus *waiting)
     dr_say(w->cli, "next: drover approve %s -e %s\n", w->id, environment);
 }
 
+static bool
+has_held(const Drover__V1__Rollout *r)
+{
+    for (size_t i = 0; i < r->n_stages; i++) {
+        for (size_t t = 0; t < r->stages[i]->n_targets; t++) {
+            if (dr_str_eq(r->stages[i]->targets[t]->state, "held")) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void
 say_end(struct watching *w)
 {
@@ -339,7 +247,7 @@ say_end(struct watching *w)
         w->until_state != NULL && dr_rollout_all_in(w->last, w->until_environment, w->until_state);
     w->cli->exit_code = reached                      ? 0
                         : where == DR_ROLLOUT_WAITS  ? 8
-                        : where == DR_ROLLOUT_FAILED ? 6
+                        : where == DR_ROLLOUT_FAILED ? has_held(w->last) ? 7 : 6
                         : w->until_state != NULL     ? 1 // it ended elsewhere
                                                      : 0;
     if (reached) {
@@ -348,7 +256,7 @@ say_end(struct watching *w)
     if (where == DR_ROLLOUT_WAITS) {
         say_waiting(w, waiting);
     } else if (where == DR_ROLLOUT_FAILED) {
-        dr_say(w->cli, "%s has failed. next: drover rollout show %s\n", w->id, w->id);
+        dr_say(w->cli, "%s has failed. next: drover why %s\n", w->id, w->id);
     } else if (w->until_state != NULL) {
         dr_say(w->cli, "%s has ended without '%s' in %s. next: drover rollout show %s\n", w->id,
                w->until_state, w->until_environment, w->id);
@@ -360,10 +268,6 @@ say_end(struct watching *w)
 static void
 fini(struct watching *w)
 {
-    for (size_t i = 0; i < w->n_shown; i++) {
-        free(w->shown[i]);
-    }
-    free(w->shown);
     dr_arena_free(&w->last_arena);
     dr_rpc_stream_close(&w->stream);
     dr_remote_close(&w->remote);
@@ -378,9 +282,10 @@ dr_cmd_rollout_watch(struct dr_cli *cli, struct dr_err *err)
     struct watching w = {.cli = cli, .id = cli->args[0], .cancel_fd = -1};
     enum dr_rc rc = read_options(&w, err);
     w.cancel_fd = rc == DR_OK ? dr_cli_cancel_fd() : -1;
+    rc = rc == DR_OK ? dr_watch_begin(&w.report, cli, err) : rc;
     rc = rc == DR_OK ? dr_remote_open(cli, &w.remote, err) : rc;
     rc = rc == DR_OK ? follow(&w, err) : rc;
-    dr_progress_end(&w.progress);
+    dr_watch_end(&w.report, w.last, rc != DR_OK);
     if (rc == DR_OK) {
         say_end(&w);
         if (cli->format == DR_CLI_JSON) {

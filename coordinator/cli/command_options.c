@@ -280,6 +280,7 @@ const struct dr_cli_option dr_opt_submit[] = {{"dry-run", 0, NULL, "say what wou
 const struct dr_cli_option dr_opt_watch[] = {
     {"timeout", 0, "TIME", "give up after this time (exit 124)"},
     {"until", 0, "STATE", "stop at this state of an environment, e.g. staging=applied"},
+    {"hook", 0, "COMMAND", "run it, with the arguments behind R-N, on each change of a state"},
     {0},
 };
 const struct dr_cli_option dr_opt_drift[] = {

@@ -172,10 +172,17 @@ const struct dr_cli_command dr_cli_commands[] = {
      dr_cmd_rollout_list},
     {"rollout show", LOOK, "R-N", "one rollout as a tree", NULL, "drover rollout show R-1",
      dr_opt_none, 1, 1, dr_cmd_rollout_show},
-    {"rollout watch", LOOK, "R-N", "follow a rollout until it ends or waits for people", NULL,
+    {"rollout watch", LOOK, "R-N [ARGUMENT...]",
+     "follow a rollout until it ends or waits for people",
+     "A terminal shows the tree in place; elsewhere each change is a line. --output jsonl gives an "
+     "object\nfor each change: time, rollout, kind (rollout, environment or target), environment, "
+     "target, from and\nto (states), reason, waits, next, agent, wave, logIndex. --hook runs a "
+     "program, without a shell, with that\nobject on its standard input, tries again when it "
+     "fails, and never holds up the watch. Ctrl-C ends the\nwatch and not the rollout. Exit 0: "
+     "as wanted, 6: failed, 7: a target needs repair, 8: waits for people.",
      "drover rollout watch R-1\ndrover rollout watch R-1 --until staging=applied --timeout 10min\n"
-     "drover rollout watch R-1 --output jsonl",
-     dr_opt_watch, 1, 1, dr_cmd_rollout_watch},
+     "drover rollout watch R-1 --output jsonl\ndrover rollout watch R-1 --hook ./notify -- ops",
+     dr_opt_watch, 1, -1, dr_cmd_rollout_watch},
     {"checklist", LOOK, "R-N [sign ITEM]",
      "the gates of a rollout with their evidence; sign an item", NULL,
      "drover checklist R-1\ndrover checklist R-1 sign logs-reviewed --note \"read the staging "

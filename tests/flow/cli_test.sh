@@ -70,7 +70,7 @@ lines = [json.loads(line) for line in sys.stdin]
 assert len(lines) > 10 and all(line["schema"] == "drover.v1.LogEntry" for line in lines)' || wrong "not one document a line"
 OUT=$(as alice drover rollout watch R-1 --output jsonl 2>&1)
 printf '%s\n' "$OUT" | python3 -c 'import json, sys
-assert all(json.loads(line)["schema"] == "drover.v1.RolloutEvent" for line in sys.stdin)' || wrong "not one document a line"
+assert all(json.loads(line)["schema"] == "drover.v1.RolloutChange" for line in sys.stdin)' || wrong "not one document a line"
 
 test_begin an_error_leaves_standard_output_empty
 for command in "rollout show R-99" "current --url mysql://x" "history --rev-range a:b:c" "approve R-1 -e production --confirm production"; do
