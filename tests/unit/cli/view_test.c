@@ -32,6 +32,7 @@ sample(struct sample *s, const char *const states[4])
         snprintf(s->states[i], sizeof(s->states[i]), "%s", states[i]);
         s->targets[i].target = s->names[2 + i];
         s->targets[i].state = s->states[i];
+        s->targets[i].connected = true;
         s->target_list[i] = &s->targets[i];
     }
     for (size_t i = 0; i < 2; i++) {
