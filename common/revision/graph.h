@@ -95,7 +95,8 @@ dr_graph_resolve(const struct dr_graph *graph, const char *expr, const struct dr
                  struct dr_arena *arena, struct dr_place *out, struct dr_err *err);
 
 // The revisions of A:B, parents first: what leads to B and is not yet in A. "A:" ends at all heads,
-// ":B" begins at base. Without a colon: that one place.
+// ":B" begins at base, "-3:B" behind the third below B, "A:+2" ends two above A. Without a colon:
+// that one place.
 DR_MUST_CHECK enum dr_rc
 dr_graph_between(const struct dr_graph *graph, const char *expr, const struct dr_names *current,
                  struct dr_arena *arena, struct dr_nodes *out, struct dr_err *err);

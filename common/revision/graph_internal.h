@@ -54,6 +54,11 @@ dr_graph_add_near(const char *name, const char *id, unsigned *count, char *out, 
 // One place by full id, label or unique prefix. REVISION_UNKNOWN, REVISION_AMBIGUOUS.
 enum dr_rc dr_graph_name(const struct dr_graph *graph, const char *name, const struct dr_node **out,
                          struct dr_err *err);
+// Both ends of LEFT:RIGHT; "-2" on the left counts from the right one, "+2" on the right from the
+// left one. Errors of dr_graph_resolve.
+enum dr_rc dr_graph_ends(const struct dr_graph *graph, const char *left, const char *right,
+                         const struct dr_names *current, struct dr_arena *arena,
+                         struct dr_place out[2], struct dr_err *err);
 // Ids of a database's heads as nodes. REVISION_UNKNOWN.
 enum dr_rc dr_graph_current(const struct dr_graph *graph, const struct dr_names *current,
                             struct dr_arena *arena, struct dr_nodes *out, struct dr_err *err);

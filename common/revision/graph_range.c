@@ -198,12 +198,12 @@ enum dr_rc
 dr_graph_between(const struct dr_graph *graph, const char *expr, const struct dr_names *current,
                  struct dr_arena *arena, struct dr_nodes *out, struct dr_err *err)
 {
-    struct dr_place from = {0}, to = {0};
+    struct dr_place ends[2] = {0};
     bool *below = NULL, *set = NULL;
     const char *colon = strchr(expr, ':');
     if (colon == NULL) {
-        enum dr_rc rc = dr_graph_resolve(graph, expr, current, arena, &to, err);
-        *out = rc == DR_OK ? to.nodes : *out;
+        enum dr_rc rc = dr_graph_resolve(graph, expr, current, arena, &ends[1], err);
+        *out = rc == DR_OK ? ends[1].nodes : *out;
         return rc;
     }
     const char *left = colon == expr ? "base" : dr_arena_strn(arena, expr, (size_t)(colon - expr));
@@ -211,10 +211,9 @@ dr_graph_between(const struct dr_graph *graph, const char *expr, const struct dr
     if (left == NULL) {
         return dr_graph_nomem(err);
     }
-    enum dr_rc rc = dr_graph_resolve(graph, left, current, arena, &from, err);
-    rc = rc == DR_OK ? dr_graph_resolve(graph, right, current, arena, &to, err) : rc;
-    rc = rc == DR_OK ? closure(graph, &from.nodes, arena, &below, err) : rc;
-    rc = rc == DR_OK ? closure(graph, &to.nodes, arena, &set, err) : rc;
+    enum dr_rc rc = dr_graph_ends(graph, left, right, current, arena, ends, err);
+    rc = rc == DR_OK ? closure(graph, &ends[0].nodes, arena, &below, err) : rc;
+    rc = rc == DR_OK ? closure(graph, &ends[1].nodes, arena, &set, err) : rc;
     if (rc != DR_OK) {
         return rc;
     }

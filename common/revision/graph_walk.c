@@ -73,11 +73,10 @@ names_of(const struct dr_nodes *nodes, struct dr_arena *arena, struct dr_names *
     return DR_OK;
 }
 
-// Both ends; -N counts from the other end, and so does +N.
-static enum dr_rc
-resolve_ends(const struct dr_graph *graph, const char *left, const char *right,
-             const struct dr_names *current, struct dr_arena *arena, struct dr_place out[2],
-             struct dr_err *err)
+enum dr_rc
+dr_graph_ends(const struct dr_graph *graph, const char *left, const char *right,
+              const struct dr_names *current, struct dr_arena *arena, struct dr_place out[2],
+              struct dr_err *err)
 {
     const char *const ends[2] = {left, right};
     struct dr_names other = {0};
@@ -107,8 +106,8 @@ dr_graph_history(const struct dr_graph *graph, const char *expr, const struct dr
     if (left == NULL || above == NULL || below == NULL) {
         return dr_graph_nomem(err);
     }
-    enum dr_rc rc = resolve_ends(graph, left, colon[1] == '\0' ? "heads" : colon + 1, current,
-                                 arena, ends, err);
+    enum dr_rc rc = dr_graph_ends(graph, left, colon[1] == '\0' ? "heads" : colon + 1, current,
+                                  arena, ends, err);
     if (rc != DR_OK) {
         return rc;
     }

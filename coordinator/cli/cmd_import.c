@@ -18,7 +18,17 @@ count_hand(const struct dr_import *import)
 {
     size_t count = 0;
     for (size_t i = 0; i < import->count; i++) {
-        count += import->items[i]->is_hand;
+        count += import->items[i]->is_hand && !import->items[i]->is_known;
+    }
+    return count;
+}
+
+static size_t
+count_known(const struct dr_import *import)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < import->count; i++) {
+        count += import->items[i]->is_known;
     }
     return count;
 }
@@ -37,12 +47,16 @@ static void
 print_text(const struct dr_cli *cli, const struct dr_import *import, const char *out, bool is_dry)
 {
     size_t hand = count_hand(import), notes = count_notes(import, DR_IMPORT_HAND);
+    size_t known = count_known(import), count = import->count - known;
     if (!cli->quiet || notes > 0) {
         dr_import_view_notes(cli, import);
     }
-    dr_say(cli, "%s %zu migration%s of %s %s '%s': %zu converted, %zu need%s hand work\n",
-           is_dry ? "Would import" : "Imported", import->count, import->count == 1 ? "" : "s",
-           import->format, "into", out, import->count - hand, hand, hand == 1 ? "s" : "");
+    dr_say(cli, "%s %zu migration%s of %s into '%s': %zu converted, %zu need%s hand work\n",
+           is_dry ? "Would import" : "Imported", count, count == 1 ? "" : "s", import->format, out,
+           count - hand, hand, hand == 1 ? "s" : "");
+    if (known > 0) {
+        dr_say(cli, "%zu more of them %s there already\n", known, known == 1 ? "is" : "are");
+    }
 }
 
 static json_t *
@@ -53,9 +67,9 @@ revision_json(const struct dr_import_file *file)
     for (size_t i = 0; i < r->parents.count; i++) {
         json_array_append_new(parents, json_string(r->parents.items[i]));
     }
-    return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:b}", "id", r->id, "file", file->name,
+    return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:b, s:b}", "id", r->id, "file", file->name,
                      "message", r->message ? r->message : r->id, "source", r->file, "version",
-                     r->version, "parents", parents, "hand_work", r->is_hand);
+                     r->version, "parents", parents, "hand_work", r->is_hand, "known", r->is_known);
 }
 
 static void
@@ -70,8 +84,9 @@ print_json(const struct dr_cli *cli, const struct dr_import *import,
     dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:o}", "schema",
                                  "drover.v1.Import", "format", import->format, "folder",
                                  import->folder, "out", out, "dry_run", is_dry, "converted",
-                                 (json_int_t)(import->count - hand), "hand_work", (json_int_t)hand,
-                                 "revisions", revisions, "notes", notes, "applied", applied));
+                                 (json_int_t)(import->count - count_known(import) - hand),
+                                 "hand_work", (json_int_t)hand, "revisions", revisions, "notes",
+                                 notes, "applied", applied));
 }
 
 // What is typed to tell drover what the tool's table says; "" when nothing is applied or something
@@ -162,7 +177,11 @@ dr_cmd_import(struct dr_cli *cli, struct dr_err *err)
                                         .scratch_url = dr_cli_option(cli, "scratch"),
                                         .url = dr_cli_option(cli, "url")};
     const char *out = dr_cli_option(cli, "out");
-    bool is_dry = dr_cli_has(cli, "dry-run"), has_url = dr_cli_option(cli, "url") != NULL;
+    bool is_dry = dr_cli_has(cli, "dry-run");
+    enum dr_import_mode mode = is_dry                   ? DR_IMPORT_DRY
+                               : dr_cli_has(cli, "new") ? DR_IMPORT_NEW
+                                                        : DR_IMPORT_WHOLE;
+    bool has_url = dr_cli_option(cli, "url") != NULL;
     enum dr_rc rc = dr_import_view_format(cli, false, &format, err);
     rc = rc == DR_OK ? dr_import_view_engine(cli, &import, err) : rc;
     rc = rc == DR_OK ? dr_project_maybe(cli, err) : rc;
@@ -172,7 +191,7 @@ dr_cmd_import(struct dr_cli *cli, struct dr_err *err)
     rc = rc == DR_OK ? format->read(&import, &options, err) : rc;
     rc = rc == DR_OK ? dr_import_render(&import, &files, err) : rc;
     rc = rc == DR_OK ? ask_applied(cli, &import, format, &applied, err) : rc;
-    rc = rc == DR_OK ? dr_import_write(&import, files, out, is_dry, err) : rc;
+    rc = rc == DR_OK ? dr_import_write(&import, files, out, mode, err) : rc;
     if (rc != DR_OK) {
         return rc;
     }

@@ -133,6 +133,16 @@ mark_needed(const struct dr_graph *graph, uint8_t *needed)
     }
 }
 
+// What is not written yet cannot be run; a range that does not stand on it can.
+static enum dr_rc
+refuse_draft(const struct command *c, const struct dr_err *defect, struct dr_err *err)
+{
+    *err = *defect;
+    return c->cli->args_count > 0 || defect->hint[0] == '\0'
+               ? err->rc
+               : dr_err_hint(err, "%s; drover test A:B tests a part of the chain", defect->hint);
+}
+
 // The part of one engine: which revisions are tested there, and which are only built.
 static enum dr_rc
 make_part(struct command *c, size_t engine, struct dr_testing *out, struct dr_err *err)
@@ -161,6 +171,9 @@ make_part(struct command *c, size_t engine, struct dr_testing *out, struct dr_er
     for (size_t i = 0; i < all; i++) {
         const struct dr_node *node = dr_graph_at(c->graph, i);
         struct dr_nodes *list = needed[i] >= 2 ? &out->nodes : &out->before;
+        if (needed[i] != 0 && node->revision->defect != NULL) {
+            return refuse_draft(c, node->revision->defect, err);
+        }
         if (needed[i] != 0) {
             list->items[list->count++] = node;
         }
@@ -272,7 +285,7 @@ enum dr_rc
 dr_cmd_test(struct dr_cli *cli, struct dr_err *err)
 {
     struct command c = {.cli = cli, .cancel_fd = -1};
-    enum dr_rc rc = dr_chain_files_load(cli, &c.graph, err);
+    enum dr_rc rc = dr_chain_drafts_load(cli, &c.graph, err);
     c.cancel_fd = dr_cli_cancel_fd();
     rc = rc == DR_OK ? find_range(&c, err) : rc;
     rc = rc == DR_OK ? make_parts(&c, err) : rc;

@@ -98,6 +98,7 @@ const struct dr_cli_option dr_opt_schema_er[] = {
 const struct dr_cli_option dr_opt_import[] = {
     {"out", 0, "DIR", "folder for the revision files (default: the project's)"},
     {"dry-run", 0, NULL, "only tell what would be written"},
+    {"new", 0, NULL, "only those that are no revisions yet, when some are there already"},
     {"engine", 0, "ENGINE", "postgresql (default) or sqlite; chooses among files for several"},
     {"command", 0, "PROGRAM", "alembic: the program, or the python that has it (default: alembic)"},
     {"scratch", 0, "URL", "PostgreSQL server to record on (default: a private one)"},

@@ -98,10 +98,14 @@ read_module(struct building *b, const char *path)
         return rc;
     }
     if (m.id == NULL || m.id[0] == '\0') {
+        const char *why = m.problem != NULL ? m.problem
+                          : m.has_upgrade   ? "it has upgrade(), but no line 'revision = \"ID\"' "
+                                              "that can be read: write it so"
+                                            : "it has no 'revision = ...'";
         return dr_import_note(b->import, NULL,
-                              m.problem != NULL ? DR_IMPORT_HAND : DR_IMPORT_LEFT_OUT,
-                              shown(b, path), m.problem_line, b->err, "%s",
-                              m.problem != NULL ? m.problem : "it has no 'revision = ...'");
+                              m.problem != NULL || m.has_upgrade ? DR_IMPORT_HAND
+                                                                 : DR_IMPORT_LEFT_OUT,
+                              shown(b, path), m.problem_line, b->err, "%s", why);
     }
     return keep_module(b, &m);
 }

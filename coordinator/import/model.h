@@ -69,6 +69,7 @@ struct dr_import_revision {
     bool is_repeatable;  // the tool runs it again when it changes
     bool is_unrecorded;  // the tool's table never names it
     bool is_hand;        // set by dr_import_note: hand work is left
+    bool is_known;       // set by dr_import_write: a revision of this id is in the folder
     uint32_t notes;      // of any kind
 };
 

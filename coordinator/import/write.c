@@ -72,28 +72,44 @@ check_ids(const struct dr_import *import, struct dr_err *err)
 
 // Revisions that are in the folder already keep their ids for themselves.
 static enum dr_rc
-check_folder(const struct dr_import *import, const char *folder, size_t *out_count,
-             struct dr_err *err)
+find_known(const struct dr_import *import, const char *folder, enum dr_import_mode mode,
+           size_t *out_count, struct dr_err *err)
 {
     struct dr_graph *graph = NULL;
     if (!dr_path_exists(folder)) {
         return DR_OK;
     }
-    enum dr_rc rc = dr_graph_load(folder, &graph, err);
+    enum dr_rc rc = dr_graph_load_drafts(folder, &graph, err);
     if (rc != DR_OK) {
         return dr_err_wrap(err, "the revisions that are in '%s' already", folder);
     }
     for (size_t i = 0; rc == DR_OK && i < import->count; i++) {
         const struct dr_node *node = dr_graph_find(graph, import->items[i]->id);
-        if (node != NULL) {
+        import->items[i]->is_known = node != NULL;
+        if (node != NULL && mode == DR_IMPORT_WHOLE) {
             (void)dr_err_set(err, DR_E_REVISION_DUPLICATE, "'%s' is a revision already: '%s'",
                              import->items[i]->id, node->revision->path);
-            rc = dr_err_hint(err, "name an empty folder: --out DIR");
+            rc = dr_err_hint(err, "--new imports those that are not there; --out DIR names another "
+                                  "folder for all");
         }
     }
     *out_count = dr_graph_count(graph);
     dr_graph_free(&graph);
     return rc;
+}
+
+static void
+forget_notes_of_known(struct dr_import *import)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < import->notes_count; i++) {
+        const char *id = import->notes[i].revision;
+        const struct dr_import_revision *r = id == NULL ? NULL : dr_import_find(import, id);
+        if (r == NULL || !r->is_known) {
+            import->notes[kept++] = import->notes[i];
+        }
+    }
+    import->notes_count = kept;
 }
 
 // Notes the new files in the folder's sum, if it has one or is new. A chain that needs hand work is
@@ -120,18 +136,25 @@ write_sum(const char *folder, bool was_there, struct dr_err *err)
 }
 
 enum dr_rc
-dr_import_write(const struct dr_import *import, const struct dr_import_file *files,
-                const char *out_folder, bool is_dry, struct dr_err *err)
+dr_import_write(struct dr_import *import, const struct dr_import_file *files,
+                const char *out_folder, enum dr_import_mode mode, struct dr_err *err)
 {
     struct dr_folder *folder = NULL;
     size_t before = 0;
+    bool is_dry = mode == DR_IMPORT_DRY;
     enum dr_rc rc = check_ids(import, err);
-    rc = rc == DR_OK ? check_folder(import, out_folder, &before, err) : rc;
+    rc = rc == DR_OK ? find_known(import, out_folder, mode, &before, err) : rc;
     rc = rc == DR_OK ? dr_folder_begin(out_folder, is_dry, &folder, err) : rc;
     for (size_t i = 0; rc == DR_OK && i < import->count; i++) {
-        rc = dr_folder_add(folder, files[i].name, files[i].text, files[i].len, err);
+        if (!import->items[i]->is_known) {
+            rc = dr_folder_add(folder, files[i].name, files[i].text, files[i].len, err);
+        }
     }
     rc = rc == DR_OK ? dr_folder_end(folder, err) : rc;
     dr_folder_free(&folder);
-    return rc == DR_OK && !is_dry ? write_sum(out_folder, before > 0, err) : rc;
+    rc = rc == DR_OK && !is_dry ? write_sum(out_folder, before > 0, err) : rc;
+    if (rc == DR_OK) {
+        forget_notes_of_known(import);
+    }
+    return rc;
 }

@@ -24,9 +24,17 @@ struct dr_import_file {
 DR_MUST_CHECK enum dr_rc
 dr_import_render(struct dr_import *import, struct dr_import_file **out, struct dr_err *err);
 
-// Writes them into `folder` (revisions that are there already must have other ids and names).
+// Which of them are written. An id that is a revision of the folder already is known: its file
+// stays as it is, and its notes are forgotten.
+enum dr_import_mode {
+    DR_IMPORT_WHOLE, // a known one is an error
+    DR_IMPORT_NEW,   // those that are not known
+    DR_IMPORT_DRY,   // none; it is only told which are known
+};
+// Writes them into `out_folder`, all or none. DR_E_REVISION_DUPLICATE, DR_E_EXISTS for another file
+// of the name, errors of dr_graph_load_drafts, DR_E_IO, DR_E_NOMEM.
 DR_MUST_CHECK enum dr_rc
-dr_import_write(const struct dr_import *import, const struct dr_import_file *files,
-                const char *out_folder, bool is_dry, struct dr_err *err);
+dr_import_write(struct dr_import *import, const struct dr_import_file *files,
+                const char *out_folder, enum dr_import_mode mode, struct dr_err *err);
 
 #endif

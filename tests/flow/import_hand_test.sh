@@ -140,6 +140,8 @@ revision_file 1 >revisions/x.sql
 run 1 drover import golang-migrate m
 says "'1' is a revision already" "--out DIR"
 same "$(ls -A revisions)" x.sql
+run 0 drover import golang-migrate m --dry-run
+says "Would import 0 migrations" "1 more of them is there already"
 run 0 drover import golang-migrate m --dry-run --out new
 [ ! -e new ] || wrong "a dry run wrote something"
 printf 'x' >m/01_b.up.sql

@@ -31,6 +31,14 @@ test_begin "only_a_range_is_tested_and_what_it_stands_on_is_built"
 run_json 0 "[r['id'] for r in d['engines'][0]['revisions']] == ['20251022_1350', '20251022_1351']" \
     drover test 20251022_1349:head --engine sqlite
 nothing_is_left
+run 0 drover revision -m "to be written" --rev-id draft
+run 0 drover test -2:20251022_1351 --engine sqlite
+says "2 revisions, 2 passed"
+run 1 drover test -2:head --engine sqlite
+says "revisions/draft_to_be_written.sql:" "section 'up' has no statement"
+run 1 drover test --engine sqlite
+says "drover test A:B tests a part of the chain"
+rm revisions/draft_*.sql && run 0 drover check --write
 
 test_begin "what_is_wrong_is_named_at_its_place_and_the_rest_is_still_tested" # id: V23
 project_empty wrong
