@@ -59,6 +59,46 @@ count_lines(const char *text)
     return n;
 }
 
+// Is `c` what PostgreSQL lets everybody do with an object that comes or goes itself?
+static bool
+goes_without_saying(const struct dr_schema_change *c, const struct dr_schema_change *list, size_t n)
+{
+    static const char type[] = "grant type ", function[] = "grant function ", all[] = " to public";
+    const char *right = c->sign == '+' ? c->after : c->before;
+    bool is_type = strncmp(c->object, type, strlen(type)) == 0 && dr_str_eq(right, "USAGE");
+    bool is_function =
+        strncmp(c->object, function, strlen(function)) == 0 && dr_str_eq(right, "EXECUTE");
+    if (c->sign == '~' || (!is_type && !is_function)) {
+        return false;
+    }
+    const char *name = c->object + (is_type ? strlen(type) : strlen(function));
+    size_t len = strlen(name), tail = strlen(all);
+    if (len < tail || strcmp(name + len - tail, all) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *word = strchr(list[i].object, ' '); // "enum NAME", "function NAME(...)"
+        if (list[i].sign == c->sign && word != NULL && strlen(word + 1) == len - tail &&
+            memcmp(word + 1, name, len - tail) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t
+leave_out_defaults(struct dr_schema_change *list, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct dr_schema_change c = list[i]; // those that are kept move up
+        if (!goes_without_saying(&c, list, n)) {
+            list[kept++] = c;
+        }
+    }
+    return kept;
+}
+
 enum dr_rc
 dr_schema_diff(const char *before, const char *after, struct dr_arena *arena,
                struct dr_schema_change **out, size_t *out_count, struct dr_err *err)
@@ -95,6 +135,6 @@ dr_schema_diff(const char *before, const char *after, struct dr_arena *arena,
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
     *out = list;
-    *out_count = n;
+    *out_count = leave_out_defaults(list, n);
     return DR_OK;
 }

@@ -16,7 +16,8 @@ struct dr_schema_change {
     const char *after;
 };
 
-// `before` and `after` are texts of fingerprints (engine/fingerprint.h). `*out` is an array of
+// `before` and `after` are texts of fingerprints (engine/fingerprint.h). What PostgreSQL lets
+// everybody do with a new type or function is not told beside it. `*out` is an array of
 // `*out_count` in the arena, sorted by object. DR_E_NOMEM.
 DR_MUST_CHECK enum dr_rc
 dr_schema_diff(const char *before, const char *after, struct dr_arena *arena,

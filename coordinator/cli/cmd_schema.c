@@ -27,6 +27,39 @@ choose_source(struct dr_cli *cli)
     return from != NULL ? from : url != NULL ? url : "head";
 }
 
+// Arguments are names in a schema; who means the schema itself names it with --from.
+static enum dr_rc
+check_names(const struct dr_cli *cli, struct dr_err *err)
+{
+    for (size_t i = 0; i < cli->args_count; i++) {
+        const char *name = cli->args[i];
+        if (dr_db_kind_of(name) != DR_DB_UNKNOWN || dr_str_ends(name, ".sql")) {
+            (void)dr_err_set(err, DR_E_USAGE, "'%s' is a %s, and no name of what is in a schema",
+                             name, dr_str_ends(name, ".sql") ? "file" : "database");
+            return dr_err_hint(err, "drover %s --from %s", cli->command->name, name);
+        }
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+check_kind(const struct dr_cli *cli, struct dr_err *err)
+{
+    const char *kind = dr_cli_option(cli, "kind");
+    struct dr_buf known = {0};
+    if (kind == NULL || dr_schema_kind_of(kind) != DR_SCHEMA_KINDS) {
+        return DR_OK;
+    }
+    for (unsigned i = 0; i < DR_SCHEMA_KINDS; i++) {
+        dr_buf_printf(&known, "%s%s", i == 0 ? "" : ", ",
+                      dr_schema_kind_word((enum dr_schema_kind)i));
+    }
+    (void)dr_err_set(err, DR_E_USAGE, "there is no kind '%s'", kind);
+    enum dr_rc rc = dr_err_hint(err, "one of: %s", known.data ? known.data : "");
+    dr_buf_fini(&known);
+    return rc;
+}
+
 static enum dr_rc
 open_source(struct dr_schema_shared *shared, struct dr_schema_source *out, struct dr_err *err)
 {
@@ -41,7 +74,9 @@ dr_cmd_schema_show(struct dr_cli *cli, struct dr_err *err)
 {
     struct dr_schema_shared shared = {.cli = cli};
     struct dr_schema_source source = {0};
-    enum dr_rc rc = open_source(&shared, &source, err);
+    enum dr_rc rc = check_names(cli, err);
+    rc = rc == DR_OK ? check_kind(cli, err) : rc;
+    rc = rc == DR_OK ? open_source(&shared, &source, err) : rc;
     if (rc != DR_OK) {
         goto out;
     }
@@ -140,6 +175,25 @@ make_er(struct dr_cli *cli, const struct dr_catalog *catalog, const char *format
     return DR_OK;
 }
 
+// A pattern that nothing matches is a slip; a schema without tables is an empty diagram.
+static enum dr_rc
+check_tables(const struct dr_cli *cli, const struct dr_schema_source *source, struct dr_err *err)
+{
+    const char *pattern = cli->args_count > 0 ? cli->args[0] : "*";
+    for (size_t i = 0; i < source->catalog.count; i++) {
+        const struct dr_schema_object *o = &source->catalog.objects[i];
+        if (o->kind == DR_SCHEMA_TABLE && dr_str_glob(pattern, o->name)) {
+            return DR_OK;
+        }
+    }
+    if (cli->args_count == 0) {
+        dr_print_note(cli, "note: %s has no table", source->shown);
+        return DR_OK;
+    }
+    (void)dr_err_set(err, DR_E_NOT_FOUND, "%s has no table '%s'", source->shown, pattern);
+    return dr_schema_view_hint(err, pattern);
+}
+
 enum dr_rc
 dr_cmd_schema_er(struct dr_cli *cli, struct dr_err *err)
 {
@@ -157,7 +211,9 @@ dr_cmd_schema_er(struct dr_cli *cli, struct dr_err *err)
         (void)dr_err_set(err, DR_E_USAGE, "there is no format '%s'", format);
         return dr_err_hint(err, "--format mermaid, dot, svg or json");
     }
-    enum dr_rc rc = open_source(&shared, &source, err);
+    enum dr_rc rc = check_names(cli, err);
+    rc = rc == DR_OK ? open_source(&shared, &source, err) : rc;
+    rc = rc == DR_OK ? check_tables(cli, &source, err) : rc;
     rc = rc == DR_OK ? make_er(cli, &source.catalog, format, &out, err) : rc;
     if (rc == DR_OK && (out.failed || out.data == NULL)) {
         rc = dr_err_set(err, DR_E_NOMEM, "out of memory");

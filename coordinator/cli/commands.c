@@ -96,7 +96,7 @@ const struct dr_cli_command dr_cli_commands[] = {
     {"schema diff", AUTHOR, "A B", "what differs between two schemas",
      "A and B are URLs, FILE.sql or revisions; what is no database is built in a scratch one. Exit "
      "3 when they differ.",
-     "drover schema diff head postgresql:///orders\ndrover schema diff -1 head\n"
+     "drover schema diff head postgresql:///orders\ndrover schema diff head-1 head\n"
      "drover schema diff sqlite:old.db sqlite:new.db",
      dr_opt_schema_diff, 2, 2, dr_cmd_schema_diff},
     {"schema er", AUTHOR, "[PATTERN]", "tables and the keys between them as a diagram", NULL,

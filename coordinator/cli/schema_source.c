@@ -135,7 +135,7 @@ engine_of_chain(struct dr_schema_shared *shared, enum dr_db_kind *out, struct dr
     if (rc != DR_OK || !dr_path_exists(shared->cli->project->revisions)) {
         return rc;
     }
-    rc = dr_chain_files_load(shared->cli, &graph, err);
+    rc = dr_chain_drafts_load(shared->cli, &graph, err);
     size_t count = rc == DR_OK ? dr_graph_count(graph) : 0;
     if (count > 0) {
         *out = kind_of_bits(dr_graph_at(graph, count - 1)->revision->engines);

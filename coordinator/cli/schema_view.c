@@ -242,6 +242,18 @@ print_one(struct dr_cli *cli, const struct dr_catalog *catalog, size_t at, struc
 }
 
 enum dr_rc
+dr_schema_view_hint(struct dr_err *err, const char *name)
+{
+    static const char *const places[] = {"head", "heads", "base", "current"};
+    for (size_t i = 0; i < DR_COUNT_OF(places); i++) {
+        if (dr_str_eq(name, places[i])) {
+            return dr_err_hint(err, "--from %s, to see the schema there", name);
+        }
+    }
+    return dr_err_hint(err, "drover schema show lists what is there; --from names another schema");
+}
+
+enum dr_rc
 dr_schema_view_tables(struct dr_cli *cli, const struct dr_schema_source *source, struct dr_err *err)
 {
     enum dr_rc rc = DR_OK;
@@ -261,7 +273,7 @@ dr_schema_view_tables(struct dr_cli *cli, const struct dr_schema_source *source,
     }
     if (rc == DR_OK && shown == 0) {
         (void)dr_err_set(err, DR_E_NOT_FOUND, "%s has no '%s'", source->shown, cli->args[0]);
-        return dr_err_hint(err, "drover schema show lists what is there");
+        return dr_schema_view_hint(err, cli->args[0]);
     }
     return rc;
 }

@@ -18,6 +18,9 @@ dr_schema_view_list(struct dr_cli *cli, const struct dr_schema_source *source, s
 DR_MUST_CHECK enum dr_rc
 dr_schema_view_tables(struct dr_cli *cli, const struct dr_schema_source *source,
                       struct dr_err *err);
+// The hint where nothing has the name that was typed: it may have been meant for --from. Returns
+// err->rc.
+enum dr_rc dr_schema_view_hint(struct dr_err *err, const char *name);
 // What differs, object by object; `*out_count` objects.
 DR_MUST_CHECK enum dr_rc
 dr_schema_view_diff(struct dr_cli *cli, const struct dr_schema_source *a,

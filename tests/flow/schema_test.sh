@@ -78,6 +78,12 @@ run 0 drover schema show --url "$(cluster_url one app)" --kind index
 says "ix_users_name"
 run 1 drover schema show nobody --url "$(cluster_url one app)"
 says "has no 'nobody'"
+run 2 drover schema show one.sql
+says "'one.sql' is a file" "try: drover schema show --from one.sql"
+run 1 drover schema show head --from one.sql
+says "one.sql has no 'head'" "try: --from head"
+run 2 drover schema show --kind tables --from one.sql
+says "there is no kind 'tables'" "table, column"
 run_json 0 'any(o["kind"] == "table" for o in d["objects"])' drover schema show --from one.sql
 
 test_begin a_desired_file_may_make_schemas_whose_names_begin_alike
@@ -146,6 +152,10 @@ run 0 drover schema er --from one.sql
 says "erDiagram" "users ||--o{ quotas" "bigint id PK"
 run 0 drover schema er --from one.sql --format dot
 says "digraph schema" "->"
+run 2 drover schema er one.sql
+says "try: drover schema er --from one.sql"
+run 1 drover schema er 'nothing*' --from one.sql
+says "one.sql has no table 'nothing*'"
 run_er=$(drover schema er --from one.sql --format json | python3 -c 'import json, sys; print(json.load(sys.stdin)["keys"][0]["references"])')
 same "$run_er" users
 if command -v dot >/dev/null; then
