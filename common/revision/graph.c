@@ -20,7 +20,7 @@ dr_graph_at(const struct dr_graph *graph, size_t index)
 bool
 dr_node_is_head(const struct dr_node *node)
 {
-    return node->child_count == 0;
+    return node->withdrawn == NULL && node->child_count == node->withdrawn_child_count;
 }
 
 bool
@@ -32,7 +32,7 @@ dr_node_is_base(const struct dr_node *node)
 bool
 dr_node_is_branchpoint(const struct dr_node *node)
 {
-    return node->child_count > 1;
+    return node->child_count - node->withdrawn_child_count > 1;
 }
 
 bool

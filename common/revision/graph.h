@@ -28,7 +28,10 @@ struct dr_node {
     const struct dr_node *const *children; // by parent, in topological order
     size_t child_count;
     size_t dependant_count; // revisions that depend on it
-    struct dr_names labels; // of the branch that it belongs to, its own among them; in order
+    const char
+        *withdrawn; // why reviewers took it out of the chain (withdrawn.h); NULL: they did not
+    size_t withdrawn_child_count; // of the children
+    struct dr_names labels;       // of the branch that it belongs to, its own among them; in order
 };
 
 // A list of nodes in the caller's arena.
@@ -59,7 +62,7 @@ const struct dr_node *dr_graph_at(const struct dr_graph *graph, size_t index);
 // By full id; NULL if there is none.
 const struct dr_node *dr_graph_find(const struct dr_graph *graph, const char *id);
 
-bool dr_node_is_head(const struct dr_node *node);        // no child
+bool dr_node_is_head(const struct dr_node *node);        // not withdrawn, no child that is not
 bool dr_node_is_base(const struct dr_node *node);        // no parent
 bool dr_node_is_branchpoint(const struct dr_node *node); // several children
 bool dr_node_is_mergepoint(const struct dr_node *node);  // several parents
@@ -109,6 +112,8 @@ dr_graph_history(const struct dr_graph *graph, const char *expr, const struct dr
                  struct dr_arena *arena, struct dr_nodes *out, struct dr_err *err);
 
 // What an upgrade from `current` to `expr` runs, parents first. Empty: nothing to do.
+// DR_E_WITHDRAWN when it names a withdrawn revision, or `current` has one, which has to go down
+// first.
 DR_MUST_CHECK enum dr_rc
 dr_graph_upgrade(const struct dr_graph *graph, const char *expr, const struct dr_names *current,
                  struct dr_arena *arena, struct dr_nodes *out, struct dr_err *err);

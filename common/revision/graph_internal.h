@@ -38,6 +38,10 @@ enum dr_rc dr_graph_spread_labels(struct dr_graph *graph, struct dr_err *err);
 enum dr_rc dr_graph_fill_loose(struct dr_graph *graph, const struct dr_revision *const *revisions,
                                size_t count, struct dr_err *err);
 
+// withdrawn.c: marks what the folder's list names. DR_E_WITHDRAWN for a revision that changed
+// since, or stands on one of them; REVISION_SUM at a malformed line.
+enum dr_rc dr_graph_mark_withdrawn(struct dr_graph *graph, const char *folder, struct dr_err *err);
+
 // A set of nodes, one byte per index, in the caller's arena. NULL when memory is out.
 bool *dr_graph_set(const struct dr_graph *graph, struct dr_arena *arena);
 // Adds `node` and all that it stands on (parents and dependencies).

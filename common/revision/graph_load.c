@@ -151,6 +151,7 @@ load(const char *folder, const struct dr_graph_report *report, bool is_draft, st
     enum dr_rc rc = list_folder(folder, &f, err);
     rc = rc == DR_OK ? dr_graph_new(&g, err) : rc;
     rc = rc == DR_OK ? load_files(g, folder, &f, report, is_draft, err) : rc;
+    rc = rc == DR_OK && !g->is_loose ? dr_graph_mark_withdrawn(g, folder, err) : rc;
     free_folder(&f);
     if (rc != DR_OK) {
         dr_graph_free(&g);

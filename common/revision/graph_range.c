@@ -33,6 +33,30 @@ current_set(const struct dr_graph *graph, const struct dr_names *current, struct
     return rc == DR_OK ? closure(graph, &nodes, arena, out, err) : rc;
 }
 
+static enum dr_rc
+check_withdrawn(const struct dr_graph *graph, const bool *have, const bool *want,
+                struct dr_err *err)
+{
+    for (size_t i = 0; i < graph->count; i++) {
+        const struct dr_node *node = &graph->nodes[i];
+        const char *id = node->revision->id;
+        if (node->withdrawn != NULL && have[i]) {
+            dr_err_set(err, DR_E_WITHDRAWN,
+                       "the database has revision '%s', which was withdrawn (%.200s) and has to go "
+                       "down first",
+                       id, node->withdrawn);
+            return dr_err_hint(err, "drover downgrade %s",
+                               node->parent_count > 0 ? node->parents[0]->revision->id : "base");
+        }
+        if (node->withdrawn != NULL && want[i]) {
+            dr_err_set(err, DR_E_WITHDRAWN, "revision '%s' was withdrawn: %.200s", id,
+                       node->withdrawn);
+            return dr_err_hint(err, "drover history shows what took its place");
+        }
+    }
+    return DR_OK;
+}
+
 enum dr_rc
 dr_graph_upgrade(const struct dr_graph *graph, const char *expr, const struct dr_names *current,
                  struct dr_arena *arena, struct dr_nodes *out, struct dr_err *err)
@@ -42,6 +66,10 @@ dr_graph_upgrade(const struct dr_graph *graph, const char *expr, const struct dr
     enum dr_rc rc = current_set(graph, current, arena, &have, err);
     rc = rc == DR_OK ? dr_graph_resolve(graph, expr, current, arena, &place, err) : rc;
     rc = rc == DR_OK ? closure(graph, &place.nodes, arena, &want, err) : rc;
+    if (rc != DR_OK) {
+        return rc;
+    }
+    rc = check_withdrawn(graph, have, want, err);
     if (rc != DR_OK) {
         return rc;
     }

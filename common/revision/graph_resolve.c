@@ -118,9 +118,10 @@ find_heads(struct walk *w, bool is_one, struct dr_nodes *out)
         const struct dr_node *n = &w->graph->nodes[i];
         bool has_child = false;
         for (size_t k = 0; k < n->child_count; k++) {
-            has_child = has_child || is_in_branch(w, n->children[k]);
+            has_child =
+                has_child || (is_in_branch(w, n->children[k]) && n->children[k]->withdrawn == NULL);
         }
-        set[i] = is_in_branch(w, n) && !has_child;
+        set[i] = is_in_branch(w, n) && !has_child && n->withdrawn == NULL;
     }
     enum dr_rc rc = dr_graph_list(w->graph, set, false, w->arena, out, w->err);
     if (rc == DR_OK && is_one && out->count > 1) {
@@ -171,7 +172,7 @@ step_up(const struct walk *w, long steps, const struct dr_node **node)
         for (size_t k = 0; k < n->parent_count && *node != NULL; k++) {
             is_child = is_child || n->parents[k] == *node;
         }
-        if (is_child && is_in_branch(w, n)) {
+        if (is_child && is_in_branch(w, n) && n->withdrawn == NULL) {
             next = n;
             found++;
         }

@@ -106,7 +106,8 @@ nodes_for(const struct dr_nodes *nodes, Drover__V1__Engine engine, struct dr_are
     }
     for (size_t i = 0; i < nodes->count; i++) {
         const struct dr_node *n = nodes->items[i];
-        bool is_out = (n->revision->engines & (1u << (unsigned)engine)) == 0;
+        bool is_out =
+            n->withdrawn != NULL || (n->revision->engines & (1u << (unsigned)engine)) == 0;
         for (size_t k = 0; k < n->parent_count && !is_out; k++) {
             is_out = n->parents[k]->index < size && is_left_out[n->parents[k]->index];
         }
@@ -172,7 +173,9 @@ review(const struct dr_nodes *nodes, struct review *v, struct dr_findings *out, 
         rc = rc == DR_OK ? review_engine(&mine, engines[e], v, out, err) : rc;
     }
     for (size_t i = 0; rc == DR_OK && v->is_linked && i < nodes->count; i++) {
-        dr_review_nolint(nodes->items[i], v->used[nodes->items[i]->index], out);
+        if (nodes->items[i]->withdrawn == NULL) {
+            dr_review_nolint(nodes->items[i], v->used[nodes->items[i]->index], out);
+        }
     }
     dr_arena_free(&v->arena);
     return rc;

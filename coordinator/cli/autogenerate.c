@@ -43,7 +43,7 @@ compare(struct dr_autogenerate *a, struct dr_graph *graph, const char *desired, 
     struct dr_cli *cli = a->shared.cli;
     struct dr_nodes all = {0};
     enum dr_rc rc = dr_schema_engine(&a->shared, desired, &a->engine, err);
-    rc = rc == DR_OK ? dr_chain_all(cli, graph, &all, err) : rc;
+    rc = rc == DR_OK ? dr_chain_live(cli, graph, &all, err) : rc;
     rc = rc == DR_OK ? dr_schema_source_build(&a->shared, graph, &all, a->engine, &a->chain, err)
                      : rc;
     rc = rc == DR_OK ? dr_schema_source_open(&a->shared, desired, a->engine, &a->desired, err) : rc;

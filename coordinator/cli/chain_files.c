@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "db/db.h"
 #include "engine/alembic.h"
+#include "revision/withdrawn.h"
 
 #include <limits.h>
 #include <string.h>
@@ -61,6 +62,25 @@ dr_chain_all(struct dr_cli *cli, const struct dr_graph *graph, struct dr_nodes *
 }
 
 enum dr_rc
+dr_chain_live(struct dr_cli *cli, const struct dr_graph *graph, struct dr_nodes *out,
+              struct dr_err *err)
+{
+    struct dr_nodes all = {0};
+    size_t live = 0;
+    enum dr_rc rc = dr_chain_all(cli, graph, &all, err);
+    for (size_t i = 0; rc == DR_OK && i < all.count; i++) {
+        if (all.items[i]->withdrawn == NULL) {
+            all.items[live++] = all.items[i];
+        }
+    }
+    all.count = live;
+    if (rc == DR_OK) {
+        *out = all;
+    }
+    return rc;
+}
+
+enum dr_rc
 dr_chain_note_load(struct dr_cli *cli, struct dr_graph_note **out_note, struct dr_graph **out,
                    struct dr_err *err)
 {
@@ -72,7 +92,9 @@ dr_chain_note_load(struct dr_cli *cli, struct dr_graph_note **out_note, struct d
     if (rc != DR_OK) {
         return rc;
     }
-    bool has_place = dr_graph_note_path(folder, note, sizeof(note));
+    bool has_place =
+        dr_graph_note_path(folder, note, sizeof(note)) &&
+        !dr_path_exists(dr_arena_printf(cli->arena, "%s/%s", folder, DR_WITHDRAWN_NAME));
     if (has_place && dr_graph_note_read(note, folder, out_note, &ignored) == DR_OK) {
         return DR_OK;
     }

@@ -23,6 +23,10 @@ dr_chain_drafts_load(struct dr_cli *cli, struct dr_graph **out, struct dr_err *e
 DR_MUST_CHECK enum dr_rc dr_chain_all(struct dr_cli *cli, const struct dr_graph *graph,
                                       struct dr_nodes *out, struct dr_err *err);
 
+// The same without those that were withdrawn.
+DR_MUST_CHECK enum dr_rc dr_chain_live(struct dr_cli *cli, const struct dr_graph *graph,
+                                       struct dr_nodes *out, struct dr_err *err);
+
 // The same as dr_chain_files_load for a question that a note may answer (revision/graph_note.h):
 // when the folder is as it was noted, `*out_note` is set and nothing is read. Otherwise `*out` is,
 // and noted for the next time.

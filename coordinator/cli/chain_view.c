@@ -76,6 +76,7 @@ dr_chain_line(const struct dr_node *node, const struct dr_chain_look *look, stru
     }
     dr_node_marks(node, marks);
     dr_chain_marks(marks, look->has_points, is_current(node, look->current), out);
+    dr_buf_str(out, node->withdrawn != NULL ? " (withdrawn)" : "");
     if (node->revision->defect != NULL) {
         dr_buf_printf(out, " (%s)", dr_chain_defect(node));
     }
@@ -166,6 +167,9 @@ node_json(const struct dr_cli *cli, const struct dr_node *node, const struct dr_
                   ids_json(node->depends_on, node->depends_on_count), "branchLabels",
                   names_json(&r->labels), "branches", names_json(&node->labels), "isHead",
                   dr_node_is_head(node), "digest", digest, "path", dr_project_shown(cli, r->path));
+    if (node->withdrawn != NULL) {
+        json_object_set_new(value, "withdrawn", json_string(node->withdrawn));
+    }
     if (r->defect != NULL) {
         json_object_set_new(value, "defect", json_string(r->defect->message));
     }

@@ -2,6 +2,7 @@
 // after this drover has worked out every digest again from the files' bytes.
 
 #include "coordinator/cli/chain_files.h"
+#include "coordinator/cli/chain_sign.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
@@ -9,7 +10,6 @@
 
 #include "base/clock.h"
 #include "revision/review.h"
-#include "trust/envelope.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -361,90 +361,6 @@ draft_chain(struct dr_remote *remote, const Drover__V1__ListRevisionsReply *subm
     return rc == DR_OK && *out_new ? dr_chain_decode(cli->arena, *out_payload, &checked, err) : rc;
 }
 
-// Everything but the time of signing.
-static bool
-says_the_same(const Drover__V1__Chain *a, const Drover__V1__Chain *b)
-{
-    bool same = a->version == b->version && a->n_entries == b->n_entries &&
-                dr_str_eq(a->project, b->project) && dr_data_eq(a->cluster_id, b->cluster_id);
-    for (size_t i = 0; same && i < a->n_entries; i++) {
-        const Drover__V1__ChainEntry *x = a->entries[i];
-        const Drover__V1__ChainEntry *y = b->entries[i];
-        same = x->action == y->action && dr_data_eq(x->digest, y->digest) &&
-               dr_str_eq(x->revision_id, y->revision_id) && dr_str_eq(x->branch, y->branch) &&
-               dr_str_eq(x->author, y->author) && dr_str_eq(x->reason, y->reason) &&
-               x->n_parents == y->n_parents;
-        for (size_t k = 0; same && k < x->n_parents; k++) {
-            same = dr_data_eq(x->parents[k], y->parents[k]);
-        }
-    }
-    return same;
-}
-
-// A chain that another reviewer signed already and that says the same as my draft: its bytes are
-// what I sign.
-static enum dr_rc
-find_pending(struct dr_remote *remote, struct dr_bytes draft, struct dr_envelope *out,
-             bool *out_found, struct dr_err *err)
-{
-    Drover__V1__ListDocumentsRequest request = DROVER__V1__LIST_DOCUMENTS_REQUEST__INIT;
-    Drover__V1__Document **documents = NULL;
-    size_t n = 0;
-    struct dr_chain mine;
-    struct dr_chain other;
-    char kind[] = DR_TYPE_CHAIN;
-    request.kind = kind;
-    request.pending = true;
-    *out_found = false;
-    enum dr_rc rc = dr_chain_decode(remote->cli->arena, draft, &mine, err);
-    rc = rc == DR_OK ? dr_remote_list(remote, request, &documents, &n, err) : rc;
-    for (size_t i = 0; rc == DR_OK && i < n; i++) {
-        struct dr_err ignored = {0};
-        struct dr_bytes wire = {documents[i]->envelope.data, documents[i]->envelope.len};
-        if (dr_envelope_parse(wire, DR_TYPE_CHAIN, out, &ignored) == DR_OK &&
-            dr_chain_decode(remote->cli->arena, out->payload, &other, &ignored) == DR_OK &&
-            says_the_same(mine.msg, other.msg)) {
-            *out_found = true;
-            return DR_OK;
-        }
-    }
-    return rc;
-}
-
-static enum dr_rc
-sign_chain(struct dr_remote *remote, struct dr_bytes payload, size_t n_new, struct dr_err *err)
-{
-    struct dr_cli *cli = remote->cli;
-    struct dr_envelope pending;
-    struct dr_bytes signed_bytes;
-    struct dr_key key = {0};
-    bool found = false;
-    Drover__V1__PutDocumentReply *reply = NULL;
-    enum dr_rc rc = find_pending(remote, payload, &pending, &found, err);
-    rc = rc == DR_OK ? dr_remote_signing_key(cli, &key, err) : rc;
-    if (rc == DR_OK) {
-        rc = found ? dr_envelope_add(cli->arena, &pending, &key, &signed_bytes, err)
-                   : dr_envelope_sign(cli->arena, DR_TYPE_CHAIN, payload, &key, &signed_bytes, err);
-    }
-    dr_key_fini(&key);
-    rc =
-        rc == DR_OK ? dr_remote_put(remote, DR_TYPE_CHAIN, signed_bytes, NULL, 0, &reply, err) : rc;
-    if (rc != DR_OK) {
-        return rc;
-    }
-    if (cli->format != DR_CLI_TEXT) {
-        dr_print_json(cli, json_pack("{s:s, s:s, s:i, s:i, s:i, s:b}", "schema", "drover.v1.Signed",
-                                     "document", "chain", "revisions", (int)n_new, "signatures",
-                                     (int)reply->signatures, "needed", (int)reply->needed,
-                                     "complete", reply->complete));
-        return DR_OK;
-    }
-    dr_say(cli, "Signed. %u of %u. %s\n", reply->signatures, reply->needed,
-           reply->complete ? "The chain is approved. next: drover upgrade head"
-                           : "It waits for another reviewer: drover approve chain");
-    return DR_OK;
-}
-
 static void
 say_none(const struct dr_cli *cli)
 {
@@ -464,7 +380,13 @@ dr_cmd_approve_chain(struct dr_cli *cli, struct dr_err *err)
     struct dr_bytes payload = {0};
     size_t n_new = 0;
     bool go = false;
+    bool is_done = false;
     enum dr_rc rc = dr_remote_open(cli, &remote, err);
+    rc = rc == DR_OK ? dr_withdraw_approve(&remote, &is_done, err) : rc;
+    if (rc != DR_OK || is_done) {
+        dr_remote_close(&remote);
+        return rc;
+    }
     if (rc == DR_OK) {
         request.project = cli->project->name;
         rc = dr_remote_call(&remote, DR_METHOD_OPERATOR_LIST_REVISIONS, &request.base, &submitted,
@@ -479,7 +401,7 @@ dr_cmd_approve_chain(struct dr_cli *cli, struct dr_err *err)
     } else if (rc == DR_OK) {
         rc = dr_ask_yes(cli, "Sign these into the chain?", &go, err);
         if (rc == DR_OK && go) {
-            rc = sign_chain(&remote, payload, n_new, err);
+            rc = dr_chain_sign(&remote, payload, n_new, err);
         } else if (rc == DR_OK) {
             rc = dr_err_set(err, DR_E_INTERRUPTED, "nothing was signed");
         }

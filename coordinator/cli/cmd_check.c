@@ -46,9 +46,11 @@ check_chain(struct dr_checking *check, struct dr_err *err)
 {
     (void)err;
     size_t bad = 0;
+    size_t withdrawn = 0;
     for (size_t i = 0; i < dr_graph_count(check->graph); i++) {
         const struct dr_node *node = dr_graph_at(check->graph, i);
         const struct dr_err *defect = node->revision->defect;
+        withdrawn += node->withdrawn != NULL ? 1 : 0;
         if (defect != NULL) {
             dr_check_say(check, "chain", false, defect->hint[0] ? defect->hint : NULL,
                          "%s is %s: %s:%u:%u: %s", node->revision->id, dr_chain_defect(node),
@@ -58,8 +60,12 @@ check_chain(struct dr_checking *check, struct dr_err *err)
         }
     }
     if (bad == 0) {
-        dr_check_say(check, "chain", true, NULL, "%zu revision%s, every parent is there",
-                     dr_graph_count(check->graph), dr_graph_count(check->graph) == 1 ? "" : "s");
+        const char *more = withdrawn == 0 ? ""
+                                          : dr_arena_printf(check->cli->arena,
+                                                            ", %zu of them withdrawn", withdrawn);
+        dr_check_say(check, "chain", true, NULL, "%zu revision%s, every parent is there%s",
+                     dr_graph_count(check->graph), dr_graph_count(check->graph) == 1 ? "" : "s",
+                     more == NULL ? "" : more);
     }
     return DR_OK;
 }

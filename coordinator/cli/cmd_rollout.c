@@ -24,6 +24,31 @@ count_applied(struct dr_creating *c, const struct dr_names *heads)
                : 0;
 }
 
+// A target that has a withdrawn revision goes down first.
+static enum dr_rc
+check_withdrawn(const struct dr_creating *c, const char *target, const struct dr_names *heads,
+                struct dr_err *err)
+{
+    struct dr_nodes applied = {0};
+    struct dr_err ignored = {0};
+    if (dr_graph_applied(c->graph, heads, c->cli->arena, &applied, &ignored) != DR_OK) {
+        return DR_OK;
+    }
+    for (size_t i = 0; i < applied.count; i++) {
+        const struct dr_node *node = applied.items[i];
+        if (node->withdrawn != NULL) {
+            (void)dr_err_set(err, DR_E_WITHDRAWN,
+                             "'%s' has revision '%s', which was withdrawn (%.200s) and has to go "
+                             "down first",
+                             target, node->revision->id, node->withdrawn);
+            return dr_err_hint(err, "drover downgrade %s -t %s",
+                               node->parent_count > 0 ? node->parents[0]->revision->id : "base",
+                               target);
+        }
+    }
+    return DR_OK;
+}
+
 // Of the wanted targets' newest words: the one furthest behind for an upgrade (a target without a
 // word counts as base), furthest ahead for a downgrade.
 static enum dr_rc
@@ -48,6 +73,7 @@ find_current(struct dr_creating *c, struct dr_err *err)
             c->cli->arena,
             dr_words_newest(&words, target->name, DROVER__V1__ATTESTATION_KIND__ATTESTATION_NONE),
             &heads, err);
+        rc = rc == DR_OK && !c->is_down ? check_withdrawn(c, target->name, &heads, err) : rc;
         size_t n = rc == DR_OK ? count_applied(c, &heads) : 0;
         if (!any || (c->is_down ? n > best : n < best)) {
             c->current = heads;

@@ -284,6 +284,12 @@ const struct dr_cli_option dr_opt_watch[] = {
     {"hook", 0, "COMMAND", "run it, with the arguments behind R-N, on each change of a state"},
     {0},
 };
+const struct dr_cli_option dr_opt_withdraw[] = {
+    {"message", 'm', "WHY", "the reason, which everybody reads who meets the revision"},
+    {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
+    {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
+    {0},
+};
 const struct dr_cli_option dr_opt_drift[] = {
     {"now", 0, NULL, "let the agents look again and wait for what they sign"},
     {"timeout", 0, "TIME", "with --now: give up after this time (default 30s, exit 124)"},

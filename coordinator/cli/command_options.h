@@ -42,6 +42,7 @@ extern const struct dr_cli_option dr_opt_signer[];
 extern const struct dr_cli_option dr_opt_submit[];
 extern const struct dr_cli_option dr_opt_watch[];
 extern const struct dr_cli_option dr_opt_drift[];
+extern const struct dr_cli_option dr_opt_withdraw[];
 extern const struct dr_cli_option dr_opt_status[];
 extern const struct dr_cli_option dr_opt_log[];
 extern const struct dr_cli_option dr_opt_order[];
