@@ -33,14 +33,39 @@ add(struct script *s, const char *sql)
     dr_writer_add(s->w, s->w->out, sql, false);
 }
 
+// A number, string, blob or truth value, as PRAGMA table_info tells a default: nothing computed,
+// which ADD COLUMN refuses as soon as the table has rows.
+static bool
+is_literal(const char *text)
+{
+    const char *at = text + (*text == '-' || *text == '+' ? 1 : 0);
+    if (strcasecmp(text, "true") == 0 || strcasecmp(text, "false") == 0) {
+        return true;
+    }
+    if (isdigit((unsigned char)*at) || *at == '.') {
+        return strspn(at, "0123456789abcdefABCDEFxX._") == strlen(at);
+    }
+    at = text + (tolower((unsigned char)*text) == 'x' && text[1] == '\'' ? 1 : 0);
+    const char close = *at;
+    if (close != '\'' && close != '"') {
+        return false;
+    }
+    for (at++; *at != '\0'; at++) {
+        if (*at == close && at[1] != close) {
+            return at[1] == '\0';
+        }
+        at += *at == close ? 1 : 0;
+    }
+    return false;
+}
+
 // Can ALTER TABLE ADD COLUMN take it?
 static bool
 can_add(const struct script *s, const struct dr_schema_object *c)
 {
     size_t value = dr_catalog_find(s->w->to.catalog, DR_SCHEMA_DEFAULT, c->name);
     const char *text = value == SIZE_MAX ? "" : new (s, value)->create;
-    bool is_plain = text[0] != '(' && !dr_str_starts(text, "CURRENT") &&
-                    !dr_str_starts(text, "current") && strcmp(text, "NULL") != 0;
+    bool is_plain = text[0] == '\0' || is_literal(text);
     return c->create[0] != '\0' && is_plain && strcmp(c->attrs[DR_ATTR_GENERATED], "STORED") != 0 &&
            c->attrs[DR_ATTR_IDENTITY][0] == '\0' &&
            (c->attrs[DR_ATTR_NOT_NULL][0] == '\0' || text[0] != '\0');

@@ -1,5 +1,6 @@
 #include "sql/lint_internal.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,11 +22,35 @@ has_index(const struct dr_model_table *t, const char *columns)
     return false;
 }
 
+// "ix_orders_user_id": SQLite wants a name, and so does an index that is built concurrently.
+static const char *
+index_name(const char *table, const char *columns, char out[96])
+{
+    const char *dot = strrchr(table, '.');
+    const char *const parts[] = {dot == NULL ? table : dot + 1, columns};
+    size_t n = (size_t)snprintf(out, 96, "ix");
+    for (size_t i = 0; i < 2; i++) {
+        bool is_apart = true;
+        for (const char *at = parts[i]; *at != '\0' && n < 63; at++) {
+            bool is_word = isalnum((unsigned char)*at) || (unsigned char)*at >= 0x80;
+            if (is_word && is_apart) {
+                out[n++] = '_';
+            }
+            if (is_word) {
+                out[n++] = *at;
+            }
+            is_apart = !is_word;
+        }
+    }
+    out[n] = '\0';
+    return out;
+}
+
 static void
 on_foreign_key(const struct dr_model_table *t, const struct dr_model_part *p,
                struct dr_findings *out)
 {
-    char message[400], help[400];
+    char message[400], help[400], name[96];
     bool is_lite = p->place.section->dialect == DR_SQL_SQLITE;
     if (has_index(t, p->columns)) {
         return;
@@ -34,9 +59,9 @@ on_foreign_key(const struct dr_model_table *t, const struct dr_model_part *p,
              "foreign key (%.100s) of '%.80s' has no index: deleting or joining rows of '%.80s' "
              "reads the whole table",
              p->columns, t->name, p->ref);
-    snprintf(help, sizeof help, "CREATE INDEX%s ON %.80s (%.100s)",
-             is_lite || (p->place.fact->flags & DR_FACT_ADDED) == 0 ? "" : " CONCURRENTLY", t->name,
-             p->columns);
+    snprintf(help, sizeof help, "CREATE INDEX%s %s ON %.80s (%.100s)",
+             is_lite || (p->place.fact->flags & DR_FACT_ADDED) == 0 ? "" : " CONCURRENTLY",
+             index_name(t->name, p->columns, name), t->name, p->columns);
     dr_lint_report_fact(&p->place, "missing-fk-index", message, help, out);
 }
 
@@ -311,16 +336,17 @@ is_indexed(const struct dr_model_table *t, const char *column)
 static void
 on_filter(const struct dr_model_table *t, const struct dr_model_part *p, struct dr_findings *out)
 {
-    char message[300], help[300];
+    char message[300], help[400], name[96];
     if (!is_filter(p->name) || strncmp(p->columns, "bool", 4) == 0 || is_indexed(t, p->name)) {
         return;
     }
     snprintf(message, sizeof message, "queries often filter by '%.80s.%.80s', which has no index",
              t->name, p->name);
-    snprintf(help, sizeof help,
-             "if yours do: CREATE INDEX ON %.80s (%.80s); one with WHERE for the values that are "
-             "rare is smaller",
-             t->name, p->name);
+    snprintf(
+        help, sizeof help,
+        "if yours do: CREATE INDEX %s ON %.80s (%.80s); one with WHERE for the values that are "
+        "rare is smaller",
+        index_name(t->name, p->name, name), t->name, p->name);
     dr_lint_report_fact(&p->place, "missing-filter-index", message, help, out);
 }
 

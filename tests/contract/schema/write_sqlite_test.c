@@ -46,6 +46,17 @@ static const struct pair pairs[] = {
      "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL, at TEXT NOT NULL DEFAULT "
      "CURRENT_TIMESTAMP)",
      "users__new", NULL},
+    {"a default that a function computes", USERS ROW,
+     "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL, at TEXT DEFAULT "
+     "(datetime('now')))",
+     "users__new", NULL},
+    {"a default that is a sum", USERS ROW,
+     "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL, n INT DEFAULT (1 + 1))",
+     "users__new", NULL},
+    {"defaults that stand as they are", USERS ROW,
+     "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL, a INT NOT NULL DEFAULT -1, "
+     "b REAL DEFAULT .5, c TEXT DEFAULT 'it''s', d BLOB DEFAULT x'00', e INT DEFAULT TRUE)",
+     "ADD COLUMN c TEXT DEFAULT 'it''s'", NULL},
     {"keys", USERS ROW "CREATE TABLE orders (id INTEGER PRIMARY KEY, u INT)",
      USERS "CREATE TABLE orders (id INTEGER PRIMARY KEY, u INT REFERENCES users (id) ON DELETE "
            "CASCADE, UNIQUE (u))",

@@ -168,6 +168,9 @@ references_and_filters_that_nothing_holds_are_listed(void **state) // id: T5, T6
     assert_non_null(strstr(out.items[1].message, "no table is called after it"));
     assert_non_null(strstr(out.items[4].message, "reference to 'task_versions.id'"));
     assert_non_null(strstr(out.items[9].message, "reference to 'tasks.id'"));
+    assert_string_equal(out.items[2].help,
+                        "CREATE INDEX ix_tasks_project_id ON tasks (project_id)");
+    assert_non_null(strstr(out.items[3].help, "CREATE INDEX ix_tasks_status ON tasks (status)"));
 }
 
 #define HEAD(id, parent)                                                                           \
