@@ -67,6 +67,9 @@ static const struct dr_conf_key KEYS[] = {
      .type = DR_CONF_DURATION,
      .fallback = "30d",
      .help = "how long a backup is kept"},
+    {.name = "restore_server",
+     .type = DR_CONF_STR,
+     .help = "PostgreSQL server for restored backups; default: a private one for each"},
     {.name = "pg_bindir",
      .type = DR_CONF_STR,
      .help = "folder of pg_dump; default: the newest that fits"},
@@ -268,6 +271,10 @@ take_all(struct dr_agent_config *config, struct dr_err *err)
     if (config->backups[0] == '\0' && snprintf(config->backups, PATH_MAX, "%.*s/backups",
                                                PATH_MAX - 16, config->state) >= PATH_MAX) {
         return bad(conf, err, "state", "a shorter path");
+    }
+    config->restore_server = dr_conf_str(conf, "restore_server");
+    if (config->restore_server != NULL && dr_db_kind_of(config->restore_server) != DR_DB_POSTGRES) {
+        return bad(conf, err, "restore_server", "postgresql://USER@HOST/postgres");
     }
     config->net_user = dr_conf_str(conf, "net_user");
     config->backup_keep_ms = dr_conf_duration_ms(conf, "backup_keep");

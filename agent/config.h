@@ -48,8 +48,9 @@ struct dr_agent_config {
     char coordinator_ca[PATH_MAX]; // "": none
     char path[PATH_MAX], root[PATH_MAX], state[PATH_MAX], key[PATH_MAX], transport_key[PATH_MAX];
     char backups[PATH_MAX];
-    char pg_bindir[PATH_MAX]; // "": looked for
-    const char *net_user;     // NULL: none
+    char pg_bindir[PATH_MAX];   // "": looked for
+    const char *restore_server; // URL of a server for restored backups; NULL: a private one
+    const char *net_user;       // NULL: none
     uint64_t backup_keep_ms, run_timeout_ms;
     enum dr_log_level log_level;
     enum dr_log_format log_format;

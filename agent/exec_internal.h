@@ -8,6 +8,7 @@
 //   exec_slot.c    one target's turn: events into steps, steps into actions
 //   exec_drift.c   when to look for drift, and from what
 //   exec_task.c    what a PREPARE and a BUNDLE need before a worker starts
+//   exec_backup.c  orders about backups
 //   exec_worker.c  starting, hearing and stopping workers
 //   report.c       what is signed at the end
 #ifndef DR_AGENT_EXEC_INTERNAL_H
@@ -58,6 +59,14 @@ struct dr_agent_worker {
     Drover__V1__WorkerResult *result; // in the slot's arena
 };
 
+// What a person wants done with the target's backups; it is forgotten when this process ends.
+struct dr_agent_order {
+    char what[16]; // "take", "verify", "restore-test", "prune"; "": none
+    uint8_t nonce[32];
+    bool has_nonce, has_sha256;
+    uint8_t sha256[32]; // of the backup that is meant
+};
+
 // One target and what is under way on it.
 struct dr_agent_slot {
     struct dr_agent *agent;
@@ -67,6 +76,7 @@ struct dr_agent_slot {
     bool has_news;       // look for work
     bool wants_state;    // a STATE is owed
     int64_t drift_at_ms; // when to look for drift again, where the policy asks for it
+    struct dr_agent_order order, order_now; // waiting, under way
     unsigned failures;
     int64_t retry_at_ms;
     int64_t progress_at_ms; // no report to net before
@@ -222,6 +232,13 @@ DR_MUST_CHECK enum dr_rc
 dr_exec_known(struct dr_agent_slot *slot, char *const *tolerances, size_t n_tolerances,
               struct dr_exec_known *out, struct dr_err *err);
 
+// exec_backup.c
+// Takes an order about the target's backups; false when it is none.
+bool dr_exec_backup_order(struct dr_agent_slot *slot, const Drover__V1__Order *order);
+// How far a backup is to be proved and where, and the order under way.
+DR_MUST_CHECK enum dr_rc
+dr_exec_backup_spec(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *err);
+
 // exec_worker.c
 DR_MUST_CHECK enum dr_rc
 dr_exec_worker_start(struct dr_agent_slot *slot, const Drover__V1__WorkerRun *run,
@@ -237,6 +254,7 @@ DR_MUST_CHECK enum dr_rc dr_report_ready(struct dr_agent_slot *slot, struct dr_e
 DR_MUST_CHECK enum dr_rc dr_report_run(struct dr_agent_slot *slot, struct dr_err *err);
 DR_MUST_CHECK enum dr_rc dr_report_failed(struct dr_agent_slot *slot, struct dr_err *err);
 DR_MUST_CHECK enum dr_rc dr_report_refused(struct dr_agent_slot *slot, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_report_backup(struct dr_agent_slot *slot, struct dr_err *err);
 
 // Signs what waits in the outbox again, in a new epoch that is flagged.
 DR_MUST_CHECK enum dr_rc dr_report_new_epoch(struct dr_agent *agent, struct dr_err *err);

@@ -201,7 +201,7 @@ take_order(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes body)
     } else if (dr_str_eq(order->order, "state") || dr_str_eq(order->order, "drift")) {
         slot->wants_state = true;
         slot->has_news = true;
-    } else {
+    } else if (!dr_exec_backup_order(slot, order)) {
         dr_log(DR_LOG_WARN, "an unknown order came", "order", order->order, NULL);
     }
 }

@@ -141,6 +141,10 @@ act(struct dr_agent_slot *slot, enum dr_step_action action, struct dr_err *err)
     case DR_STEP_DO_START_PREPARE:
         dr_pace_take(&slot->prepares, dr_monotonic_ms());
         return start_job(slot, DROVER__V1__WORKER_JOB__JOB_PREPARE, DR_EXEC_PREPARE_MS, err);
+    case DR_STEP_DO_START_BACKUP:
+        slot->order_now = slot->order;
+        slot->order = (struct dr_agent_order){0};
+        return start_job(slot, DROVER__V1__WORKER_JOB__JOB_BACKUP, DR_EXEC_PREPARE_MS, err);
     case DR_STEP_DO_START_RUN:
         return start_job(slot, DROVER__V1__WORKER_JOB__JOB_RUN, run_timeout(slot), err);
     case DR_STEP_DO_START_RESUME:
@@ -149,6 +153,8 @@ act(struct dr_agent_slot *slot, enum dr_step_action action, struct dr_err *err)
         return go(slot, err);
     case DR_STEP_DO_REPORT_STATE:
         return dr_report_state(slot, err);
+    case DR_STEP_DO_REPORT_BACKUP:
+        return dr_report_backup(slot, err);
     case DR_STEP_DO_REPORT_READY:
         return dr_report_ready(slot, err);
     case DR_STEP_DO_REPORT_RUN:
@@ -338,6 +344,8 @@ look_for_work(struct dr_agent_slot *slot)
         }
     } else if (slot->task.id != 0) {
         dr_exec_slot_event(slot, DR_STEP_ON_BUNDLE);
+    } else if (slot->order.what[0] != '\0') {
+        dr_exec_slot_event(slot, DR_STEP_ON_BACKUP);
     } else if (slot->wants_state || dr_exec_drift_is_due(slot, dr_monotonic_ms())) {
         dr_exec_slot_event(slot, DR_STEP_ON_STATE);
     } else {

@@ -431,6 +431,10 @@ dr_exec_task_spec(struct dr_agent_slot *slot, Drover__V1__WorkerJob job,
     if (rc == DR_OK && job == DROVER__V1__WORKER_JOB__JOB_PREPARE) {
         rc = fill_prepare(slot, run, err);
     }
+    if (rc == DR_OK && job != DROVER__V1__WORKER_JOB__JOB_RUN) {
+        rc = dr_exec_backup_spec(slot, run,
+                                 err); // a run's job is kept, and needs no server for restores
+    }
     return rc != DR_OK ? rc : own(slot, run, out, err);
 }
 

@@ -1,5 +1,6 @@
 // drover-agent: runs beside databases, checks every signature itself, runs what was approved, and
 // signs what happened.
+#include "agent/backup_cli.h"
 #include "agent/check.h"
 #include "agent/clock.h"
 #include "agent/config.h"
@@ -25,7 +26,7 @@ enum option_key { OPT_READY_FD = 256, OPT_TARGET, OPT_DIR, OPT_NAME, OPT_OUTPUT 
 static const struct argp_option OPTIONS[] = {
     {"config", 'c', "FILE", 0, "configuration of the agent", 0},
     {"ready-fd", OPT_READY_FD, "N", 0, "write a line to this descriptor once the agent runs", 0},
-    {"target", OPT_TARGET, "NAME", 0, "disarm: this target only", 0},
+    {"target", OPT_TARGET, "NAME", 0, "disarm, backup: this target only", 0},
     {"dir", OPT_DIR, "FOLDER", 0, "key new: where the files go", 0},
     {"name", OPT_NAME, "NAME", 0, "key new: the agent's name", 0},
     {"version", 'V', NULL, 0, "print the version", -1},
@@ -41,6 +42,8 @@ static const char DOC[] =
     "  disarm    drop the open READY, so that no approval can be used\n"
     "  key new   make the agent's key files\n"
     "  key next  make the pair that is to follow; after SIGHUP the agent holds both\n"
+    "  backup list | verify | restore-test | prune\n"
+    "            look after the backups in this host's folder, without the coordinator\n"
     "  clock     show the latest time that a verified document named; clock reset forgets it\n"
     "\n"
     "Examples:\n"
@@ -49,6 +52,8 @@ static const char DOC[] =
     "  drover-agent --config /etc/drover/agent.conf\n"
     "  drover-agent clock reset --config /etc/drover/agent.conf\n"
     "  drover-agent disarm --config /etc/drover/agent.conf --target production/orders\n"
+    "  drover-agent backup restore-test --config /etc/drover/agent.conf --target "
+    "production/orders\n"
     "\n"
     "Exit codes: 0 good, 1 failed, 2 usage or configuration, 4 keys or permission, 5 unreachable.";
 
@@ -215,13 +220,34 @@ run_clock(const struct arguments *arguments, struct dr_err *err)
     return rc;
 }
 
+static enum dr_rc
+run_backup(const struct arguments *arguments, struct dr_err *err)
+{
+    struct dr_agent_config config = {0};
+    enum dr_rc rc = need_config(arguments, err);
+    rc = rc != DR_OK ? rc : dr_agent_config_read(arguments->config, &config, err);
+    rc = rc != DR_OK
+             ? rc
+             : dr_agent_backup(&config, arguments->words[1], arguments->target, stdout, err);
+    dr_agent_config_fini(&config);
+    return rc;
+}
+
 static const struct command {
     const char *first, *second;
     enum dr_rc (*run)(const struct arguments *arguments, struct dr_err *err);
 } COMMANDS[] = {
-    {"", "", run_agent},           {"check", "", run_check},      {"disarm", "", run_disarm},
-    {"key", "new", run_key},       {"key", "next", run_key_next}, {"clock", "", run_clock},
+    {"", "", run_agent},
+    {"check", "", run_check},
+    {"disarm", "", run_disarm},
+    {"key", "new", run_key},
+    {"key", "next", run_key_next},
+    {"clock", "", run_clock},
     {"clock", "reset", run_clock},
+    {"backup", "list", run_backup},
+    {"backup", "verify", run_backup},
+    {"backup", "restore-test", run_backup},
+    {"backup", "prune", run_backup},
 };
 
 static enum dr_rc

@@ -138,9 +138,9 @@ has_fingerprint(const struct dr_agent_record *record)
     return memcmp(record->fingerprint, NONE, 32) != 0;
 }
 
-static uint32_t
-flags_of(const struct dr_agent_slot *slot, const Drover__V1__WorkerResult *result,
-         const struct dr_agent_record *record)
+uint32_t
+dr_report_flags(const struct dr_agent_slot *slot, const Drover__V1__WorkerResult *result,
+                const struct dr_agent_record *record)
 {
     uint32_t flags = 0;
     bool is_mine = dr_exec_is_own_key(slot->agent, result->owner_key.data, result->owner_key.len);
@@ -263,6 +263,7 @@ say_backup(struct dr_report *report, const Drover__V1__WorkerResult *result, str
     }
     dr_report_add_state(&msg, result);
     msg.backup = result->backup;
+    msg.detail = dr_report_lend(result->detail);
     return dr_report_say(report, &msg, NULL, &report->change.backup, err);
 }
 
@@ -279,7 +280,7 @@ dr_report_ready(struct dr_agent_slot *slot, struct dr_err *err)
     rc = rc != DR_OK ? rc : know(slot, &known, err);
     rc = rc != DR_OK ? rc : find_backup(slot, result, &backup, err);
     rc = rc != DR_OK ? rc : say_backup(&report, result, err);
-    uint32_t flags = rc != DR_OK ? 0 : flags_of(slot, result, record);
+    uint32_t flags = rc != DR_OK ? 0 : dr_report_flags(slot, result, record);
     rc = rc != DR_OK ? rc : dr_report_drift(&report, result, &known, flags, err);
     if (rc != DR_OK) {
         return rc;
@@ -369,7 +370,7 @@ dr_report_state(struct dr_agent_slot *slot, struct dr_err *err)
     rc = rc != DR_OK ? rc : know(slot, &known, err);
     rc = rc != DR_OK ? rc : check_ready(slot, result, &report.change.drops_ready, err);
     if (rc == DR_OK && waiting < DR_AGENT_OUTBOX_MAX) {
-        uint32_t flags = flags_of(slot, result, &known.record);
+        uint32_t flags = dr_report_flags(slot, result, &known.record);
         report.missing = missing_text(slot, result, &known.record, flags);
         rc = dr_report_drift(&report, result, &known, flags, err);
         if (rc == DR_OK && (slot->wants_state || !is_silent(&report))) {

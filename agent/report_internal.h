@@ -28,6 +28,9 @@ dr_report_begin(struct dr_agent_slot *slot, struct dr_report *out, struct dr_err
 // A document of the slot's target with what every kind has; it borrows.
 Drover__V1__Attestation
 dr_report_word(const struct dr_report *report, Drover__V1__AttestationKind kind);
+// FLAG_* of what was found, compared with what this agent remembers of the target.
+uint32_t dr_report_flags(const struct dr_agent_slot *slot, const Drover__V1__WorkerResult *result,
+                         const struct dr_agent_record *record);
 // What the worker found: heads, ledger head, fingerprint, identity, times.
 void dr_report_add_state(Drover__V1__Attestation *msg, const Drover__V1__WorkerResult *result);
 // Signs it as the next one. `out_sha256` and `out_payload` may be NULL.

@@ -18,6 +18,7 @@ static const struct row {
     {S(IDLE), E(PREPARE), S(FETCHING), A(FETCH_PREPARE), "a plan is to be prepared"},
     {S(IDLE), E(BUNDLE), S(FETCHING), A(FETCH_BUNDLE), "an approval came"},
     {S(IDLE), E(STATE), S(LOOKING), A(START_STATE), "the target's state is to be told"},
+    {S(IDLE), E(BACKUP), S(BACKING), A(START_BACKUP), "somebody wants something done with its backups"},
     {S(IDLE), E(CANCEL), S(IDLE), A(NONE), "nothing is under way"},
 
     {S(FETCHING), E(BLOBS), S(PREPARING), A(START_PREPARE), "plan and files are here"},
@@ -37,6 +38,11 @@ static const struct row {
     {S(PREPARING), E(AGAIN), S(WAITING), A(WAIT), "the target could not be prepared yet"},
     {S(PREPARING), E(GIVE_UP), S(IDLE), A(REPORT_UNREADY), "the target could not be prepared"},
     {S(PREPARING), E(CANCEL), S(PREPARING), A(STOP_WORKER), "cancelled"},
+
+    {S(BACKING), E(DONE), S(IDLE), A(REPORT_BACKUP), "it is done"},
+    {S(BACKING), E(FAILED), S(IDLE), A(REPORT_BACKUP), "it failed"},
+    {S(BACKING), E(AGAIN), S(IDLE), A(REPORT_BACKUP), "it could not be done: whoever wants it asks again"},
+    {S(BACKING), E(CANCEL), S(BACKING), A(STOP_WORKER), "cancelled"},
 
     {S(CHECKING), E(FACTS), S(RUNNING), A(GO), "locks held, the database is as in READY"},
     {S(CHECKING), E(REFUSED), S(IDLE), A(REPORT_REFUSED), "a check failed, nothing ran"},
@@ -75,16 +81,16 @@ dr_step_find(enum dr_step_state state, enum dr_step_event event, struct dr_step 
 const char *
 dr_step_state_name(enum dr_step_state state)
 {
-    static const char *const NAMES[] = {"idle",     "fetching", "looking", "preparing",
-                                        "checking", "running",  "waiting"};
+    static const char *const NAMES[] = {"idle",     "fetching", "looking",    "preparing",
+                                        "checking", "running",  "backing up", "waiting"};
     return (size_t)state < DR_COUNT_OF(NAMES) ? NAMES[state] : "?";
 }
 
 const char *
 dr_step_event_name(enum dr_step_event event)
 {
-    static const char *const NAMES[] = {"resume",   "prepare", "bundle", "state", "blobs",
-                                        "approved", "refused", "facts",  "done",  "failed",
-                                        "again",    "give up", "cancel", "timer"};
+    static const char *const NAMES[] = {"resume",   "prepare", "bundle", "state",  "blobs",
+                                        "approved", "refused", "facts",  "done",   "failed",
+                                        "again",    "give up", "cancel", "backup", "timer"};
     return (size_t)event < DR_COUNT_OF(NAMES) ? NAMES[event] : "?";
 }

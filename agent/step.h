@@ -12,6 +12,7 @@
     X(PREPARING) /* a worker takes a backup, runs preflights, looks */                             \
     X(CHECKING)  /* a worker takes the locks and compares with READY; nothing is consumed */       \
     X(RUNNING)   /* the approval is consumed, a worker runs the plan */                            \
+    X(BACKING)   /* a worker does something with the target's backups */                           \
     X(WAITING)   /* something did not work; looked at again after a while */
 
 #define DR_STEP_EVENTS(X)                                                                          \
@@ -28,6 +29,7 @@
     X(AGAIN)    /* it is bad, and trying again may help; or the worker died */                     \
     X(GIVE_UP)  /* too many times, or the resume window is over */                                 \
     X(CANCEL)   /* an order, or a signed CANCEL */                                                 \
+    X(BACKUP)   /* an order about its backups */                                                   \
     X(TIMER)    /* the while of WAITING is over */
 
 #define DR_STEP_ACTIONS(X)                                                                         \
@@ -36,11 +38,13 @@
     X(FETCH_BUNDLE)                                                                                \
     X(START_STATE)                                                                                 \
     X(START_PREPARE)                                                                               \
+    X(START_BACKUP)                                                                                \
     X(START_RUN)                                                                                   \
     X(START_RESUME)                                                                                \
     X(GO) /* consume, then let the worker run */                                                   \
     X(REPORT_STATE)                                                                                \
     X(REPORT_READY)                                                                                \
+    X(REPORT_BACKUP)                                                                               \
     X(REPORT_RUN)     /* APPLIED, REVERTED */                                                      \
     X(REPORT_UNREADY) /* FAILED, nothing ran */                                                    \
     X(REPORT_FAILED)  /* FAILED, the run is over */                                                \

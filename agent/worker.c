@@ -323,6 +323,9 @@ do_job(struct dr_worker *worker, struct dr_err *err)
     case DROVER__V1__WORKER_JOB__JOB_PREPARE:
         rc = dr_worker_prepare(worker, err);
         break;
+    case DROVER__V1__WORKER_JOB__JOB_BACKUP:
+        rc = dr_worker_backup(worker, err);
+        break;
     case DROVER__V1__WORKER_JOB__JOB_RUN:
         rc = dr_worker_run(worker, err);
         break;

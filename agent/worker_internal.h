@@ -43,8 +43,16 @@ dr_worker_fill_heads(struct dr_arena *arena, const struct dr_engine_head *heads,
 // A digest in the arena; empty when memory is out.
 ProtobufCBinaryData dr_worker_data(struct dr_arena *arena, const uint8_t *bytes, size_t len);
 
+// Takes a backup, proved as far as the job asks, into the result; the target's state has been read.
+// It has to be noted when nothing changed meanwhile, or dropped. Errors of dr_backup_pg and
+// dr_backup_prove: then no file is left.
+DR_MUST_CHECK enum dr_rc dr_worker_take_backup(struct dr_worker *worker, struct dr_err *err);
+// Writes beside it what the target was, and gives it its place among the kept ones.
+DR_MUST_CHECK enum dr_rc dr_worker_note_backup(struct dr_worker *worker, struct dr_err *err);
+
 // The jobs. Each fills the result as far as it came.
 DR_MUST_CHECK enum dr_rc dr_worker_prepare(struct dr_worker *worker, struct dr_err *err);
 DR_MUST_CHECK enum dr_rc dr_worker_run(struct dr_worker *worker, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_worker_backup(struct dr_worker *worker, struct dr_err *err);
 
 #endif

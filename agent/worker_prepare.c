@@ -2,67 +2,12 @@
 // so that the backup is of the state that READY names. Nothing is written to the database.
 #include "agent/worker_internal.h"
 
-#include "base/clock.h"
-#include "base/log.h"
-#include "engine/backup_keep.h"
 #include "engine/loss.h"
 #include "engine/rights.h"
 #include "revision/plan.h"
 
 #include <stdio.h>
 #include <string.h>
-
-// A backup that is no longer needed and does not go is a nuisance, no reason to stop.
-static void
-prune(const struct dr_backup_options *options, const struct dr_backup *newest)
-{
-    struct dr_err why = {0};
-    size_t removed = 0;
-    if (dr_backup_prune(options, newest, dr_now_unix_s(), &removed, &why) != DR_OK) {
-        dr_log_err(DR_LOG_WARN, "old backups stay", &why);
-    }
-}
-
-static enum dr_rc
-take_backup(struct dr_worker *worker, struct dr_err *err)
-{
-    const Drover__V1__WorkerRun *run = worker->run;
-    char name[160];
-    char path[4096];
-    struct dr_backup backup = {0};
-    (void)snprintf(name, sizeof name, "%s", run->target);
-    for (char *at = name; *at != '\0'; at++) {
-        *at = *at == '/' ? '-' : *at;
-    }
-    const struct dr_backup_options options = {
-        .folder = run->backup_folder,
-        .target = name,
-        .pg_bindir = run->pg_bindir[0] == '\0' ? NULL : run->pg_bindir,
-        .cancel_fd = worker->pipe.fd,
-    };
-    enum dr_rc rc = DR_OK;
-    if (run->engine == DROVER__V1__ENGINE__SQLITE) {
-        rc = dr_db_sqlite_path(worker->url, path, sizeof path, err);
-        rc = rc != DR_OK ? rc : dr_backup_sqlite(path, &options, &backup, err);
-    } else {
-        rc = dr_backup_pg(worker->url, &options, &backup, err);
-    }
-    if (rc != DR_OK) {
-        return rc;
-    }
-    Drover__V1__BackupRecord *record = dr_backup_record(&backup, worker->arena);
-    if (record == NULL) {
-        return dr_err_set(err, DR_E_NOMEM, "out of memory");
-    }
-    record->keep_until = record->finished + (int64_t)run->keep_s;
-    rc = dr_backup_keep(&backup, record->keep_until, err);
-    if (rc != DR_OK) {
-        return rc;
-    }
-    prune(&options, &backup);
-    worker->result.backup = record;
-    return DR_OK;
-}
 
 static bool
 has_preflight(const Drover__V1__PlanRevision *revision)
@@ -188,7 +133,7 @@ dr_worker_prepare(struct dr_worker *worker, struct dr_err *err)
     ProtobufCBinaryData head = worker->result.ledger_head;
     ProtobufCBinaryData fingerprint = worker->result.fingerprint;
     if (worker->run->with_backup) {
-        rc = take_backup(worker, err);
+        rc = dr_worker_take_backup(worker, err);
     }
     bool is_asked = worker->run->preflights_done && same(head, worker->run->expected_ledger_head) &&
                     same(fingerprint, worker->run->expected_fingerprint);
@@ -200,10 +145,5 @@ dr_worker_prepare(struct dr_worker *worker, struct dr_err *err)
                           "somebody changed the target '%s' while it was prepared",
                           worker->run->target);
     }
-    if (rc == DR_OK && worker->result.backup != NULL) {
-        worker->result.backup->n_heads = worker->result.n_heads;
-        worker->result.backup->heads = worker->result.heads;
-        worker->result.backup->fingerprint = worker->result.fingerprint;
-    }
-    return rc;
+    return rc == DR_OK && worker->result.backup != NULL ? dr_worker_note_backup(worker, err) : rc;
 }

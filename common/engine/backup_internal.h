@@ -44,7 +44,16 @@ dr_backup_check_space(const char *folder, uint64_t needed_bytes, struct dr_err *
 
 // What stands beside a backup under its name.
 #define DR_BACKUP_ROWS_SUFFIX ".rows" // "COUNT TABLE" lines, by name
+#define DR_BACKUP_NOTE_SUFFIX ".note" // a packed Attestation: backup_folder.h
+#define DR_BACKUP_KEEP_SUFFIX ".keep" // until when it stays
 #define DR_BACKUP_ROWS_MAX    (16u * 1048576u)
+
+// backup_keep.c: the promise beside a backup, unix seconds; 0: none, or one that is not readable.
+int64_t dr_backup_promise(const char *location);
+// Is this the name of a backup of the target (as dr_backup_plain_name gives it)?
+bool dr_backup_is_of(const char *name, const char *plain_target);
+// The backup and all that stands beside it; false with errno.
+bool dr_backup_remove_all(const char *location);
 
 // backup_rows.c: appends a line for each table to `out`, in the caller's transaction. `reads_all`:
 // also every value is read.

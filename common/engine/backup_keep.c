@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #define STAMP_LEN    16u // 20260213T140000Z
-#define KEEP_SUFFIX  ".keep"
 #define PARTIAL_MARK ".partial"
 #define KEEP_MAX     32u // bytes of a promise
 
@@ -24,7 +23,7 @@ enum dr_rc
 dr_backup_keep(const struct dr_backup *backup, int64_t keep_until, struct dr_err *err)
 {
     char path[PATH_MAX + 8], text[KEEP_MAX];
-    (void)snprintf(path, sizeof path, "%s" KEEP_SUFFIX, backup->location);
+    (void)snprintf(path, sizeof path, "%s" DR_BACKUP_KEEP_SUFFIX, backup->location);
     int len = snprintf(text, sizeof text, "%" PRId64 "\n", keep_until);
     enum dr_rc rc = dr_file_write(path, text, (size_t)len, 0600, err);
     return rc == DR_OK
@@ -61,17 +60,16 @@ is_backup(const char *rest)
     return dr_str_eq(rest, ".dump") || dr_str_eq(rest, ".sqlite");
 }
 
-// False without a promise, or with one that is not readable: then nobody removes it.
-static bool
-is_over(const char *path, int64_t now)
+int64_t
+dr_backup_promise(const char *location)
 {
     char keep[PATH_MAX + 320], *text = NULL;
     size_t len = 0;
     uint64_t until = 0;
     struct dr_err ignored = {0};
-    (void)snprintf(keep, sizeof keep, "%s" KEEP_SUFFIX, path);
+    (void)snprintf(keep, sizeof keep, "%s" DR_BACKUP_KEEP_SUFFIX, location);
     if (dr_file_read(keep, KEEP_MAX, &text, &len, &ignored) != DR_OK) {
-        return false;
+        return 0;
     }
     bool is_whole = len > 1 && text[len - 1] == '\n';
     if (is_whole) {
@@ -79,7 +77,22 @@ is_over(const char *path, int64_t now)
     }
     bool is_known = is_whole && dr_parse_u64(text, 1, INT64_MAX, &until);
     free(text);
-    return is_known && (int64_t)until < now;
+    return is_known ? (int64_t)until : 0;
+}
+
+// False without a promise, or with one that is not readable: then nobody removes it.
+static bool
+is_over(const char *path, int64_t now)
+{
+    int64_t until = dr_backup_promise(path);
+    return until != 0 && until < now;
+}
+
+bool
+dr_backup_is_of(const char *name, const char *plain_target)
+{
+    const char *rest = NULL;
+    return stamp_of(name, plain_target, &rest) != NULL && is_backup(rest);
 }
 
 static bool
@@ -90,12 +103,18 @@ is_stale(const char *path, int64_t now)
            (int64_t)st.st_mtime < now - DR_BACKUP_STALE_S;
 }
 
-static bool
-remove_both(const char *path)
+bool
+dr_backup_remove_all(const char *location)
 {
-    char keep[PATH_MAX + 320];
-    (void)snprintf(keep, sizeof keep, "%s" KEEP_SUFFIX, path);
-    return unlink(path) == 0 && (unlink(keep) == 0 || errno == ENOENT);
+    static const char *const beside[] = {DR_BACKUP_ROWS_SUFFIX, DR_BACKUP_NOTE_SUFFIX,
+                                         DR_BACKUP_KEEP_SUFFIX};
+    bool is_gone = unlink(location) == 0;
+    for (size_t i = 0; is_gone && i < DR_COUNT_OF(beside); i++) {
+        char path[PATH_MAX + 320];
+        (void)snprintf(path, sizeof path, "%s%s", location, beside[i]);
+        is_gone = unlink(path) == 0 || errno == ENOENT;
+    }
+    return is_gone;
 }
 
 enum dr_rc
@@ -126,7 +145,7 @@ dr_backup_prune(const struct dr_backup_options *options, const struct dr_backup 
         (void)snprintf(path, sizeof path, "%s/%s", options->folder, e->d_name);
         bool is_old = is_backup(rest) && is_over(path, now);
         bool is_left = strstr(rest, PARTIAL_MARK) != NULL && is_stale(path, now);
-        bool is_gone = is_old ? remove_both(path) : !is_left || unlink(path) == 0;
+        bool is_gone = is_old ? dr_backup_remove_all(path) : !is_left || unlink(path) == 0;
         *out_removed += is_old && is_gone ? 1 : 0;
         if (!is_gone) {
             rc = dr_err_errno(err, DR_E_IO, errno, "cannot remove the old backup '%s'", path);
@@ -134,4 +153,11 @@ dr_backup_prune(const struct dr_backup_options *options, const struct dr_backup 
     }
     closedir(dir);
     return rc;
+}
+
+void
+dr_backup_drop(const struct dr_backup *backup)
+{
+    bool is_gone = dr_backup_remove_all(backup->location);
+    (void)is_gone; // the error is what went before
 }

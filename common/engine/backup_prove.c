@@ -157,8 +157,9 @@ dr_backup_proof_text(const struct dr_backup_proof *proof, char out[200])
     int len = snprintf(out, 200, "restored in %s (%s), schema and history as recorded", restored,
                        proof->server_version);
     if (proof->restore_level == DR_BACKUP_QUERIED && len > 0 && len < 200) {
-        (void)snprintf(out + len, 200 - (size_t)len, "; %llu rows of %llu tables read in %s%s",
-                       (unsigned long long)proof->rows, (unsigned long long)proof->tables, queried,
+        (void)snprintf(out + len, 200 - (size_t)len, "; %llu rows of %llu table%s read in %s%s",
+                       (unsigned long long)proof->rows, (unsigned long long)proof->tables,
+                       proof->tables == 1 ? "" : "s", queried,
                        proof->is_compared ? ", as many as in the backup's snapshot" : "");
     }
 }

@@ -28,6 +28,7 @@
 #define ROLES_MAX      1000u
 #define ROLE_NAME_MAX  63u
 #define JOBS_MAX       64u
+#define ERROR_MAX      300u
 #define ARENA_MAX      65536u
 #define DEBIAN_BINDIR  "/usr/lib/postgresql/%lu/bin"
 #define TEMP_DEFAULT   "/tmp"
@@ -153,6 +154,31 @@ find_roles(const struct dr_backup *backup, const char *url, const struct dr_back
 
 // ---------------------------------------------------------------------------------------- restore
 
+// pg_restore names the statement and the row that failed behind the error: rows stay on this host,
+// so only the first error is told, without what it quotes.
+static enum dr_rc
+restore_failed(const struct dr_cmd_result *result, struct dr_err *err)
+{
+    const char *text = result->errors.data == NULL ? "" : result->errors.data;
+    const char *line = strstr(text, "error:");
+    struct dr_buf safe = {0};
+    bool is_quoted = false;
+    line = line == NULL ? text : line;
+    for (size_t i = 0; line[i] != '\0' && line[i] != '\n' && i < ERROR_MAX; i++) {
+        bool is_mark = line[i] == '"';
+        dr_buf_str(&safe, is_mark && !is_quoted ? "\"***" : "");
+        is_quoted = is_quoted != is_mark;
+        dr_buf_add(&safe, &line[i], is_quoted ? 0 : 1);
+    }
+    struct dr_buf shown = {0};
+    dr_show(&shown, safe.len > 0 ? safe.data : "", safe.len, false);
+    enum dr_rc rc = dr_err_set(err, DR_E_BACKUP_FAILED, "pg_restore: %s",
+                               shown.len > 0 ? shown.data : "it says nothing");
+    dr_buf_fini(&shown);
+    dr_buf_fini(&safe);
+    return rc;
+}
+
 static enum dr_rc
 restore_pg(const struct dr_backup *backup, const char *url,
            const struct dr_backup_restore_options *options, const struct dr_db_wait *wait,
@@ -169,7 +195,7 @@ restore_pg(const struct dr_backup *backup, const char *url,
     rc = rc != DR_OK ? rc : find_roles(backup, url, &tools, wait, err);
     rc = rc != DR_OK ? rc : run_restore(backup, url, &tools, extra, wait, &result, err);
     if (rc == DR_OK && result.exit_code != 0) {
-        rc = dr_backup_tool_failed("pg_restore", &result, err);
+        rc = restore_failed(&result, err);
     }
     dr_cmd_result_fini(&result);
     return rc;

@@ -37,7 +37,7 @@ dr_backup_tool_run(const char *const *argv, const char *const *env, const struct
     return dr_cmd_run(&cmd, out, err);
 }
 
-// The tool's own last words: the last line that it wrote.
+// The tool's own last words: the last error, or the last line that it wrote.
 enum dr_rc
 dr_backup_tool_failed(const char *tool, struct dr_cmd_result *result, struct dr_err *err)
 {
@@ -48,7 +48,12 @@ dr_backup_tool_failed(const char *tool, struct dr_cmd_result *result, struct dr_
     }
     const char *line = len == 0 ? NULL : memrchr(text, '\n', len);
     line = line == NULL ? text : line + 1;
-    size_t line_len = len - (size_t)(line - text);
+    // pg_dump tells the query behind the error.
+    for (const char *at = text; (at = strstr(at, "error: ")) != NULL; at++) {
+        const char *begin = memrchr(text, '\n', (size_t)(at - text));
+        line = begin == NULL ? text : begin + 1;
+    }
+    size_t line_len = strcspn(line, "\n");
     struct dr_buf shown = {0};
     dr_show(&shown, line, line_len < TOOL_ERROR_MAX ? line_len : TOOL_ERROR_MAX, false);
     enum dr_rc rc = dr_err_set(err, DR_E_BACKUP_FAILED, "%s ended with %s %d: %s", tool,

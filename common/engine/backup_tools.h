@@ -27,7 +27,7 @@ dr_backup_tools_find(const char *bindir, unsigned long major, const struct dr_db
 DR_MUST_CHECK enum dr_rc
 dr_backup_tool_run(const char *const *argv, const char *const *env, const struct dr_db_wait *wait,
                    uint64_t most_ms, struct dr_cmd_result *out, struct dr_err *err);
-// DR_E_BACKUP_FAILED with the last line that the tool wrote.
+// DR_E_BACKUP_FAILED with the last error that the tool wrote.
 DR_MUST_CHECK enum dr_rc
 dr_backup_tool_failed(const char *tool, struct dr_cmd_result *result, struct dr_err *err);
 

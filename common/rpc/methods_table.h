@@ -27,6 +27,7 @@ DR_METHOD(OPERATOR_WATCH_ROLLOUT, operator, "drover.v1.Operator", "WatchRollout"
 DR_METHOD(OPERATOR_STATUS, operator, "drover.v1.Operator", "Status", status_request, status_reply, PERSON, 4u * DR_KIB, false, FREELY)
 DR_METHOD(OPERATOR_LOG, operator, "drover.v1.Operator", "Log", log_request, log_reply, PERSON, 4u * DR_KIB, false, FREELY)
 DR_METHOD(OPERATOR_AGENTS, operator, "drover.v1.Operator", "Agents", empty, agent_list, PERSON, DR_KIB, false, FREELY)
+DR_METHOD(OPERATOR_ORDER_TARGET, operator, "drover.v1.Operator", "OrderTarget", order, target_view, PERSON, 4u * DR_KIB, false, STORED)
 DR_METHOD(AGENT_WATCH, agent, "drover.v1.Agent", "Watch", agent_hello, push, AGENT, 64u * DR_KIB, true, NEVER)
 DR_METHOD(AGENT_ACK, agent, "drover.v1.Agent", "Ack", ack_request, empty, AGENT, DR_KIB, false, FREELY)
 DR_METHOD(AGENT_ATTEST, agent, "drover.v1.Agent", "Attest", document, attest_reply, AGENT, 1024u * DR_KIB, false, FREELY)

@@ -256,6 +256,11 @@ const struct dr_cli_option dr_opt_approve_agent[] = {
     {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
     {0},
 };
+const struct dr_cli_option dr_opt_backup[] = {
+    {"backup", 0, "SHA256", "digest of the backup that is meant (default: the newest)"},
+    {"timeout", 0, "TIME", "wait this long for the agent's answer (default: 1h)"},
+    {0},
+};
 const struct dr_cli_option dr_opt_approve[] = {
     {"environment", 'e', "ENV", "environment to approve (required)"},
     {"expires", 0, "TIME", "how long the approval holds (default: the policy's longest)"},

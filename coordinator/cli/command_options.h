@@ -36,6 +36,7 @@ extern const struct dr_cli_option dr_opt_freeze[];
 extern const struct dr_cli_option dr_opt_passwd[];
 extern const struct dr_cli_option dr_opt_folder[];
 extern const struct dr_cli_option dr_opt_agent[];
+extern const struct dr_cli_option dr_opt_backup[];
 extern const struct dr_cli_option dr_opt_approve_agent[];
 extern const struct dr_cli_option dr_opt_approve[];
 extern const struct dr_cli_option dr_opt_signer[];

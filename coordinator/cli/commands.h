@@ -76,6 +76,13 @@ enum dr_rc dr_cmd_agent_rekey(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_agent_approve(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_agent_add(struct dr_cli *cli, struct dr_err *err);
 
+// cmd_backup.c: backups that the agents keep
+enum dr_rc dr_cmd_backup_list(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_backup_take(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_backup_verify(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_backup_restore_test(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_backup_prune(struct dr_cli *cli, struct dr_err *err);
+
 // cmd_chain.c: revisions into the approved chain
 enum dr_rc dr_cmd_submit(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_approve_chain(struct dr_cli *cli, struct dr_err *err);

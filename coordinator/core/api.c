@@ -102,6 +102,7 @@ static const struct dr_rpc_route ROUTES[] = {
     {DR_METHOD_OPERATOR_GET_ROLLOUT, dr_api_operator_get_rollout},
     {DR_METHOD_OPERATOR_LIST_ROLLOUTS, dr_api_operator_list_rollouts},
     {DR_METHOD_OPERATOR_ORDER_ROLLOUT, dr_api_operator_order_rollout},
+    {DR_METHOD_OPERATOR_ORDER_TARGET, dr_api_operator_order_target},
     {DR_METHOD_OPERATOR_WATCH_ROLLOUT, dr_watch_handle},
     {DR_METHOD_OPERATOR_STATUS, dr_api_operator_status},
     {DR_METHOD_OPERATOR_LOG, dr_api_operator_log},

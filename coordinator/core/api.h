@@ -19,6 +19,8 @@ void dr_api_operator_get_rollout(struct dr_call *call, const ProtobufCMessage *m
 void
 dr_api_operator_list_rollouts(struct dr_call *call, const ProtobufCMessage *message, void *user);
 void
+dr_api_operator_order_target(struct dr_call *call, const ProtobufCMessage *message, void *user);
+void
 dr_api_operator_order_rollout(struct dr_call *call, const ProtobufCMessage *message, void *user);
 void dr_api_operator_status(struct dr_call *call, const ProtobufCMessage *message, void *user);
 void dr_api_operator_log(struct dr_call *call, const ProtobufCMessage *message, void *user);

@@ -135,6 +135,23 @@ dr_push_order(struct dr_core *core, const char *rollout, const struct dr_rollout
 }
 
 enum dr_rc
+dr_push_target_order(struct dr_core *core, const char *agent, const Drover__V1__Order *order,
+                     struct dr_err *err)
+{
+    char key[KEY_MAX];
+    uint8_t bytes[512];
+    size_t len = drover__v1__order__get_packed_size(order);
+
+    if (len > sizeof bytes) {
+        return dr_err_set(err, DR_E_INVALID, "an order is too large");
+    }
+    drover__v1__order__pack(order, bytes);
+    (void)snprintf(key, sizeof key, "%.8s %s", order->order, order->target);
+    return add(core, agent, DROVER__V1__PUSH_KIND__PUSH_ORDER, key, (struct dr_bytes){bytes, len},
+               err);
+}
+
+enum dr_rc
 dr_push_signoff(struct dr_core *core, const char *environment, const uint8_t sha256[32],
                 struct dr_bytes envelope, struct dr_err *err)
 {

@@ -26,6 +26,10 @@ dr_push_bundle_make(struct dr_core *core, const struct dr_rollout *rollout,
 DR_MUST_CHECK enum dr_rc
 dr_push_order(struct dr_core *core, const char *rollout, const struct dr_rollout_target *target,
               const char *order, struct dr_err *err);
+// An order of a person about one target, as it stands; a newer one of the same kind takes its
+// place.
+DR_MUST_CHECK enum dr_rc dr_push_target_order(struct dr_core *core, const char *agent,
+                                              const Drover__V1__Order *order, struct dr_err *err);
 // A sign-off's envelope, to every agent of an environment ("": all).
 DR_MUST_CHECK enum dr_rc
 dr_push_signoff(struct dr_core *core, const char *environment, const uint8_t sha256[32],

@@ -1,0 +1,216 @@
+// Backup jobs. See backup_job.h.
+#include "agent/backup_job.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "trust/strict.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct dr_backup_options
+dr_backup_job_options(const struct dr_backup_job *job, char name[160])
+{
+    dr_backup_target_name(job->target, name, 160);
+    return (struct dr_backup_options){
+        .folder = job->folder,
+        .target = name,
+        .pg_bindir = job->pg_bindir,
+        .cancel_fd = job->cancel_fd,
+    };
+}
+
+struct dr_backup_restore_options
+dr_backup_job_restore(const struct dr_backup_job *job)
+{
+    return (struct dr_backup_restore_options){
+        .pg_bindir = job->pg_bindir,
+        .scratch = job->restore_server,
+        .cancel_fd = job->cancel_fd,
+    };
+}
+
+static enum dr_rc
+no_memory(struct dr_err *err)
+{
+    return dr_err_set(err, DR_E_NOMEM, "out of memory");
+}
+
+// ------------------------------------------------------------------------------------------- find
+
+static enum dr_rc
+list(const struct dr_backup_job *job, struct dr_backup_kept **out, size_t *out_n,
+     struct dr_err *err)
+{
+    char name[160];
+    const struct dr_backup_options options = dr_backup_job_options(job, name);
+    enum dr_rc rc = dr_backup_list(&options, job->arena, out, out_n, err);
+    if (rc == DR_OK && *out_n == 0) {
+        (void)dr_err_set(err, DR_E_NOT_FOUND, "'%s' has no backup in '%s'", job->target,
+                         job->folder);
+        return dr_err_hint(err, "drover backup take %s", job->target);
+    }
+    return rc;
+}
+
+static enum dr_rc
+find(const struct dr_backup_job *job, struct dr_backup_kept *out, bool *out_is_newest,
+     struct dr_err *err)
+{
+    struct dr_backup_kept *kept = NULL;
+    size_t n = 0;
+    enum dr_rc rc = list(job, &kept, &n, err);
+    for (size_t i = 0; rc == DR_OK && i < n; i++) {
+        const Drover__V1__Attestation *note = kept[i].note;
+        if (job->sha256 == NULL ? i == 0
+                                : note != NULL && dr_data_is(note->backup->sha256, job->sha256)) {
+            *out = kept[i];
+            *out_is_newest = i == 0;
+            return DR_OK;
+        }
+    }
+    return rc != DR_OK ? rc
+                       : dr_err_set(err, DR_E_NOT_FOUND, "'%s' has no backup with that digest",
+                                    job->target);
+}
+
+// The backup with a note of it that may be changed.
+static enum dr_rc
+find_noted(const struct dr_backup_job *job, struct dr_backup *out_backup,
+           struct dr_backup_done *out, struct dr_err *err)
+{
+    struct dr_backup_kept kept = {0};
+    enum dr_rc rc = find(job, &kept, &out->is_newest, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    if (kept.note == NULL || !dr_backup_of_record(kept.note->backup, out_backup)) {
+        (void)dr_err_set(err, DR_E_NOT_FOUND, "nothing is noted about backup '%s'", kept.location);
+        return dr_err_hint(err, "drover backup take %s", job->target);
+    }
+    Drover__V1__Attestation *note = dr_arena_copy(job->arena, kept.note, sizeof *note);
+    Drover__V1__BackupRecord *record = dr_arena_copy(job->arena, kept.note->backup, sizeof *record);
+    if (note == NULL || record == NULL) {
+        return no_memory(err);
+    }
+    note->backup = record;
+    out->note = note;
+    return DR_OK;
+}
+
+// What was found stands beside the backup from now on: how far it was proved, or that it is bad.
+static enum dr_rc
+conclude(const struct dr_backup_job *job, struct dr_backup_done *out, enum dr_rc found,
+         uint32_t level, const char *detail, struct dr_err *err)
+{
+    bool is_bad = found == DR_E_BACKUP_CHANGED || found == DR_E_BACKUP_FAILED ||
+                  found == DR_E_BACKUP_OTHER || found == DR_E_DB_CORRUPT || found == DR_E_NOT_FOUND;
+    if (found != DR_OK && !is_bad) {
+        return found; // nothing was learnt about it: a tool, a server or the time was missing
+    }
+    out->detail = dr_arena_str(job->arena, found == DR_OK ? detail : err->message);
+    if (out->detail == NULL) {
+        return no_memory(err);
+    }
+    out->note->backup->restore_level =
+        found == DR_OK ? (Drover__V1__RestoreLevel)level : DROVER__V1__RESTORE_LEVEL__RESTORE_NONE;
+    out->note->detail = out->detail;
+    out->note->time = dr_now_unix_s();
+    struct dr_err ignored = {0};
+    enum dr_rc rc = dr_backup_note(out->note, found == DR_OK ? err : &ignored);
+    return found != DR_OK ? found : rc;
+}
+
+// ------------------------------------------------------------------------------------------- jobs
+
+enum dr_rc
+dr_backup_job_verify(const struct dr_backup_job *job, struct dr_backup_done *out,
+                     struct dr_err *err)
+{
+    struct dr_backup backup = {0};
+    char name[160];
+    const struct dr_backup_options options = dr_backup_job_options(job, name);
+    enum dr_rc rc = find_noted(job, &backup, out, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    rc = dr_backup_verify(&backup, &options, err);
+    uint32_t level =
+        backup.restore_level > DR_BACKUP_LISTED ? backup.restore_level : DR_BACKUP_LISTED;
+    return conclude(job, out, rc, level, "size, digest and contents are as recorded", err);
+}
+
+enum dr_rc
+dr_backup_job_restore_test(const struct dr_backup_job *job, struct dr_backup_done *out,
+                           struct dr_err *err)
+{
+    struct dr_backup backup = {0};
+    struct dr_backup_proof proof = {0};
+    char text[200] = "";
+    const struct dr_backup_restore_options options = dr_backup_job_restore(job);
+    enum dr_rc rc = find_noted(job, &backup, out, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    const Drover__V1__Attestation *note = out->note;
+    const struct dr_backup_expect expect = {
+        .schema = note->identity == NULL ? "" : note->identity->schema,
+        .fingerprint = note->fingerprint.len == 32 ? note->fingerprint.data : NULL,
+        .ledger_head = note->ledger_head.len == 32 ? note->ledger_head.data : NULL,
+    };
+    rc = dr_backup_prove(&backup, DR_BACKUP_QUERIED, &expect, &options, &proof, err);
+    if (rc == DR_OK) {
+        dr_backup_proof_text(&proof, text);
+    }
+    return conclude(job, out, rc, proof.restore_level, text, err);
+}
+
+static enum dr_rc
+prune_one(const struct dr_backup_job *job, struct dr_backup_done *out, struct dr_err *err)
+{
+    struct dr_backup_kept kept = {0};
+    bool is_newest = false;
+    enum dr_rc rc = find(job, &kept, &is_newest, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    if (is_newest && kept.keep_until < dr_now_unix_s()) {
+        return dr_err_set(err, DR_E_BACKUP_KEPT, "backup '%s' is the newest of '%s'", kept.location,
+                          job->target);
+    }
+    rc = dr_backup_remove(&kept, dr_now_unix_s(), err);
+    out->removed = rc == DR_OK ? 1 : 0;
+    return rc;
+}
+
+static enum dr_rc
+prune_all(const struct dr_backup_job *job, struct dr_backup_done *out, struct dr_err *err)
+{
+    struct dr_backup_kept *kept = NULL;
+    struct dr_err first = {0};
+    size_t n = 0;
+    enum dr_rc rc = list(job, &kept, &n, err);
+    for (size_t i = 1; rc == DR_OK && i < n; i++) { // the newest is the first
+        struct dr_err one = {0};
+        enum dr_rc removed = dr_backup_remove(&kept[i], dr_now_unix_s(), &one);
+        out->removed += removed == DR_OK ? 1 : 0;
+        first = first.rc == DR_OK && removed != DR_OK && removed != DR_E_BACKUP_KEPT ? one : first;
+    }
+    if (rc == DR_OK && first.rc != DR_OK) {
+        *err = first;
+        rc = first.rc;
+    }
+    return rc;
+}
+
+enum dr_rc
+dr_backup_job_prune(const struct dr_backup_job *job, struct dr_backup_done *out, struct dr_err *err)
+{
+    enum dr_rc rc = job->sha256 != NULL ? prune_one(job, out, err) : prune_all(job, out, err);
+    if (rc == DR_OK) {
+        out->detail = dr_arena_printf(job->arena, "%zu backup%s removed", out->removed,
+                                      out->removed == 1 ? "" : "s");
+    }
+    return rc;
+}

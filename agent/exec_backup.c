@@ -1,0 +1,69 @@
+// Exec, backups: what a person wants done with them, and what a worker is told about them.
+#include "agent/exec_internal.h"
+
+#include "base/str.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// How far a backup has to be proved: what this environment's gates ask at most.
+static Drover__V1__RestoreLevel
+wanted_level(const struct dr_agent_slot *slot)
+{
+    const struct dr_trust *trust = dr_trust_store_get(slot->agent->trust);
+    const struct dr_fleet_entry *policy =
+        dr_fleet_environment(trust->entries, trust->n_entries, slot->agent->config->environment);
+    Drover__V1__RestoreLevel level = DROVER__V1__RESTORE_LEVEL__LISTED;
+    for (size_t i = 0; policy != NULL && i < policy->msg->environment->n_gates; i++) {
+        const Drover__V1__Gate *gate = policy->msg->environment->gates[i];
+        bool is_more =
+            gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP && gate->restore_level > level;
+        level = is_more ? gate->restore_level : level;
+    }
+    return level;
+}
+
+enum dr_rc
+dr_exec_backup_spec(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *err)
+{
+    const struct dr_agent_config *config = slot->agent->config;
+    const struct dr_agent_order *order = &slot->order_now;
+    run->restore_level = wanted_level(slot);
+    run->restore_server =
+        dr_arena_str(slot->arena, config->restore_server == NULL ? "" : config->restore_server);
+    run->backup_order = dr_arena_str(slot->arena, order->what);
+    if (order->has_sha256) {
+        run->backup_sha256.data = dr_arena_copy(slot->arena, order->sha256, 32);
+        run->backup_sha256.len = run->backup_sha256.data == NULL ? 0 : 32;
+    }
+    return run->restore_server == NULL || run->backup_order == NULL
+               ? dr_err_set(err, DR_E_NOMEM, "out of memory")
+               : DR_OK;
+}
+
+// None of these can harm: a backup goes only when its time is over. It waits for its turn, behind
+// what is under way.
+bool
+dr_exec_backup_order(struct dr_agent_slot *slot, const Drover__V1__Order *order)
+{
+    static const char *const ORDERS[] = {"take", "verify", "restore-test", "prune"};
+    const char *what =
+        dr_str_starts(order->order, "backup ") ? order->order + strlen("backup ") : "";
+    for (size_t i = 0; i < DR_COUNT_OF(ORDERS); i++) {
+        if (!dr_str_eq(what, ORDERS[i])) {
+            continue;
+        }
+        slot->order = (struct dr_agent_order){.has_nonce = order->nonce.len == 32,
+                                              .has_sha256 = order->backup_sha256.len == 32};
+        (void)snprintf(slot->order.what, sizeof slot->order.what, "%s", what);
+        if (slot->order.has_nonce) {
+            memcpy(slot->order.nonce, order->nonce.data, 32);
+        }
+        if (slot->order.has_sha256) {
+            memcpy(slot->order.sha256, order->backup_sha256.data, 32);
+        }
+        slot->has_news = true;
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,200 @@
+// Worker, backups: the one of a PREPARE, and JOB_BACKUP, by which people have a backup taken,
+// verified, restored into a throw-away database, or removed when its time is over.
+#include "agent/backup_job.h"
+#include "agent/worker_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/backup_keep.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+// A backup that is no longer needed and does not go is a nuisance, no reason to stop.
+static void
+prune(const struct dr_backup_options *options, const struct dr_backup *newest)
+{
+    struct dr_err why = {0};
+    size_t removed = 0;
+    if (dr_backup_prune(options, newest, dr_now_unix_s(), &removed, &why) != DR_OK) {
+        dr_log_err(DR_LOG_WARN, "old backups stay", &why);
+    }
+}
+
+static enum dr_rc
+no_memory(struct dr_err *err)
+{
+    return dr_err_set(err, DR_E_NOMEM, "out of memory");
+}
+
+static struct dr_backup_job
+job_of(const struct dr_worker *worker)
+{
+    const Drover__V1__WorkerRun *run = worker->run;
+    return (struct dr_backup_job){
+        .target = run->target,
+        .folder = run->backup_folder,
+        .pg_bindir = run->pg_bindir[0] == '\0' ? NULL : run->pg_bindir,
+        .restore_server = run->restore_server[0] == '\0' ? NULL : run->restore_server,
+        .cancel_fd = worker->pipe.fd,
+    };
+}
+
+// ------------------------------------------------------------------------------------------- take
+
+static enum dr_rc
+take(struct dr_worker *worker, const struct dr_backup_options *options, struct dr_backup *out,
+     struct dr_err *err)
+{
+    char path[4096];
+    if (worker->run->engine != DROVER__V1__ENGINE__SQLITE) {
+        return dr_backup_pg(worker->url, options, out, err);
+    }
+    enum dr_rc rc = dr_db_sqlite_path(worker->url, path, sizeof path, err);
+    return rc != DR_OK ? rc : dr_backup_sqlite(path, options, out, err);
+}
+
+// The copy has to be what the target is now.
+static enum dr_rc
+prove(struct dr_worker *worker, const struct dr_backup_job *job, struct dr_backup *backup,
+      struct dr_err *err)
+{
+    const Drover__V1__WorkerResult *is = &worker->result;
+    struct dr_backup_proof proof = {0};
+    char text[200];
+    const struct dr_backup_expect expect = {
+        .schema = worker->run->identity == NULL ? "" : worker->run->identity->schema,
+        .fingerprint = is->fingerprint.data,
+        .ledger_head = is->ledger_head.data,
+    };
+    const struct dr_backup_restore_options options = dr_backup_job_restore(job);
+    enum dr_rc rc = dr_backup_prove(backup, (uint32_t)worker->run->restore_level, &expect, &options,
+                                    &proof, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    backup->restore_level = proof.restore_level;
+    dr_backup_proof_text(&proof, text);
+    worker->result.detail = dr_arena_str(worker->arena, text);
+    return worker->result.detail == NULL ? no_memory(err) : DR_OK;
+}
+
+enum dr_rc
+dr_worker_take_backup(struct dr_worker *worker, struct dr_err *err)
+{
+    const struct dr_backup_job job = job_of(worker);
+    struct dr_backup backup = {0};
+    char name[160];
+    uint32_t level = (uint32_t)worker->run->restore_level;
+    struct dr_backup_options options = dr_backup_job_options(&job, name);
+    options.with_rows = level >= DR_BACKUP_QUERIED;
+    enum dr_rc rc = take(worker, &options, &backup, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    if (level > DR_BACKUP_LISTED) {
+        rc = prove(worker, &job, &backup, err);
+    }
+    Drover__V1__BackupRecord *record =
+        rc != DR_OK ? NULL : dr_backup_record(&backup, worker->arena);
+    if (record == NULL) {
+        dr_backup_drop(&backup);
+        return rc != DR_OK ? rc : no_memory(err);
+    }
+    record->keep_until = record->finished + (int64_t)worker->run->keep_s;
+    rc = dr_backup_keep(&backup, record->keep_until, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    prune(&options, &backup);
+    worker->result.backup = record;
+    return DR_OK;
+}
+
+enum dr_rc
+dr_worker_note_backup(struct dr_worker *worker, struct dr_err *err)
+{
+    Drover__V1__WorkerResult *result = &worker->result;
+    Drover__V1__Attestation *note = dr_arena_alloc(worker->arena, sizeof *note);
+    if (note == NULL) {
+        return no_memory(err);
+    }
+    result->backup->n_heads = result->n_heads;
+    result->backup->heads = result->heads;
+    result->backup->fingerprint = result->fingerprint;
+    drover__v1__attestation__init(note);
+    note->kind = DROVER__V1__ATTESTATION_KIND__BACKUP;
+    note->engine = worker->run->engine;
+    note->time = dr_now_unix_s();
+    note->target = worker->run->target;
+    note->backup = result->backup;
+    note->n_heads = result->n_heads;
+    note->heads = result->heads;
+    note->fingerprint = result->fingerprint;
+    note->ledger_head = result->ledger_head;
+    note->identity = result->identity;
+    note->detail = result->detail;
+    result->noted = note;
+    result->is_newest = true;
+    return dr_backup_note(note, err);
+}
+
+// ------------------------------------------------------------------------------------- JOB_BACKUP
+
+static enum dr_rc
+take_now(struct dr_worker *worker, struct dr_err *err)
+{
+    ProtobufCBinaryData head = worker->result.ledger_head;
+    ProtobufCBinaryData fingerprint = worker->result.fingerprint;
+    if (head.len != 32) {
+        return dr_err_set(err, DR_E_DB_UNREACHABLE, "the target cannot be looked at");
+    }
+    enum dr_rc rc = dr_worker_take_backup(worker, err);
+    rc = rc != DR_OK ? rc : dr_worker_look(worker, err);
+    if (rc == DR_OK && (memcmp(head.data, worker->result.ledger_head.data, 32) != 0 ||
+                        memcmp(fingerprint.data, worker->result.fingerprint.data, 32) != 0)) {
+        rc = dr_err_set(err, DR_E_STATE_CHANGED,
+                        "somebody changed the target '%s' while it was backed up",
+                        worker->run->target);
+    }
+    rc = rc != DR_OK ? rc : dr_worker_note_backup(worker, err);
+    if (rc == DR_OK && worker->result.detail[0] == '\0') {
+        worker->result.detail = dr_arena_str(worker->arena, "taken, and its contents read back");
+    }
+    return rc;
+}
+
+static enum dr_rc
+look_after(struct dr_worker *worker, const char *order, struct dr_err *err)
+{
+    struct dr_backup_job job = job_of(worker);
+    struct dr_backup_done done = {0};
+    ProtobufCBinaryData named = worker->run->backup_sha256;
+    job.sha256 = named.len == 32 ? named.data : NULL;
+    job.arena = worker->arena;
+    enum dr_rc rc = dr_str_eq(order, "verify") ? dr_backup_job_verify(&job, &done, err)
+                    : dr_str_eq(order, "restore-test")
+                        ? dr_backup_job_restore_test(&job, &done, err)
+                        : dr_backup_job_prune(&job, &done, err);
+    worker->result.noted = done.note;
+    worker->result.is_newest = done.is_newest;
+    worker->result.detail = done.detail == NULL ? worker->result.detail : done.detail;
+    return rc;
+}
+
+// Backups are looked after while the database is away, too; what was found then is told without its
+// state.
+enum dr_rc
+dr_worker_backup(struct dr_worker *worker, struct dr_err *err)
+{
+    const char *order = worker->run->backup_order;
+    struct dr_err away = {0};
+    enum dr_rc rc = dr_worker_open(worker, &away);
+    rc = rc != DR_OK ? rc : dr_worker_look(worker, &away);
+    if (rc != DR_OK && dr_str_eq(order, "take")) {
+        *err = away;
+        return rc;
+    }
+    return dr_str_eq(order, "take") ? take_now(worker, err) : look_after(worker, order, err);
+}
