@@ -43,7 +43,8 @@ static void
 canonical(const char *version, char *out, size_t size)
 {
     size_t n = 0, end = 0;
-    if (strspn(version, "0123456789.") != strlen(version) || strlen(version) + 1 > size) {
+    bool is_number = strspn(version, "0123456789.") == strlen(version);
+    if (!is_number || 2 * strlen(version) + 2 > size) { // a lone dot becomes "0."
         size_t len = strlen(version) < size ? strlen(version) : size - 1;
         memcpy(out, version, len);
         out[len] = '\0';

@@ -71,6 +71,19 @@ rows_become_the_heads_that_are_applied(void **state)
     assert_string_equal(out, "1 001");
 }
 
+// Each dot without a number becomes two characters.
+static void
+a_version_of_dots_alone_is_only_unknown(void **state)
+{
+    char out[1024], dots[255];
+    (void)state;
+    memset(dots, '.', sizeof dots);
+    dots[sizeof dots - 1] = '\0';
+    struct dr_applied_row rows[] = {{"one", dots, "", ""}};
+    judge(rows, 1, out, sizeof out);
+    assert_non_null(strstr(out, "is applied, but its file is not in 'sql'"));
+}
+
 static void
 what_is_half_way_unknown_or_out_of_order_is_a_problem(void **state)
 {
@@ -96,6 +109,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_become_the_heads_that_are_applied),
+        cmocka_unit_test(a_version_of_dots_alone_is_only_unknown),
         cmocka_unit_test(what_is_half_way_unknown_or_out_of_order_is_a_problem),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
