@@ -2,12 +2,17 @@
 
 #include "coordinator/cli/policy_text.h"
 
+#include "base/zone.h"
+#include "sql/preflight.h"
 #include "trust/fleet.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define WINDOW_MIN_MINUTES 10u
 
 struct checking {
     Drover__V1__FleetEntry *const *entries;
@@ -53,6 +58,17 @@ count_targets(const struct checking *c, const char *environment)
     return n;
 }
 
+static bool
+has_probe(const Drover__V1__Environment *e, const char *name)
+{
+    for (size_t i = 0; i < e->n_probes; i++) {
+        if (dr_str_eq(e->probes[i]->name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // A gate that takes its evidence from another environment.
 static void
 check_source(struct checking *c, const Drover__V1__Environment *e, const Drover__V1__Gate *gate)
@@ -63,7 +79,8 @@ check_source(struct checking *c, const Drover__V1__Environment *e, const Drover_
                 gate->from_environment);
         return;
     }
-    if (from->rank >= e->rank) {
+    bool is_own = gate->after && from == e; // asked for when it has run here
+    if (from->rank >= e->rank && !is_own) {
         problem(c, e, "a gate waits for '%s', which does not come before it (rank %u, own rank %u)",
                 from->name, from->rank, e->rank);
     }
@@ -76,6 +93,10 @@ check_source(struct checking *c, const Drover__V1__Environment *e, const Drover_
         problem(c, e, "a gate wants the rollback proof of '%s', which has prove = false",
                 from->name);
     }
+    if (gate->kind == DROVER__V1__GATE_KIND__GATE_PROBED && !has_probe(from, gate->item)) {
+        problem(c, e, "a gate waits for probe '%s' of '%s', which has no such probe", gate->item,
+                from->name);
+    }
 }
 
 static void
@@ -86,8 +107,16 @@ check_gates(struct checking *c, const Drover__V1__Environment *e)
         const Drover__V1__Gate *gate = e->gates[i];
         bool is_backup = gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP;
         bool is_signoff = gate->kind == DROVER__V1__GATE_KIND__GATE_SIGNOFF;
-        if (!is_backup && !is_signoff) {
+        bool is_rehearsed = gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED;
+        if (!is_backup && !is_signoff && !is_rehearsed) {
             check_source(c, e, gate);
+        }
+        if (is_rehearsed && !e->rehearse) {
+            problem(c, e, "a gate waits for rehearsals, and rehearse = false: nobody makes one");
+        }
+        if (is_rehearsed && gate->max_age_s < 60) {
+            problem(c, e, "a rehearsal may be at most %" PRIu64 " s old: nobody signs that fast",
+                    gate->max_age_s);
         }
         if (gate->soak_s >= longest && e->canary_targets > 0) {
             problem(c, e,
@@ -99,6 +128,90 @@ check_gates(struct checking *c, const Drover__V1__Environment *e)
             problem(c, e, "a backup may be at most %" PRIu64 " s old: nobody signs that fast",
                     gate->max_age_s);
         }
+    }
+}
+
+// ---- waves, windows, probes
+
+// How many waves there are at most, one after the other.
+static size_t
+count_waves(const Drover__V1__Environment *e)
+{
+    size_t n = e->n_wave_percents > 0 ? e->n_wave_percents : e->n_wave_labels + 1;
+    return n == 1 && e->canary_targets > 0 ? 2 : n;
+}
+
+static void
+check_waves(struct checking *c, const Drover__V1__Environment *e)
+{
+    uint64_t longest = e->approval_max_s ? e->approval_max_s : DR_APPROVAL_MAX_S, sum = 0;
+    size_t waves = count_waves(e);
+    for (size_t i = 0; i < e->n_wave_percents; i++) {
+        sum += e->wave_percents[i];
+    }
+    if (e->n_wave_percents > 0 && sum != 100) {
+        problem(c, e, "wave_percents sum to %" PRIu64 ", not to 100", sum);
+    }
+    if (e->n_wave_percents > 0 && e->n_wave_labels > 0) {
+        problem(c, e, "waves are made by wave_labels or by wave_percents, not by both");
+    }
+    if (waves > 1 && e->wave_soak_s > 0 && e->wave_soak_s >= (longest + waves - 2) / (waves - 1)) {
+        problem(c, e,
+                "%zu waves with a soak of %" PRIu64 " s between them take longer than the longest "
+                "approval, %" PRIu64 " s: the last wave could never start",
+                waves, e->wave_soak_s, longest);
+    }
+}
+
+static void
+check_windows(struct checking *c, const Drover__V1__Environment *e)
+{
+    for (size_t i = 0; i < e->n_windows; i++) {
+        const Drover__V1__Window *window = e->windows[i];
+        struct dr_zone *zone = NULL;
+        struct dr_err err = {0};
+        uint32_t minutes = window->to_minute > window->from_minute
+                               ? window->to_minute - window->from_minute
+                               : window->to_minute + 1440 - window->from_minute;
+        if (dr_zone_load(NULL, window->zone, &zone, &err) != DR_OK) {
+            problem(c, e, "%s", err.message);
+        }
+        dr_zone_free(&zone);
+        if (minutes < WINDOW_MIN_MINUTES) {
+            problem(c, e, "a window of %u min is too short to start a wave in, take %u at least",
+                    minutes, WINDOW_MIN_MINUTES);
+        }
+    }
+}
+
+// A decimal number; true also for "", which is no bound.
+static bool
+read_bound(const char *text, double *out)
+{
+    char *end = NULL;
+    *out = strtod(text, &end);
+    return *end == '\0' && strspn(text, "-.0123456789") == strlen(text);
+}
+
+static void
+check_probe(struct checking *c, const Drover__V1__Environment *e, const Drover__V1__SqlProbe *probe)
+{
+    struct dr_sql_preflight_fault fault = {0};
+    double least = 0, most = 0;
+    bool is_sqlite = probe->engine == DROVER__V1__ENGINE__SQLITE;
+    if (!dr_sql_preflight_allowed(is_sqlite ? DR_SQL_SQLITE : DR_SQL_POSTGRESQL, probe->sql,
+                                  strlen(probe->sql), &fault)) {
+        problem(c, e, "probe '%s' may not run: %s", probe->name, fault.message);
+    }
+    if (!read_bound(probe->least, &least) || !read_bound(probe->most, &most)) {
+        problem(c, e, "the bounds of probe '%s' are no decimal numbers", probe->name);
+    } else if (probe->least[0] == '\0' && probe->most[0] == '\0') {
+        problem(c, e, "probe '%s' has neither least nor most: it could never fail", probe->name);
+    } else if (probe->least[0] != '\0' && probe->most[0] != '\0' && least > most) {
+        problem(c, e, "probe '%s' can never pass: least is above most", probe->name);
+    }
+    if (probe->every_s == 0) {
+        problem(c, e, "probe '%s' is asked every 0 s", probe->name);
     }
 }
 
@@ -139,6 +252,11 @@ dr_policy_problems(Drover__V1__FleetEntry *const *entries, size_t n, const Drove
                     e->canary_targets, targets);
         }
         check_gates(&c, e);
+        check_waves(&c, e);
+        check_windows(&c, e);
+        for (size_t k = 0; k < e->n_probes; k++) {
+            check_probe(&c, e, e->probes[k]);
+        }
         check_people(&c, e);
     }
     return c.count;

@@ -191,42 +191,62 @@ new_gate(struct dr_arena *arena, Drover__V1__GateKind kind, const char *item, bo
     return gate;
 }
 
-// The default policy: a backup everywhere; behind the first environment also its proof and the
-// sign-offs.
+// The checklist of a deployment, in its order, for every environment behind the first: what a
+// machine proves, and what a person signs for.
+static const struct {
+    Drover__V1__GateKind kind;
+    const char *item;
+    bool from_before; // takes its evidence from the environment before
+    bool after;
+} checklist[] = {
+    {DROVER__V1__GATE_KIND__GATE_STAGED, "", true, false},
+    {DROVER__V1__GATE_KIND__GATE_ROLLBACK_PROVED, "", true, false},
+    {DROVER__V1__GATE_KIND__GATE_VERIFIED, "", true, true},
+    {DROVER__V1__GATE_KIND__GATE_SIGNOFF, "logs-reviewed", false, false},
+    {DROVER__V1__GATE_KIND__GATE_SIGNOFF, "application-updated", false, false},
+    {DROVER__V1__GATE_KIND__GATE_SIGNOFF, "monitored", false, true},
+};
+
+static enum dr_rc
+add_checklist(struct dr_cli *cli, const char *before, Drover__V1__Environment *env,
+              struct dr_err *err)
+{
+    for (size_t i = 0; i < DR_COUNT_OF(checklist); i++) {
+        Drover__V1__Gate *gate =
+            new_gate(cli->arena, checklist[i].kind, checklist[i].item, checklist[i].after);
+        char *from = dr_arena_str(cli->arena, checklist[i].from_before ? before : "");
+        if (gate == NULL || from == NULL) {
+            return dr_err_set(err, DR_E_NOMEM, "out of memory");
+        }
+        gate->from_environment = from;
+        gate->min_targets = checklist[i].from_before ? 1 : 0;
+        env->gates[env->n_gates++] = gate;
+    }
+    return DR_OK;
+}
+
+// The default policy: a backup everywhere, kept for 30 days behind the first environment; there
+// also the checklist. Every environment that one comes behind proves the way back.
 static enum dr_rc
 default_policy(struct dr_cli *cli, const struct dr_founders *f, size_t i,
                Drover__V1__Environment *env, struct dr_err *err)
 {
     bool is_later = i > 0;
     Drover__V1__Gate *backup = new_gate(cli->arena, DROVER__V1__GATE_KIND__GATE_BACKUP, "", false);
-    Drover__V1__Gate *staged = new_gate(cli->arena, DROVER__V1__GATE_KIND__GATE_STAGED, "", false);
-    Drover__V1__Gate *logs =
-        new_gate(cli->arena, DROVER__V1__GATE_KIND__GATE_SIGNOFF, "logs-reviewed", false);
-    Drover__V1__Gate *app =
-        new_gate(cli->arena, DROVER__V1__GATE_KIND__GATE_SIGNOFF, "application-updated", false);
-    Drover__V1__Gate *monitored =
-        new_gate(cli->arena, DROVER__V1__GATE_KIND__GATE_SIGNOFF, "monitored", true);
-    env->gates = dr_arena_array(cli->arena, 5, sizeof(*env->gates));
-    if (!backup || !staged || !logs || !app || !monitored || !env->gates) {
+    env->gates = dr_arena_array(cli->arena, DR_COUNT_OF(checklist) + 1, sizeof(*env->gates));
+    if (!backup || !env->gates) {
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
     backup->max_age_s = 6 * 3600;
     backup->restore_level = DROVER__V1__RESTORE_LEVEL__LISTED;
     backup->keep_s = is_later ? 30 * 86400 : 0;
     env->gates[env->n_gates++] = backup;
-    if (is_later) {
-        staged->from_environment = dr_arena_str(cli->arena, f->environments[i - 1]);
-        staged->min_targets = 1;
-        env->gates[env->n_gates++] = staged;
-        env->gates[env->n_gates++] = logs;
-        env->gates[env->n_gates++] = app;
-        env->gates[env->n_gates++] = monitored;
-    }
     env->name = dr_arena_str(cli->arena, f->environments[i]);
     env->rank = (uint32_t)i + 1;
     env->approval_max_s = DR_APPROVAL_MAX_S;
     env->resume_window_s = DR_RESUME_WINDOW_MAX_S;
-    return DR_OK;
+    env->prove = i + 1 < f->n_environments;
+    return is_later ? add_checklist(cli, f->environments[i - 1], env, err) : DR_OK;
 }
 
 enum dr_rc

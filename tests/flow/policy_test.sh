@@ -27,7 +27,7 @@ says "waits for environment 'qa', which the fleet does not have"
 sed 's/rank = 2/rank = 1/' policy.conf >bad.conf
 run 1 as alice drover policy check bad.conf
 says "has rank 1, like 'production'" "does not come before it"
-sed 's/gate "staged:staging" {/gate "rollback-proved:staging" {/' policy.conf >bad.conf
+sed 's/prove = true/prove = false/' policy.conf >bad.conf
 run 1 as alice drover policy check bad.conf
 says "wants the rollback proof of 'staging', which has prove = false"
 sed 's/canary_targets = 0/canary_targets = 1/' policy.conf >bad.conf
