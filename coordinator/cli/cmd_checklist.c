@@ -1,5 +1,7 @@
-// checklist: the gates of a rollout with what opened them; `sign ITEM` puts my word on one.
+// checklist: the gates of a rollout with what opened them; `show ITEM` opens the evidence, `sign
+// ITEM` puts my word on one.
 
+#include "coordinator/cli/checklist_show.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
@@ -88,6 +90,29 @@ digest_of_evidence(const struct dr_stage *s, uint8_t out[32])
     dr_buf_fini(&all);
 }
 
+// The log itself where a person reads the log.
+static void
+digest_of_item(const struct dr_stage *s, const char *item, uint8_t out[32])
+{
+    if (dr_str_eq(item, DR_CHECKLIST_LOGS)) {
+        dr_checklist_log_sha256(s, out);
+    } else {
+        digest_of_evidence(s, out);
+    }
+}
+
+// What stands in the signature: the version that runs, and the person's own words.
+static const char *
+note_of(struct dr_cli *cli)
+{
+    const char *note = dr_cli_option(cli, "note");
+    const char *version = dr_cli_option(cli, "app-version");
+    const char *text = version == NULL ? dr_arena_str(cli->arena, note ? note : "")
+                                       : dr_arena_printf(cli->arena, "version %s%s%s", version,
+                                                         note ? ", " : "", note ? note : "");
+    return text ? text : "";
+}
+
 // An item that is asked for afterwards means nothing before something ran there.
 static enum dr_rc
 check_time(const struct dr_stage *s, const Drover__V1__Gate *gate, struct dr_err *err)
@@ -131,26 +156,29 @@ static enum dr_rc
 sign_item(struct dr_remote *remote, const char *item, struct dr_err *err)
 {
     struct dr_cli *cli = remote->cli;
-    const char *note = dr_cli_option(cli, "note");
+    const char *note = note_of(cli);
     struct dr_stage stage;
     struct dr_key key = {0};
     uint8_t seen[32];
     enum dr_rc rc =
         dr_stage_load(remote, cli->args[0], dr_cli_option(cli, "environment"), &stage, err);
     rc = rc == DR_OK ? check_item(&stage, item, err) : rc;
+    if (rc == DR_OK && cli->format == DR_CLI_TEXT && dr_str_eq(item, DR_CHECKLIST_LOGS)) {
+        rc = dr_checklist_show(&stage, item, err);
+    }
     rc = rc == DR_OK ? dr_remote_signing_key(cli, &key, err) : rc;
     for (size_t i = 0; rc == DR_OK && i < stage.n_plans; i++) {
         Drover__V1__Signoff msg = DROVER__V1__SIGNOFF__INIT;
         struct dr_bytes wire;
         uint8_t digest[32];
         Drover__V1__PutDocumentReply *reply = NULL;
-        digest_of_evidence(&stage, seen);
+        digest_of_item(&stage, item, seen);
         msg.cluster_id = remote->trust->root.msg->cluster_id;
         msg.kind = DROVER__V1__SIGNOFF_KIND__ITEM;
         msg.environment = stage.said->environment;
         msg.plan_sha256 = stage.plans[i].named->plan_sha256;
         msg.item = dr_arena_str(cli->arena, item);
-        msg.note = dr_arena_str(cli->arena, note ? note : "");
+        msg.note = dr_arena_str(cli->arena, note);
         msg.seen_sha256 = dr_data(seen, 32);
         msg.time = dr_now_unix_s();
         rc = dr_signoff_build(cli->arena, msg, &key, &wire, digest, err);
@@ -167,19 +195,33 @@ sign_item(struct dr_remote *remote, const char *item, struct dr_err *err)
     return rc;
 }
 
+static enum dr_rc
+show_item(struct dr_remote *remote, const char *item, struct dr_err *err)
+{
+    struct dr_cli *cli = remote->cli;
+    struct dr_stage stage;
+    enum dr_rc rc =
+        dr_stage_load(remote, cli->args[0], dr_cli_option(cli, "environment"), &stage, err);
+    return rc == DR_OK ? dr_checklist_show(&stage, item, err) : rc;
+}
+
 enum dr_rc
 dr_cmd_checklist(struct dr_cli *cli, struct dr_err *err)
 {
     struct dr_remote remote = {0};
     bool signs = cli->args_count == 3 && dr_str_eq(cli->args[1], "sign");
-    if (cli->args_count != 1 && !signs) {
+    bool shows = cli->args_count == 3 && dr_str_eq(cli->args[1], "show");
+    if (cli->args_count != 1 && !signs && !shows) {
         dr_err_set(err, DR_E_USAGE,
-                   "'drover checklist' takes a rollout, or a rollout and 'sign ITEM'");
+                   "'drover checklist' takes a rollout, or a rollout and 'sign ITEM' or 'show "
+                   "ITEM'");
         return dr_err_hint(err, "drover checklist %s sign logs-reviewed", cli->args[0]);
     }
     enum dr_rc rc = dr_remote_open(cli, &remote, err);
     if (rc == DR_OK) {
-        rc = signs ? sign_item(&remote, cli->args[2], err) : show_all(&remote, err);
+        rc = signs   ? sign_item(&remote, cli->args[2], err)
+             : shows ? show_item(&remote, cli->args[2], err)
+                     : show_all(&remote, err);
     }
     dr_remote_close(&remote);
     return rc;

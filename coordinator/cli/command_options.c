@@ -274,10 +274,11 @@ const struct dr_cli_option dr_opt_approve[] = {
     {"timeout", 0, "TIME", "wait this long for targets to get ready (default: not at all)"},
     {0},
 };
-const struct dr_cli_option dr_opt_signer[] = {
+const struct dr_cli_option dr_opt_checklist[] = {
     {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
     {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},
     {"note", 0, "TEXT", "what you looked at"},
+    {"app-version", 0, "VERSION", "sign application-updated: the version that runs now"},
     {"environment", 'e', "ENV", "environment (default: the last one of the rollout)"},
     {0},
 };

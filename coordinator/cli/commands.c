@@ -187,11 +187,12 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover rollout watch R-1\ndrover rollout watch R-1 --until staging=applied --timeout 10min\n"
      "drover rollout watch R-1 --output jsonl\ndrover rollout watch R-1 --hook ./notify -- ops",
      dr_opt_watch, 1, -1, dr_cmd_rollout_watch},
-    {"checklist", LOOK, "R-N [sign ITEM]",
-     "the gates of a rollout with their evidence; sign an item", NULL,
-     "drover checklist R-1\ndrover checklist R-1 sign logs-reviewed --note \"read the staging "
-     "logs\"",
-     dr_opt_signer, 1, 3, dr_cmd_checklist},
+    {"checklist", LOOK, "R-N [show|sign ITEM]",
+     "the gates of a rollout with their evidence; show or sign an item", NULL,
+     "drover checklist R-1\ndrover checklist R-1 show backup\n"
+     "drover checklist R-1 sign logs-reviewed --note \"nothing odd\"\n"
+     "drover checklist R-1 sign application-updated --app-version 2.4.1",
+     dr_opt_checklist, 1, 3, dr_cmd_checklist},
     {"submit", CHANGE, "[REVISION]", "hand revisions to the coordinator for approval", NULL,
      "drover submit\ndrover submit --dry-run", dr_opt_submit, 0, 1, dr_cmd_submit},
     {"withdraw", CHANGE, "REVISION", "take a revision out of the chain, for good",

@@ -119,7 +119,7 @@ fetch_environment(struct dr_stage *s, const char *environment, uint32_t newest_k
     request.latest = false;
     request.newest_first = true;
     request.limit = EVIDENCE_MAX;
-    request.subkinds = KIND(APPLIED) | KIND(REVERTED) | KIND(REHEARSED);
+    request.subkinds = KIND(APPLIED) | KIND(REVERTED) | KIND(FAILED) | KIND(REHEARSED);
     rc = rc == DR_OK ? fetch(s, DR_TYPE_ATTESTATION, request, wires, err) : rc;
     request.subkinds = KIND(STATE); // the newest of a target need not be one that answers probes
     return rc == DR_OK && is_probed ? fetch(s, DR_TYPE_ATTESTATION, request, wires, err) : rc;
