@@ -107,8 +107,8 @@ put_run(const struct dr_stage *s, const struct dr_attestation *run, struct dr_bu
     }
 }
 
-void
-dr_checklist_log(const struct dr_stage *s, struct dr_buf *out)
+static void
+make_log(const struct dr_stage *s, struct dr_buf *out)
 {
     const struct dr_attestation **runs =
         dr_arena_array(s->remote->cli->arena, s->n_evidence + 1, sizeof(*runs));
@@ -130,7 +130,7 @@ void
 dr_checklist_log_sha256(const struct dr_stage *s, uint8_t out[32])
 {
     struct dr_buf log = {0};
-    dr_checklist_log(s, &log);
+    make_log(s, &log);
     dr_sha256((struct dr_bytes){(const uint8_t *)log.data, log.len}, out);
     dr_buf_fini(&log);
 }
@@ -268,7 +268,7 @@ say_log(const struct dr_stage *s)
 {
     struct dr_buf log = {0};
     uint8_t sha256[32];
-    dr_checklist_log(s, &log);
+    make_log(s, &log);
     dr_checklist_log_sha256(s, sha256);
     dr_say(s->remote->cli, "%s", log.data ? log.data : "");
     say_digest(s->remote->cli, log.len ? "the log is" : "no run yet:", sha256);

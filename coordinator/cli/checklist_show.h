@@ -7,11 +7,9 @@
 
 #define DR_CHECKLIST_LOGS "logs-reviewed" // the item whose signature names the log's digest
 
-// The log of this rollout's runs where the stage's gates take their evidence from (its own
-// environment, when they take none), a line for each run and unit, oldest first, made from verified
-// attestations alone: whoever makes it from the same attestations gets the same bytes.
-void dr_checklist_log(const struct dr_stage *stage, struct dr_buf *out);
-// SHA-256 of that text.
+// SHA-256 of the log of this rollout's runs where the stage's gates take their evidence from (its
+// own environment, when they take none), a line for each run and unit, oldest first, made from
+// verified attestations alone: whoever makes it from the same attestations gets the same bytes.
 void dr_checklist_log_sha256(const struct dr_stage *stage, uint8_t out[32]);
 // Prints an item ("staged", "backup", "probed:NAME", "logs-reviewed") with its documents, its age
 // and, when it is closed, what would open it. DR_E_NOT_FOUND, with the items that there are.
