@@ -7,6 +7,8 @@
 //   exec_blob.c    plans and revision files, fetched through net
 //   exec_slot.c    one target's turn: events into steps, steps into actions
 //   exec_drift.c   when to look for drift, and from what
+//   exec_probe.c   when to ask probes, and which
+//   exec_check.c   what has to hold before preflights and probes
 //   exec_task.c    what a PREPARE and a BUNDLE need before a worker starts
 //   exec_backup.c  orders about backups
 //   exec_worker.c  starting, hearing and stopping workers
@@ -75,6 +77,9 @@ struct dr_agent_slot {
     struct dr_agent_worker worker;
     bool has_news;       // look for work
     bool wants_state;    // a STATE is owed
+    bool wants_probe;    // with answers to the policy's probes
+    bool is_probing;     // the look under way asks them
+    int64_t probe_at_ms; // not before
     int64_t drift_at_ms; // when to look for drift again, where the policy asks for it
     struct dr_agent_order order, order_now; // waiting, under way
     unsigned failures;
@@ -199,6 +204,15 @@ void dr_exec_slot_turn(struct dr_agent_slot *slot);
 // Milliseconds until the slot wants a turn; INT64_MAX: never.
 int64_t dr_exec_slot_due(const struct dr_agent_slot *slot, int64_t now_ms);
 
+// exec_check.c
+// Do root and fleet, which are there, still count, and does the fleet name this agent, its key and
+// environment for the target? DR_E_NOT_IN_FLEET, ...
+DR_MUST_CHECK enum dr_rc dr_exec_task_check_me(const struct dr_agent_slot *slot,
+                                               const struct dr_trust *trust, struct dr_err *err);
+// What has to hold before preflights of the slot's plan run without an approval.
+DR_MUST_CHECK enum dr_rc
+dr_exec_task_check_prepare(const struct dr_agent_slot *slot, struct dr_err *err);
+
 // exec_task.c
 // All that is needed before the files can be fetched; notes the blobs that are lacking.
 DR_MUST_CHECK enum dr_rc dr_exec_task_begin(struct dr_agent_slot *slot, struct dr_err *err);
@@ -238,6 +252,12 @@ bool dr_exec_backup_order(struct dr_agent_slot *slot, const Drover__V1__Order *o
 // How far a backup is to be proved and where, and the order under way.
 DR_MUST_CHECK enum dr_rc
 dr_exec_backup_spec(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *err);
+
+// exec_probe.c
+bool dr_exec_probe_is_due(const struct dr_agent_slot *slot, int64_t now_ms);
+// The probes that a look asks, when they are due.
+DR_MUST_CHECK enum dr_rc
+dr_exec_probe_fill(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *err);
 
 // exec_worker.c
 DR_MUST_CHECK enum dr_rc

@@ -201,6 +201,9 @@ take_order(struct dr_agent *agent, struct dr_arena *arena, struct dr_bytes body)
     } else if (dr_str_eq(order->order, "state") || dr_str_eq(order->order, "drift")) {
         slot->wants_state = true;
         slot->has_news = true;
+    } else if (dr_str_eq(order->order, "probe")) {
+        slot->wants_probe = true; // which ones the signed policy says
+        slot->has_news = true;
     } else if (!dr_exec_backup_order(slot, order)) {
         dr_log(DR_LOG_WARN, "an unknown order came", "order", order->order, NULL);
     }

@@ -346,7 +346,8 @@ look_for_work(struct dr_agent_slot *slot)
         dr_exec_slot_event(slot, DR_STEP_ON_BUNDLE);
     } else if (slot->order.what[0] != '\0') {
         dr_exec_slot_event(slot, DR_STEP_ON_BACKUP);
-    } else if (slot->wants_state || dr_exec_drift_is_due(slot, dr_monotonic_ms())) {
+    } else if (slot->wants_state || dr_exec_drift_is_due(slot, dr_monotonic_ms()) ||
+               dr_exec_probe_is_due(slot, dr_monotonic_ms())) {
         dr_exec_slot_event(slot, DR_STEP_ON_STATE);
     } else {
         dr_arena_free(&slot->arena); // an idle target costs nothing
@@ -371,7 +372,8 @@ dr_exec_slot_turn(struct dr_agent_slot *slot)
     if (slot->state == DR_STEP_WAITING && dr_monotonic_ms() >= slot->retry_at_ms) {
         dr_exec_slot_event(slot, DR_STEP_ON_TIMER);
     }
-    slot->has_news = slot->has_news || dr_exec_drift_is_due(slot, dr_monotonic_ms());
+    slot->has_news = slot->has_news || dr_exec_drift_is_due(slot, dr_monotonic_ms()) ||
+                     dr_exec_probe_is_due(slot, dr_monotonic_ms());
     if (!slot->has_news || slot->agent->is_stopping) {
         return;
     }
@@ -399,6 +401,10 @@ dr_exec_slot_due(const struct dr_agent_slot *slot, int64_t now_ms)
     if (slot->state == DR_STEP_IDLE && slot->agent->drift_every_ms > 0 &&
         !slot->agent->is_stopping) {
         due = slot->drift_at_ms - now_ms;
+    }
+    if (slot->state == DR_STEP_IDLE && slot->wants_probe && !slot->agent->is_stopping &&
+        slot->probe_at_ms - now_ms < due) {
+        due = slot->probe_at_ms - now_ms;
     }
     if (slot->worker.is_there && slot->worker.kill_at_ms - now_ms < due) {
         due = slot->worker.kill_at_ms - now_ms;

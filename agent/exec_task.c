@@ -98,77 +98,6 @@ dr_exec_task_begin(struct dr_agent_slot *slot, struct dr_err *err)
                                                                   : begin_bundle(slot, err);
 }
 
-// ---------------------------------------------------------------------------------- prepare
-
-static enum dr_rc
-check_me(const struct dr_agent_slot *slot, const struct dr_trust *trust, struct dr_err *err)
-{
-    const struct dr_agent_config *config = slot->agent->config;
-    const struct dr_fleet_entry *entry =
-        dr_fleet_target(trust->entries, trust->n_entries, slot->target->name);
-    const struct dr_fleet_entry *policy =
-        dr_fleet_environment(trust->entries, trust->n_entries, config->environment);
-    if (entry == NULL || policy == NULL) {
-        return dr_err_set(err, DR_E_NOT_IN_FLEET, "'%s' is not in the fleet", slot->target->name);
-    }
-    const Drover__V1__Target *target = entry->msg->target;
-    if (target->state != DROVER__V1__TARGET_STATE__ACTIVE) {
-        return dr_err_set(err, DR_E_RETIRED, "target '%s' is retired", slot->target->name);
-    }
-    if (!dr_data_is(target->agent_signing_key, dr_exec_signing_key(slot->agent)->public_key) ||
-        !dr_str_eq(target->agent, config->agent)) {
-        return dr_err_set(err, DR_E_WRONG_KEY, "the fleet names another agent or key for '%s'",
-                          slot->target->name);
-    }
-    if (!dr_str_eq(target->environment, config->environment)) {
-        return dr_err_set(err, DR_E_WRONG_ENVIRONMENT, "the fleet says that '%s' is in '%s'",
-                          slot->target->name, target->environment);
-    }
-    if (target->engine != slot->target->engine || slot->plan->engine != slot->target->engine) {
-        return dr_err_set(err, DR_E_WRONG_ENGINE,
-                          "fleet, plan and configuration of '%s' name different engines",
-                          slot->target->name);
-    }
-    return DR_OK;
-}
-
-static enum dr_rc
-check_revisions(const struct dr_agent_slot *slot, const struct dr_trust *trust, struct dr_err *err)
-{
-    for (size_t i = 0; i < slot->plan->n_revisions; i++) {
-        const Drover__V1__PlanRevision *revision = slot->plan->revisions[i];
-        struct dr_chain_revision found;
-        if (!dr_chain_find(&trust->chain, revision->digest.data, &found) ||
-            !dr_str_eq(found.entry->revision_id, revision->id)) {
-            return dr_err_set(err, DR_E_NOT_IN_CHAIN, "revision '%s' is not in the approved chain",
-                              revision->id);
-        }
-        if (found.withdraw != NULL && !dr_approval_is_down(slot->mode) &&
-            slot->mode != DROVER__V1__MODE__REMEDY) {
-            return dr_err_set(err, DR_E_WITHDRAWN, "revision '%s' was withdrawn: %s", revision->id,
-                              found.withdraw->reason);
-        }
-    }
-    return DR_OK;
-}
-
-// What has to hold before preflights run without an approval.
-static enum dr_rc
-check_prepare(const struct dr_agent_slot *slot, struct dr_err *err)
-{
-    const struct dr_trust *trust = dr_trust_store_get(slot->agent->trust);
-    int64_t now = dr_now_unix_s();
-    if (trust->fleet.msg == NULL || trust->chain.msg == NULL) {
-        return dr_err_set(err, DR_E_AGENT_NO_TRUST, "no %s has arrived yet",
-                          trust->fleet.msg == NULL ? "fleet" : "chain");
-    }
-    enum dr_rc rc = dr_trust_check_clock(trust, now, err);
-    rc = rc != DR_OK ? rc : dr_root_check_time(trust->root.msg, now, err);
-    rc = rc != DR_OK ? rc : dr_fleet_check_time(trust->fleet.msg, now, err);
-    rc = rc != DR_OK ? rc : check_me(slot, trust, err);
-    return rc != DR_OK ? rc : check_revisions(slot, trust, err);
-}
-
 // ----------------------------------------------------------------------------------- bundle
 
 static enum dr_rc
@@ -240,7 +169,7 @@ open_plan(struct dr_agent_slot *slot, struct dr_err *err)
     if (rc != DR_OK) {
         return rc;
     }
-    rc = slot->bundle == NULL ? check_prepare(slot, err) : verify(slot, &verdict, err);
+    rc = slot->bundle == NULL ? dr_exec_task_check_prepare(slot, err) : verify(slot, &verdict, err);
     for (size_t i = 0; rc == DR_OK && i < slot->plan->n_revisions; i++) {
         rc = need(slot, slot->plan->revisions[i]->file_sha256.data, err);
     }
@@ -434,6 +363,9 @@ dr_exec_task_spec(struct dr_agent_slot *slot, Drover__V1__WorkerJob job,
     if (rc == DR_OK && job != DROVER__V1__WORKER_JOB__JOB_RUN) {
         rc = dr_exec_backup_spec(slot, run,
                                  err); // a run's job is kept, and needs no server for restores
+    }
+    if (rc == DR_OK && job == DROVER__V1__WORKER_JOB__JOB_STATE) {
+        rc = dr_exec_probe_fill(slot, run, err);
     }
     return rc != DR_OK ? rc : own(slot, run, out, err);
 }

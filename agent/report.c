@@ -341,6 +341,8 @@ dr_report_say_state(struct dr_report *report, const Drover__V1__WorkerResult *re
     msg.mode = DROVER__V1__MODE__MODE_NONE;
     msg.flags = flags;
     msg.detail = dr_report_lend(report->missing);
+    msg.n_probes = result->n_probes;
+    msg.probes = result->probes;
     if (result->is_partial && result->n_units <= DR_REPORT_UNITS_MAX) {
         msg.n_units = result->n_units; // the halves
         msg.units = result->units;
@@ -373,7 +375,7 @@ dr_report_state(struct dr_agent_slot *slot, struct dr_err *err)
         uint32_t flags = dr_report_flags(slot, result, &known.record);
         report.missing = missing_text(slot, result, &known.record, flags);
         rc = dr_report_drift(&report, result, &known, flags, err);
-        if (rc == DR_OK && (slot->wants_state || !is_silent(&report))) {
+        if (rc == DR_OK && (slot->wants_state || result->n_probes > 0 || !is_silent(&report))) {
             rc = dr_report_say_state(&report, result, flags, err);
         }
     }
@@ -381,6 +383,7 @@ dr_report_state(struct dr_agent_slot *slot, struct dr_err *err)
     rc = !has_change ? rc : dr_report_commit(&report, err);
     if (rc == DR_OK) {
         slot->wants_state = false;
+        slot->wants_probe = slot->wants_probe && !slot->is_probing;
         dr_exec_drift_looked(slot);
     }
     return rc;

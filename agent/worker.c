@@ -319,6 +319,7 @@ do_job(struct dr_worker *worker, struct dr_err *err)
     case DROVER__V1__WORKER_JOB__JOB_STATE:
         rc = dr_worker_open(worker, err);
         rc = rc != DR_OK ? rc : dr_worker_look(worker, err);
+        rc = rc != DR_OK ? rc : dr_worker_probe(worker, err);
         break;
     case DROVER__V1__WORKER_JOB__JOB_PREPARE:
         rc = dr_worker_prepare(worker, err);

@@ -55,4 +55,7 @@ DR_MUST_CHECK enum dr_rc dr_worker_prepare(struct dr_worker *worker, struct dr_e
 DR_MUST_CHECK enum dr_rc dr_worker_run(struct dr_worker *worker, struct dr_err *err);
 DR_MUST_CHECK enum dr_rc dr_worker_backup(struct dr_worker *worker, struct dr_err *err);
 
+// Asks the probes that the job names.
+DR_MUST_CHECK enum dr_rc dr_worker_probe(struct dr_worker *worker, struct dr_err *err);
+
 #endif

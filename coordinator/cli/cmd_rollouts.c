@@ -1,4 +1,4 @@
-// rollout list, show, pause, resume, retry, abort.
+// rollout list, show, pause, resume, promote, retry, abort.
 
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/print.h"

@@ -52,23 +52,25 @@ static const struct row ROWS[] = {
 
     {S(SENT), E(APPROVE), ALWAYS, S(SENT), A(BUNDLE), "approved anew, sent again"},
     {S(SENT), E(PROGRESS), ALWAYS, S(RUNNING), A(NONE), "running"},
-    {S(SENT), E(AWAY), ALWAYS, S(UNREACHABLE), A(NONE), "the agent is away: what happened is unknown until it is back"},
+    {S(SENT), E(AWAY), ALWAYS, S(UNREACHABLE), A(NONE), "the agent is away: what happened is unknown until it has looked"},
     {S(SENT), E(ABORT), ALWAYS, S(SENT), A(CANCEL), "aborted: the agent was asked to cancel, its answer decides"},
 
-    {S(RUNNING), E(AWAY), ALWAYS, S(UNREACHABLE), A(NONE), "the agent is away: what happened is unknown until it is back"},
+    {S(RUNNING), E(AWAY), ALWAYS, S(UNREACHABLE), A(NONE), "the agent is away: what happened is unknown until it has looked"},
     {S(RUNNING), E(PROGRESS), ALWAYS, S(RUNNING), A(NONE), "running"},
     {S(RUNNING), E(ABORT), ALWAYS, S(RUNNING), A(CANCEL), "aborted: the agent was asked to cancel, its answer decides"},
 
     {S(PROVING), E(PROGRESS), ALWAYS, S(PROVING), A(NONE), "the way back is proved, running up again"},
-    {S(PROVING), E(AWAY), ALWAYS, S(PROVING), A(NONE), "the agent is away: what happened is unknown until it is back"},
-    {S(PROVING), E(BACK), ALWAYS, S(PROVING), A(NONE), "the way back is proved, running up again"},
+    {S(PROVING), E(AWAY), ALWAYS, S(PROVING), A(NONE), "the agent is away: what happened is unknown until it has looked"},
+    {S(PROVING), E(BACK), ALWAYS, S(PROVING), A(ASK_STATE), "the agent is back: what happened is unknown until it has looked"},
+    {S(PROVING), E(LOOKED), ALWAYS, S(PROVING), A(NONE), "the way back is proved, running up again"},
     {S(PROVING), E(ABORT), ALWAYS, S(PROVING), A(CANCEL), "aborted: the agent was asked to cancel, its answer decides"},
     {S(PROVING), E(APPLIED), ALWAYS, S(APPLIED), A(ASK_STATE), "up, down and up again: the way back is proved"},
     {S(PROVING), E(REVERTED), ALWAYS, S(PROVING), A(NONE), "the way back is proved, running up again"},
 
-    {S(UNREACHABLE), E(BACK), ALWAYS, S(SENT), A(NONE), "the agent is back; waits for its word"},
+    {S(UNREACHABLE), E(BACK), ALWAYS, S(UNREACHABLE), A(ASK_STATE), "the agent is back: what happened is unknown until it has looked"},
+    {S(UNREACHABLE), E(LOOKED), ALWAYS, S(SENT), A(NONE), "the agent is back and has looked; waits for its word"},
     {S(UNREACHABLE), E(PROGRESS), ALWAYS, S(RUNNING), A(NONE), "running"},
-    {S(UNREACHABLE), E(AWAY), ALWAYS, S(UNREACHABLE), A(NONE), "the agent is away: what happened is unknown until it is back"},
+    {S(UNREACHABLE), E(AWAY), ALWAYS, S(UNREACHABLE), A(NONE), "the agent is away: what happened is unknown until it has looked"},
     {S(UNREACHABLE), E(ABORT), ALWAYS, S(UNREACHABLE), A(CANCEL), "aborted: the agent will be asked to cancel when it is back"},
 
     // What an agent says after an approval was sent, whatever we thought: rows of SENT, RUNNING and UNREACHABLE.
@@ -160,8 +162,8 @@ static const char *const STATE_NAMES[DR_TARGET_STATES] = {
 };
 
 static const char *const EVENT_NAMES[DR_TARGET_EVENTS] = {
-    "start",   "already", "BACKUP",   "READY", "APPLIED", "REVERTED", "FAILED", "REFUSED",
-    "approve", "go",      "progress", "away",  "back",    "retry",    "abort",  "closed",
+    "start", "already",  "BACKUP", "READY", "APPLIED", "REVERTED", "FAILED", "REFUSED", "approve",
+    "go",    "progress", "away",   "back",  "looked",  "retry",    "abort",  "closed",
 };
 
 static bool

@@ -44,7 +44,8 @@ enum dr_target_event {
     DR_EVENT_PROGRESS, // the agent reports that it runs
     DR_EVENT_AWAY,     // the agent has been away for a while
     DR_EVENT_BACK,
-    DR_EVENT_RETRY, // orders of people
+    DR_EVENT_LOOKED, // and has looked at the target since
+    DR_EVENT_RETRY,  // orders of people
     DR_EVENT_ABORT,
     DR_EVENT_CLOSED, // the agent refused because no window is open
     DR_TARGET_EVENTS,

@@ -29,6 +29,7 @@ act(struct dr_core *core, const struct dr_rollout *rollout, const struct dr_roll
         return DR_OK;
     case DR_ACTION_DROP_READY:
         target->has_ready = target->has_approval = target->has_backup = false;
+        dr_schedule_probe_forget(target);
         target->wave = 0;
         return dr_push_prepare(core, rollout, stage, target, err);
     case DR_ACTION_PREPARE:
@@ -61,6 +62,21 @@ tell(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_target 
     return DR_OK;
 }
 
+// From when its agent went away until it has looked, or has said what happened.
+static void
+note_unknown(struct dr_rollout_target *target, enum dr_target_state before,
+             enum dr_target_event event)
+{
+    if (event == DR_EVENT_AWAY && target->unknown_since == 0) {
+        target->unknown_since = dr_now_unix_s();
+    } else if (event == DR_EVENT_LOOKED || event == DR_EVENT_PROGRESS || target->state != before) {
+        target->unknown_since = event == DR_EVENT_AWAY ? target->unknown_since : 0;
+    }
+    if (target->state != before && dr_target_is_active(before)) {
+        dr_schedule_probe_forget(target);
+    }
+}
+
 enum dr_rc
 dr_schedule_event(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
                   struct dr_rollout_target *target, enum dr_target_event event, bool is_partial,
@@ -80,6 +96,7 @@ dr_schedule_event(struct dr_core *core, struct dr_rollout *rollout, struct dr_ro
     rollout->is_dirty = true; // also when what follows fails: it is read again then
     bool is_news = step.next != before || strcmp(reason, target->reason) != 0;
     target->state = step.next;
+    note_unknown(target, before, event);
     if (!dr_target_is_active(step.next)) {
         target->has_progress = false;
     }
@@ -316,9 +333,11 @@ dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attes
         return DR_OK;
     }
     dr_schedule_touch(core, rollout);
-    if (!event_of(msg, &event)) {
-        return dr_schedule_advance(core, rollout,
-                                   err); // STATE and others open gates, but move no target
+    if (!event_of(msg, &event)) { // STATE and others open gates, and tell what was unknown
+        if (msg->kind == DROVER__V1__ATTESTATION_KIND__STATE) {
+            DR_TRY(dr_schedule_state(core, rollout, stage, target, msg, err));
+        }
+        return dr_schedule_advance(core, rollout, err);
     }
     remember(target, attestation);
     if (msg->code[0] != '\0') {

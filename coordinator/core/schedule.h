@@ -11,6 +11,9 @@
 #define DR_SCHEDULE_UNSENT_S 60 // and of what was queued and then could not be made
 #define DR_SCHEDULE_CLOSED_S 60 // and of what an agent refused because no window is open
 
+#define DR_PROBE_EVERY_S  60 // where the policy does not say how often
+#define DR_PROBE_ANSWER_S 60 // an agent that has not answered by then has not answered
+
 // One event for one target: steps, acts, notes it in the log. DR_E_ROLLOUT_EVENT when the table has
 // no row. `detail` (may be NULL) is put behind the reason. Within the caller's transaction, as all
 // here.
@@ -30,7 +33,7 @@ DR_MUST_CHECK enum dr_rc
 dr_schedule_approval(struct dr_core *core, struct dr_rollout *rollout,
                      const struct dr_approval *approval, Drover__V1__ApprovalLeaf *const *leaves,
                      size_t n_leaves, struct dr_err *err);
-// pause, resume, abort, retry, prepare; `target` "" is all. DR_E_INVALID for another word,
+// pause, resume, promote, abort, retry, prepare; `target` "" is all. DR_E_INVALID for another word,
 // DR_E_ROLLOUT_EVENT.
 DR_MUST_CHECK enum dr_rc
 dr_schedule_order(struct dr_core *core, struct dr_rollout *rollout, const char *order,

@@ -23,4 +23,25 @@ void dr_schedule_rules(struct dr_core *core, const char *environment, struct dr_
 DR_MUST_CHECK enum dr_rc dr_schedule_waves(struct dr_core *core, struct dr_rollout *rollout,
                                            struct dr_rollout_stage *stage, struct dr_err *err);
 
+// schedule_probes.c
+// What probes said does not count any more.
+void dr_schedule_probe_forget(struct dr_rollout_target *target);
+// A STATE: it tells what was unknown, and what the probes say; one that does not pass, or says
+// nothing, pauses the rollout.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_state(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+                  struct dr_rollout_target *target, const Drover__V1__Attestation *msg,
+                  struct dr_err *err);
+// Asks the probes of a target, or pauses for want of an answer, when it is time. In its own
+// transaction: after a failure rollouts have been read again.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_probe_tick(struct dr_core *core, struct dr_rollout *rollout,
+                       struct dr_rollout_stage *stage, struct dr_rollout_target *target,
+                       const struct dr_wave_rules *rules, struct dr_err *err);
+// resume: what did not pass is asked again, and has to pass.
+void dr_schedule_probe_again(struct dr_rollout *rollout);
+// promote: ends the soak of the wave that soaks. DR_E_ROLLOUT_EVENT when none does, or when a probe
+// did not pass.
+DR_MUST_CHECK enum dr_rc dr_schedule_promote(struct dr_rollout *rollout, struct dr_err *err);
+
 #endif

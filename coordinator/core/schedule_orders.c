@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "coordinator/core/evidence.h"
 #include "coordinator/core/push.h"
-#include "coordinator/core/schedule.h"
+#include "coordinator/core/schedule_internal.h"
 #include "trust/try.h"
 
 #include <stdio.h>
@@ -16,9 +16,9 @@ static const struct {
     enum scope scope;
     enum dr_target_event event; // TARGETS
 } ORDERS[] = {
-    {"pause", WHOLE, DR_EVENT_START},     {"resume", WHOLE, DR_EVENT_START},
-    {"abort", WHOLE, DR_EVENT_ABORT},     {"retry", TARGETS, DR_EVENT_RETRY},
-    {"prepare", TARGETS, DR_EVENT_RETRY},
+    {"pause", WHOLE, DR_EVENT_START},   {"resume", WHOLE, DR_EVENT_START},
+    {"promote", WHOLE, DR_EVENT_START}, {"abort", WHOLE, DR_EVENT_ABORT},
+    {"retry", TARGETS, DR_EVENT_RETRY}, {"prepare", TARGETS, DR_EVENT_RETRY},
 };
 
 static enum dr_rc
@@ -102,10 +102,13 @@ order_targets(struct dr_core *core, struct dr_rollout *rollout, const char *orde
 
 static enum dr_rc
 order_rollout(struct dr_core *core, struct dr_rollout *rollout, const char *order,
-              struct dr_err *err)
+              const char *actor, const char *note, struct dr_err *err)
 {
     if (strcmp(order, "abort") == 0) {
         return abort_targets(core, rollout, err);
+    }
+    if (strcmp(order, "promote") == 0) {
+        return dr_schedule_promote(rollout, err);
     }
     bool is_pause = strcmp(order, "pause") == 0;
     if (rollout->is_paused == is_pause) {
@@ -113,6 +116,13 @@ order_rollout(struct dr_core *core, struct dr_rollout *rollout, const char *orde
                           is_pause ? " already" : " not");
     }
     rollout->is_paused = is_pause;
+    if (is_pause) {
+        (void)snprintf(rollout->pause_reason, sizeof rollout->pause_reason,
+                       "paused by %.60s%s%.160s", actor, note[0] != '\0' ? ": " : "", note);
+    } else {
+        rollout->pause_reason[0] = '\0';
+        dr_schedule_probe_again(rollout);
+    }
     return DR_OK;
 }
 
@@ -126,13 +136,13 @@ dr_schedule_order(struct dr_core *core, struct dr_rollout *rollout, const char *
     for (size_t i = 0; i < DR_COUNT_OF(ORDERS); i++) {
         if (strcmp(ORDERS[i].name, order) == 0) {
             DR_TRY(note_order(core, rollout, order, target, actor, note, err));
-            DR_TRY(ORDERS[i].scope == WHOLE ? order_rollout(core, rollout, order, err)
+            DR_TRY(ORDERS[i].scope == WHOLE ? order_rollout(core, rollout, order, actor, note, err)
                                             : order_targets(core, rollout, order, target, err));
             return dr_schedule_advance(core, rollout, err);
         }
     }
     dr_err_set(err, DR_E_INVALID, "there is no order '%.20s'", order);
-    return dr_err_hint(err, "pause, resume, abort, retry or prepare");
+    return dr_err_hint(err, "pause, resume, promote, abort, retry or prepare");
 }
 
 // ---- time
@@ -180,7 +190,8 @@ is_away(struct dr_core *core, const struct dr_rollout_target *target, int64_t no
     const struct dr_agent *agent = dr_core_agent(core, target->agent);
 
     return agent != NULL && agent->watch == NULL && now_ms - agent->away_ms >= DR_AGENT_AWAY_MS &&
-           (target->state == DR_TARGET_SENT || target->state == DR_TARGET_RUNNING);
+           (target->state == DR_TARGET_SENT || target->state == DR_TARGET_RUNNING ||
+            (target->state == DR_TARGET_PROVING && target->unknown_since == 0));
 }
 
 // What could not be sent is tried again, all that is due of a rollout at once.
@@ -213,17 +224,51 @@ static enum dr_rc
 tick_target(struct dr_core *core, struct dr_rollout *rollout, size_t s,
             struct dr_rollout_target *target, bool away, struct dr_err *err)
 {
+    const struct dr_agent *agent = dr_core_agent(core, target->agent);
+    char since[48], time[32];
+    struct dr_wave_rules rules;
+
     DR_TRY(dr_core_begin(core, err));
     enum dr_rc rc;
     if (away) {
+        int64_t left = dr_now_unix_s() - (dr_monotonic_ms() - agent->away_ms) / 1000;
+
+        dr_format_time(time, left);
+        (void)snprintf(since, sizeof since, "unknown since %s", time);
         rc = dr_schedule_event(core, rollout, &rollout->stages[s], target, DR_EVENT_AWAY, false,
-                               NULL, err);
+                               since, err);
+        target->unknown_since = left;
     } else {
+        dr_schedule_rules(core, rollout->stages[s].environment, &rules);
         target->state_asked = dr_now_unix_s();
         rollout->is_dirty = true;
-        rc = dr_push_order(core, rollout->id, target, "state", err);
+        rc = dr_push_order(core, rollout->id, target,
+                           rules.has_probes[target->engine] ? "probe" : "state", err);
     }
     return dr_core_end(core, rc, err);
+}
+
+static enum dr_rc
+tick_stage(struct dr_core *core, struct dr_rollout *rollout, size_t s, int64_t now, int64_t now_ms,
+           struct dr_err *err)
+{
+    struct dr_rollout_stage *stage = &rollout->stages[s];
+    struct dr_wave_rules rules = {0};
+
+    if (stage->soaking_wave != 0) {
+        dr_schedule_rules(core, stage->environment, &rules);
+    }
+    for (size_t t = 0; t < stage->n_targets; t++) {
+        struct dr_rollout_target *target = &stage->targets[t];
+        bool away = is_away(core, target, now_ms);
+
+        if (away || wants_state(core, rollout, s, target, now)) {
+            DR_TRY(tick_target(core, rollout, s, target, away, err));
+        } else if (stage->soaking_wave != 0) {
+            DR_TRY(dr_schedule_probe_tick(core, rollout, stage, target, &rules, err));
+        }
+    }
+    return DR_OK;
 }
 
 void
@@ -240,18 +285,11 @@ dr_schedule_tick(struct dr_core *core)
             return;
         }
         for (size_t s = 0; dr_rollout_is_open(rollout) && s < rollout->n_stages; s++) {
-            for (size_t t = 0; t < rollout->stages[s].n_targets; t++) {
-                struct dr_rollout_target *target = &rollout->stages[s].targets[t];
-                bool away = is_away(core, target, now_ms);
-                struct dr_err err = {0};
+            struct dr_err err = {0};
 
-                if (!away && !wants_state(core, rollout, s, target, now)) {
-                    continue;
-                }
-                if (tick_target(core, rollout, s, target, away, &err) != DR_OK) {
-                    dr_log_err(DR_LOG_ERROR, "a timed step failed", &err);
-                    return; // rollouts may have been read again
-                }
+            if (tick_stage(core, rollout, s, now, now_ms, &err) != DR_OK) {
+                dr_log_err(DR_LOG_ERROR, "a timed step failed", &err);
+                return; // rollouts may have been read again
             }
         }
     }
@@ -272,7 +310,7 @@ dr_schedule_agent_back(struct dr_core *core, const char *agent, bool lost_state,
                 if (strcmp(target->agent, agent) != 0) {
                     continue;
                 }
-                if (target->state == DR_TARGET_UNREACHABLE) {
+                if (target->state == DR_TARGET_UNREACHABLE || target->unknown_since != 0) {
                     DR_TRY(dr_schedule_event(core, rollout, stage, target, DR_EVENT_BACK, false,
                                              NULL, err));
                 }

@@ -41,8 +41,13 @@ dr_schedule_rules(struct dr_core *core, const char *environment, struct dr_wave_
     out->server_parallel = policy->server_parallel;
     out->budget = policy->failure_budget;
     for (size_t i = 0; i < policy->n_probes; i++) {
-        if ((unsigned)policy->probes[i]->engine < DR_COUNT_OF(out->has_probes)) {
-            out->has_probes[policy->probes[i]->engine] = true;
+        const Drover__V1__SqlProbe *probe = policy->probes[i];
+        uint32_t every_s = probe->every_s > 0 ? probe->every_s : DR_PROBE_EVERY_S;
+
+        if ((unsigned)probe->engine < DR_COUNT_OF(out->has_probes)) {
+            uint32_t *least = &out->probe_every_s[probe->engine];
+            out->has_probes[probe->engine] = true;
+            *least = *least == 0 || every_s < *least ? every_s : *least;
         }
     }
 }

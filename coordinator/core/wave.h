@@ -15,6 +15,7 @@ struct dr_wave_rules {
     uint32_t parallel, server_parallel; // most targets of the stage, and of a server, at once
     uint32_t budget;                    // targets of an approval that may fail
     bool has_probes[3];                 // for targets of this engine, by its number
+    uint32_t probe_every_s[3];          // how often they are asked at least
     int64_t now;                        // unix seconds
     int64_t opens;                      // when the next window does; 0: one is open
 };

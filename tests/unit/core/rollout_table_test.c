@@ -140,7 +140,8 @@ an_agent_that_is_away_leaves_the_target_unknown_until_it_speaks(void **unused)
 {
     (void)unused;
     assert_int_equal(next(DR_TARGET_RUNNING, DR_EVENT_AWAY), DR_TARGET_UNREACHABLE);
-    assert_int_equal(next(DR_TARGET_UNREACHABLE, DR_EVENT_BACK), DR_TARGET_SENT);
+    assert_int_equal(next(DR_TARGET_UNREACHABLE, DR_EVENT_BACK), DR_TARGET_UNREACHABLE);
+    assert_int_equal(next(DR_TARGET_UNREACHABLE, DR_EVENT_LOOKED), DR_TARGET_SENT);
     assert_int_equal(next(DR_TARGET_UNREACHABLE, DR_EVENT_APPLIED), DR_TARGET_APPLIED);
     assert_int_equal(next(DR_TARGET_CANCELLED, DR_EVENT_APPLIED), DR_TARGET_APPLIED);
 }

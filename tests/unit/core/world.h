@@ -148,6 +148,9 @@ site_policy(struct world *w)
     w->gate_p[2] = &w->gate[G_SIGNOFF];
     w->gate_p[3] = &w->gate[G_MONITORED];
     w->environment[PRODUCTION].n_gates = 4;
+#ifdef SITE_POLICY
+    SITE_POLICY(w); // what the test adds
+#endif
 }
 
 static int
