@@ -3,10 +3,12 @@
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/edit.h"
 #include "coordinator/cli/fleet_change.h"
+#include "coordinator/cli/policy_explain.h"
 #include "coordinator/cli/policy_text.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 
 #include <stdlib.h>
@@ -132,6 +134,22 @@ check(struct dr_fleet_change *change, bool is_all_said, struct dr_err *err)
     return dr_err_hint(err, "drover policy show > FILE; change it; drover policy check FILE");
 }
 
+static void
+say_more(struct dr_fleet_change *change)
+{
+    struct dr_cli *cli = change->cli;
+    struct dr_buf text = {0};
+    Drover__V1__FleetEntry *const *entries = change->draft.entries;
+    if (dr_cli_option(cli, "explain") != NULL) {
+        dr_policy_explain(entries, change->draft.n_entries, change->now.root.msg, &text);
+    }
+    if (dr_cli_option(cli, "simulate") != NULL) {
+        dr_policy_simulate(entries, change->draft.n_entries, dr_now_unix_s(), &text);
+    }
+    dr_say(cli, "%s", text.data ? text.data : "");
+    dr_buf_fini(&text);
+}
+
 enum dr_rc
 dr_cmd_policy_check(struct dr_cli *cli, struct dr_err *err)
 {
@@ -139,7 +157,9 @@ dr_cmd_policy_check(struct dr_cli *cli, struct dr_err *err)
     enum dr_rc rc = dr_fleet_change_open(cli, DR_POLICY_ENVIRONMENTS_MAX, &change, err);
     rc = rc == DR_OK && cli->args_count > 0 ? take_file(&change, cli->args[0], err) : rc;
     rc = rc == DR_OK ? check(&change, true, err) : rc;
-    if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
+    if (rc == DR_OK && cli->format == DR_CLI_TEXT) {
+        say_more(&change);
+    } else if (rc == DR_OK) {
         dr_print_json(cli,
                       json_pack("{s:s, s:b}", "schema", "drover.v1.PolicyChecked", "works", 1));
     }

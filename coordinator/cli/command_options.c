@@ -274,6 +274,11 @@ const struct dr_cli_option dr_opt_approve[] = {
     {"timeout", 0, "TIME", "wait this long for targets to get ready (default: not at all)"},
     {0},
 };
+const struct dr_cli_option dr_opt_policy_check[] = {
+    {"explain", 0, NULL, "say in words what each environment asks"},
+    {"simulate", 0, NULL, "say when each wave of a rollout could start at the earliest"},
+    {0},
+};
 const struct dr_cli_option dr_opt_checklist[] = {
     {"key", 'k', "FILE", "signing key (default: `key` of drover.conf)"},
     {"passphrase-fd", 0, "N", "read the passphrase from this descriptor"},

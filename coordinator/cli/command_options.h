@@ -40,6 +40,7 @@ extern const struct dr_cli_option dr_opt_backup[];
 extern const struct dr_cli_option dr_opt_approve_agent[];
 extern const struct dr_cli_option dr_opt_approve[];
 extern const struct dr_cli_option dr_opt_checklist[];
+extern const struct dr_cli_option dr_opt_policy_check[];
 extern const struct dr_cli_option dr_opt_submit[];
 extern const struct dr_cli_option dr_opt_watch[];
 extern const struct dr_cli_option dr_opt_drift[];

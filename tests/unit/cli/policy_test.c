@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "coordinator/cli/policy_explain.h"
 #include "coordinator/cli/policy_text.h"
 #include "coordinator/cli/policy_window.h"
 #include "support/test_tmp.h"
@@ -245,6 +246,59 @@ what_cannot_work_is_told(void **state)
     }
 }
 
+// ---- words and times
+
+static void
+policies_are_explained_and_simulated(void **state)
+{
+    // Friday 2027-01-15, 08:00 UTC; the window opens an hour later.
+    static const char *const words[] = {
+        "staging: 1 target, up, down and up again",
+        "production: 0 targets, up\n",
+        "waves: 2 of 50 %, 50 %, with 30m between them, at most 4 targets at once",
+        "starts fri 09:00-16:00 UTC",
+        "before the start:\n    a machine shows 1 target of staging ran the same, and 15m later",
+        "a person signs 'logs-reviewed'",
+        "afterwards:\n    a person signs 'monitored'",
+    };
+    struct sheet t;
+    struct dr_buf said = {0}, times = {0};
+    Drover__V1__Target target = DROVER__V1__TARGET__INIT;
+    Drover__V1__FleetEntry entry[3], *list[3] = {&entry[0], &entry[1], &entry[2]};
+    (void)state;
+    assert_int_equal(
+        read_policy(&t, "prove = true",
+                    "wave_percents = {50, 50}\nwave_soak = \"30min\"\nwave_parallel = 4\n"
+                    "windows = {\"fri 09:00-16:00 UTC\"}\n"
+                    "gate \"staged:staging\" { soak = \"15min\" }\n"
+                    "gate \"signoff:logs-reviewed\" { }\n"
+                    "gate \"signoff:monitored\" { after = true }"),
+        DR_OK);
+    for (size_t k = 0; k < 3; k++) {
+        drover__v1__fleet_entry__init(&entry[k]);
+        entry[k].environment = k < 2 ? t.rows[1 - k] : NULL; // whatever their order
+    }
+    target.name = target.environment = t.rows[0]->name;
+    target.state = DROVER__V1__TARGET_STATE__ACTIVE;
+    entry[2].target = &target;
+    dr_policy_explain(list, 3, NULL, &said);
+    for (size_t i = 0; i < DR_COUNT_OF(words); i++) {
+        if (strstr(said.data, words[i]) == NULL) {
+            fail_msg("no '%s' in\n%s", words[i], said.data);
+        }
+    }
+    dr_policy_simulate(list, 3, 1800000000, &times);
+    assert_string_equal(times.data,
+                        "staging: wave 1 of 1 not before 2027-01-15T08:00:00Z\n"
+                        "production: wave 1 of 2 not before 2027-01-15T09:00:00Z\n"
+                        "production: wave 2 of 2 not before 2027-01-15T09:30:00Z\n"
+                        "From the first start to the last: 1h30m, and what the runs and the "
+                        "people take.\n");
+    dr_buf_fini(&said);
+    dr_buf_fini(&times);
+    end(&t);
+}
+
 int
 main(void)
 {
@@ -255,6 +309,7 @@ main(void)
         cmocka_unit_test(windows_are_read_in_every_form),
         cmocka_unit_test(what_is_no_policy_is_refused_with_a_hint),
         cmocka_unit_test(what_cannot_work_is_told),
+        cmocka_unit_test(policies_are_explained_and_simulated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

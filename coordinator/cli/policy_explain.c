@@ -1,0 +1,228 @@
+// Policies in words and in times.
+
+#include "coordinator/cli/policy_explain.h"
+
+#include "coordinator/cli/policy_text.h"
+#include "coordinator/cli/policy_window.h"
+
+#include "trust/fleet.h"
+#include "trust/root.h"
+#include "trust/window.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+// The environment that comes next behind `rank`; NULL: none does.
+static const Drover__V1__Environment *
+next_environment(Drover__V1__FleetEntry *const *entries, size_t n, uint32_t rank)
+{
+    const Drover__V1__Environment *next = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const Drover__V1__Environment *e = entries[i]->environment;
+        next = e != NULL && e->rank > rank && (next == NULL || e->rank < next->rank) ? e : next;
+    }
+    return next;
+}
+
+static size_t
+count_targets(Drover__V1__FleetEntry *const *entries, size_t n, const char *environment)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        const Drover__V1__Target *t = entries[i]->target;
+        count += t != NULL && dr_str_eq(t->environment, environment) &&
+                 t->state == DROVER__V1__TARGET_STATE__ACTIVE;
+    }
+    return count;
+}
+
+static void
+put_time(uint64_t seconds, struct dr_buf *out)
+{
+    char text[32];
+    dr_format_duration(text, seconds * 1000);
+    dr_buf_str(out, text);
+}
+
+static const char *
+plural(size_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+// ---- waves
+
+static size_t
+count_waves(const Drover__V1__Environment *e, size_t targets)
+{
+    size_t n = e->n_wave_percents > 0 ? e->n_wave_percents : e->n_wave_labels + 1;
+    n = n == 1 && e->canary_targets > 0 ? 2 : n;
+    return n < targets || targets == 0 ? n : targets;
+}
+
+static void
+explain_waves(const Drover__V1__Environment *e, size_t targets, struct dr_buf *out)
+{
+    size_t waves = count_waves(e, targets);
+    dr_buf_printf(out, "  waves: %zu", waves);
+    for (size_t i = 0; i < e->n_wave_percents; i++) {
+        dr_buf_printf(out, "%s%" PRIu32 " %%", i ? ", " : " of ", e->wave_percents[i]);
+    }
+    for (size_t i = 0; i < e->n_wave_labels; i++) {
+        dr_buf_printf(out, "%s%s", i ? ", " : " by label: ", e->wave_labels[i]);
+    }
+    if (waves > 1 && e->wave_soak_s > 0) {
+        dr_buf_str(out, ", with ");
+        put_time(e->wave_soak_s, out);
+        dr_buf_str(out, " between them");
+    }
+    if (e->wave_parallel > 0) {
+        dr_buf_printf(out, ", at most %" PRIu32 " targets at once", e->wave_parallel);
+    }
+    if (e->server_parallel > 0) {
+        dr_buf_printf(out, ", %" PRIu32 " on one server", e->server_parallel);
+    }
+    dr_buf_printf(out, "; %" PRIu32 " target%s may fail\n", e->failure_budget,
+                  plural(e->failure_budget));
+}
+
+// ---- gates
+
+static void
+explain_gate(const Drover__V1__Gate *gate, struct dr_buf *out)
+{
+    const char *from = gate->from_environment;
+    dr_buf_printf(out, "    %s ",
+                  gate->kind == DROVER__V1__GATE_KIND__GATE_SIGNOFF ? "a person"
+                                                                    : "a machine shows");
+    switch (gate->kind) {
+    case DROVER__V1__GATE_KIND__GATE_BACKUP:
+        dr_buf_printf(out, "a backup, %s, of the last ", dr_policy_levels[gate->restore_level % 4]);
+        put_time(gate->max_age_s, out);
+        dr_buf_str(out, gate->keep_s > 0 ? ", kept for " : "");
+        if (gate->keep_s > 0) {
+            put_time(gate->keep_s, out);
+        }
+        break;
+    case DROVER__V1__GATE_KIND__GATE_STAGED:
+        dr_buf_printf(out, "%" PRIu32 " target%s of %s ran the same, and ", gate->min_targets,
+                      plural(gate->min_targets), from);
+        put_time(gate->soak_s, out);
+        dr_buf_str(out, " later still shows it");
+        break;
+    case DROVER__V1__GATE_KIND__GATE_ROLLBACK_PROVED:
+        dr_buf_printf(out, "a target of %s went back to the same schema", from);
+        break;
+    case DROVER__V1__GATE_KIND__GATE_VERIFIED:
+        dr_buf_printf(out, "the same schema as in %s", from);
+        break;
+    case DROVER__V1__GATE_KIND__GATE_REHEARSED:
+        dr_buf_str(out, "a rehearsal there and back, of the last ");
+        put_time(gate->max_age_s, out);
+        break;
+    case DROVER__V1__GATE_KIND__GATE_PROBED:
+        dr_buf_printf(out, "probe '%s' passed on %" PRIu32 " target%s of %s after ", gate->item,
+                      gate->min_targets, plural(gate->min_targets), from);
+        put_time(gate->soak_s, out);
+        break;
+    default:
+        dr_buf_printf(out, "signs '%s'", gate->item);
+    }
+    dr_buf_str(out, "\n");
+}
+
+static void
+explain_gates(const Drover__V1__Environment *e, bool after, struct dr_buf *out)
+{
+    bool is_first = true;
+    for (size_t i = 0; i < e->n_gates; i++) {
+        if ((e->gates[i]->after != 0) == after) {
+            dr_buf_str(out, !is_first ? "" : after ? "  afterwards:\n" : "  before the start:\n");
+            explain_gate(e->gates[i], out);
+            is_first = false;
+        }
+    }
+}
+
+// ---- people
+
+static void
+explain_people(const Drover__V1__Environment *e, const Drover__V1__Root *root, struct dr_buf *out)
+{
+    const Drover__V1__Role *role = root != NULL ? dr_root_approvers(root, e->name) : NULL;
+    if (role != NULL) {
+        dr_buf_printf(out, "  approved by %" PRIu32 " of", role->threshold);
+        for (size_t i = 0; i < role->n_people; i++) {
+            dr_buf_printf(out, "%s %s", i ? "," : "", root->people[role->people[i]]->name);
+        }
+        dr_buf_printf(out, "%s, for at most ",
+                      e->author_may_not_approve ? " (not by the author)" : "");
+        put_time(e->approval_max_s ? e->approval_max_s : DR_APPROVAL_MAX_S, out);
+        dr_buf_str(out, "\n");
+    }
+}
+
+void
+dr_policy_explain(Drover__V1__FleetEntry *const *entries, size_t n, const Drover__V1__Root *root,
+                  struct dr_buf *out)
+{
+    for (const Drover__V1__Environment *e = next_environment(entries, n, 0); e != NULL;
+         e = next_environment(entries, n, e->rank)) {
+        size_t targets = count_targets(entries, n, e->name);
+        dr_buf_printf(out, "%s: %zu target%s, %s\n", e->name, targets, plural(targets),
+                      e->prove ? "up, down and up again: the way back is proved" : "up");
+        explain_waves(e, targets, out);
+        for (size_t i = 0; i < e->n_windows; i++) {
+            char text[DR_POLICY_WINDOW_MAX];
+            dr_policy_window_text(e->windows[i], text);
+            dr_buf_printf(out, "  starts %s\n", text);
+        }
+        explain_people(e, root, out);
+        explain_gates(e, false, out);
+        explain_gates(e, true, out);
+    }
+}
+
+// ---- times
+
+// The longest soak that the environment's gates ask of those before it.
+static uint64_t
+longest_soak(const Drover__V1__Environment *e)
+{
+    uint64_t soak = 0;
+    for (size_t i = 0; i < e->n_gates; i++) {
+        soak = !e->gates[i]->after && e->gates[i]->soak_s > soak ? e->gates[i]->soak_s : soak;
+    }
+    return soak;
+}
+
+// `at`, or when the next window opens.
+static int64_t
+when_open(const Drover__V1__Environment *e, int64_t at)
+{
+    struct dr_err ignored = {0};
+    bool is_open = true;
+    int64_t opens = at;
+    return dr_window_look(e, at, &is_open, &opens, &ignored) == DR_OK && opens > at ? opens : at;
+}
+
+void
+dr_policy_simulate(Drover__V1__FleetEntry *const *entries, size_t n, int64_t now,
+                   struct dr_buf *out)
+{
+    int64_t at = now;
+    char when[32];
+    for (const Drover__V1__Environment *e = next_environment(entries, n, 0); e != NULL;
+         e = next_environment(entries, n, e->rank)) {
+        size_t waves = count_waves(e, count_targets(entries, n, e->name));
+        at += (int64_t)longest_soak(e);
+        for (size_t i = 0; i < waves; i++) {
+            at = when_open(e, at + (i > 0 ? (int64_t)e->wave_soak_s : 0));
+            dr_format_time(when, at);
+            dr_buf_printf(out, "%s: wave %zu of %zu not before %s\n", e->name, i + 1, waves, when);
+        }
+    }
+    dr_buf_str(out, "From the first start to the last: ");
+    put_time((uint64_t)(at - now), out);
+    dr_buf_str(out, ", and what the runs and the people take.\n");
+}
