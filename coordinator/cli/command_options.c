@@ -306,6 +306,12 @@ const struct dr_cli_option dr_opt_drift[] = {
     {"timeout", 0, "TIME", "with --now: give up after this time (default 30s, exit 124)"},
     {0},
 };
+const struct dr_cli_option dr_opt_report[] = {
+    {"html", 0, "FILE", "write one page that carries its evidence"},
+    {"verify", 0, "FILE", "check such a page, without any server"},
+    {"root-sha256", 0, "HEX", "the first root to check from; default: the project's"},
+    {0},
+};
 const struct dr_cli_option dr_opt_status[] = {
     {"environment", 'e', "ENV", "only this environment"},
     {"target", 't', "GLOB", "only these targets"},

@@ -43,6 +43,7 @@ extern const struct dr_cli_option dr_opt_checklist[];
 extern const struct dr_cli_option dr_opt_policy_check[];
 extern const struct dr_cli_option dr_opt_submit[];
 extern const struct dr_cli_option dr_opt_watch[];
+extern const struct dr_cli_option dr_opt_report[];
 extern const struct dr_cli_option dr_opt_drift[];
 extern const struct dr_cli_option dr_opt_withdraw[];
 extern const struct dr_cli_option dr_opt_status[];

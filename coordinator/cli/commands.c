@@ -176,6 +176,17 @@ const struct dr_cli_command dr_cli_commands[] = {
      dr_cmd_rollout_list},
     {"rollout show", LOOK, "R-N", "one rollout as a tree", NULL, "drover rollout show R-1",
      dr_opt_none, 1, 1, dr_cmd_rollout_show},
+    {"report", LOOK, "[R-N]",
+     "what happened in a rollout, with its evidence, for those who were not there",
+     "Every signature, hash and digest is checked from the pinned first root on. --html writes one "
+     "page that\nneeds nothing else: timeline, targets, signatures, evidence, the plan's SQL, and "
+     "in "
+     "itself the log and the\nsigned documents. --verify checks all of them again, and that the "
+     "page "
+     "says what they say, byte for byte.",
+     "drover report R-1\ndrover report R-1 --html r1.html\n"
+     "drover report --verify r1.html --root-sha256 HEX",
+     dr_opt_report, 0, 1, dr_cmd_report},
     {"rollout watch", LOOK, "R-N [ARGUMENT...]",
      "follow a rollout until it ends or waits for people",
      "A terminal shows the tree in place; elsewhere each change is a line. --output jsonl gives an "

@@ -98,6 +98,7 @@ enum dr_rc dr_cmd_rollout_watch(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_rollout_order(struct dr_cli *cli, struct dr_err *err);
 
 // cmd_status.c, cmd_rpc.c: look
+enum dr_rc dr_cmd_report(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_why(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_withdraw(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_drift(struct dr_cli *cli, struct dr_err *err);

@@ -95,9 +95,8 @@ read_all(struct verifying *v, struct dr_err *err)
     return rc;
 }
 
-// --root-sha256, or the project's.
-static enum dr_rc
-find_pin(struct dr_cli *cli, uint8_t out[32], struct dr_err *err)
+enum dr_rc
+dr_log_pin(struct dr_cli *cli, uint8_t out[32], struct dr_err *err)
 {
     const char *given = dr_cli_option(cli, "root-sha256");
     enum dr_rc rc = dr_project_maybe(cli, err);
@@ -248,7 +247,7 @@ dr_log_verify(struct dr_cli *cli, struct dr_err *err)
     struct dr_log_findings found = {0};
     uint8_t pinned[32] = {0};
     bool signatures = !dr_cli_has(cli, "hashes");
-    enum dr_rc rc = signatures ? find_pin(cli, pinned, err) : DR_OK;
+    enum dr_rc rc = signatures ? dr_log_pin(cli, pinned, err) : DR_OK;
     if (rc == DR_OK && signatures) {
         v.audit = dr_log_audit_new(cli->arena);
         rc = v.audit != NULL ? DR_OK : dr_err_set(err, DR_E_NOMEM, "out of memory");

@@ -8,5 +8,8 @@
 // first entry that is wrong), DR_E_DIFFERENCE (gaps only), DR_E_CONFIG (no pinned root), and those
 // of reading.
 DR_MUST_CHECK enum dr_rc dr_log_verify(struct dr_cli *cli, struct dr_err *err);
+// The first root's SHA-256 that everything is checked from: --root-sha256, or the project's.
+// DR_E_USAGE, DR_E_CONFIG (there is none).
+DR_MUST_CHECK enum dr_rc dr_log_pin(struct dr_cli *cli, uint8_t out[32], struct dr_err *err);
 
 #endif

@@ -65,6 +65,7 @@ same "$(version_of production)" ""
 test_begin each_missing_sign_off_keeps_production_closed # id: G5 G6
 run 8 as alice drover approve R-1 -e production --confirm production
 says "[x] staged" "[ ] logs-reviewed" "[ ] application-updated"
+run 8 as alice drover rollout watch R-1 --timeout 60s
 run 0 as alice drover why R-1
 says "gate 'logs-reviewed' is closed" "next: drover checklist R-1 sign logs-reviewed -e production"
 run 0 as bob drover checklist R-1 sign logs-reviewed --note read
