@@ -67,6 +67,17 @@ static const struct dr_conf_key KEYS[] = {
      .type = DR_CONF_DURATION,
      .fallback = "30d",
      .help = "how long a backup is kept"},
+    {.name = "backup",
+     .type = DR_CONF_STR,
+     .fallback = "custom",
+     .help = "PostgreSQL: custom (one file), directory (a folder, with backup_jobs), or none"},
+    {.name = "backup_jobs",
+     .type = DR_CONF_INT,
+     .fallback = "4",
+     .help = "backup = directory: tables dumped at once, 1 to 64"},
+    {.name = "backup_compress",
+     .type = DR_CONF_STR,
+     .help = "zstd:LEVEL (from pg_dump 16 on), gzip:LEVEL or none; default: pg_dump's own"},
     {.name = "restore_server",
      .type = DR_CONF_STR,
      .help = "PostgreSQL server for restored backups; default: a private one for each"},
@@ -240,6 +251,39 @@ take_targets(struct dr_agent_config *config, struct dr_err *err)
     return DR_OK;
 }
 
+// "zstd:3" and its like; the level is pg_dump's to judge.
+static bool
+is_compress(const char *value)
+{
+    uint64_t level = 0;
+    return dr_str_eq(value, "none") ||
+           ((dr_str_starts(value, "zstd:") || dr_str_starts(value, "gzip:")) &&
+            dr_parse_u64(strchr(value, ':') + 1, 0, 22, &level));
+}
+
+static enum dr_rc
+take_backup(struct dr_agent_config *config, struct dr_err *err)
+{
+    const struct dr_conf *conf = config->conf;
+    int64_t jobs = dr_conf_int(conf, "backup_jobs");
+    config->backup = dr_conf_str(conf, "backup");
+    config->backup_compress = dr_conf_str(conf, "backup_compress");
+    if (!dr_str_eq(config->backup, "custom") && !dr_str_eq(config->backup, "directory") &&
+        !dr_str_eq(config->backup, "none")) {
+        return bad(conf, err, "backup", "custom, directory or none");
+    }
+    if (jobs < 1 || jobs > DR_AGENT_BACKUP_JOBS_MAX) {
+        (void)dr_err_set(err, DR_E_CONFIG, "%s: backup_jobs is not from 1 to %d", config->path,
+                         DR_AGENT_BACKUP_JOBS_MAX);
+        return dr_err_hint(err, "write backup_jobs = 4");
+    }
+    config->backup_jobs = (unsigned)jobs;
+    if (config->backup_compress != NULL && !is_compress(config->backup_compress)) {
+        return bad(conf, err, "backup_compress", "zstd:3, gzip:6 or none");
+    }
+    return DR_OK;
+}
+
 static enum dr_rc
 take_all(struct dr_agent_config *config, struct dr_err *err)
 {
@@ -271,6 +315,10 @@ take_all(struct dr_agent_config *config, struct dr_err *err)
     if (config->backups[0] == '\0' && snprintf(config->backups, PATH_MAX, "%.*s/backups",
                                                PATH_MAX - 16, config->state) >= PATH_MAX) {
         return bad(conf, err, "state", "a shorter path");
+    }
+    rc = take_backup(config, err);
+    if (rc != DR_OK) {
+        return rc;
     }
     config->restore_server = dr_conf_str(conf, "restore_server");
     if (config->restore_server != NULL && dr_db_kind_of(config->restore_server) != DR_DB_POSTGRES) {

@@ -11,10 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DR_AGENT_TARGETS_MAX 256u
-#define DR_AGENT_KEY_NEXT    ".next" // behind a key file's name: the one that is to follow
-#define DR_AGENT_NAME_SIZE   65u     // an agent's or environment's name with its NUL
-#define DR_AGENT_TARGET_SIZE 130u    // "environment/name" with its NUL
+#define DR_AGENT_TARGETS_MAX     256u
+#define DR_AGENT_BACKUP_JOBS_MAX 64
+#define DR_AGENT_KEY_NEXT        ".next" // behind a key file's name: the one that is to follow
+#define DR_AGENT_NAME_SIZE       65u     // an agent's or environment's name with its NUL
+#define DR_AGENT_TARGET_SIZE     130u    // "environment/name" with its NUL
 
 struct dr_conf_key;
 
@@ -48,7 +49,10 @@ struct dr_agent_config {
     char coordinator_ca[PATH_MAX]; // "": none
     char path[PATH_MAX], root[PATH_MAX], state[PATH_MAX], key[PATH_MAX], transport_key[PATH_MAX];
     char backups[PATH_MAX];
-    char pg_bindir[PATH_MAX];   // "": looked for
+    char pg_bindir[PATH_MAX];    // "": looked for
+    const char *backup;          // "custom", "directory", "none"
+    const char *backup_compress; // NULL: as pg_dump does
+    unsigned backup_jobs;
     const char *restore_server; // URL of a server for restored backups; NULL: a private one
     const char *net_user;       // NULL: none
     uint64_t backup_keep_ms, run_timeout_ms;

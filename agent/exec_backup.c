@@ -36,7 +36,12 @@ dr_exec_backup_spec(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, stru
         run->backup_sha256.data = dr_arena_copy(slot->arena, order->sha256, 32);
         run->backup_sha256.len = run->backup_sha256.data == NULL ? 0 : 32;
     }
-    return run->restore_server == NULL || run->backup_order == NULL
+    run->backup_format = dr_arena_str(slot->arena, config->backup);
+    run->backup_compress =
+        dr_arena_str(slot->arena, config->backup_compress == NULL ? "" : config->backup_compress);
+    run->backup_jobs = config->backup_jobs;
+    return run->backup_format == NULL || run->backup_compress == NULL ||
+                   run->restore_server == NULL || run->backup_order == NULL
                ? dr_err_set(err, DR_E_NOMEM, "out of memory")
                : DR_OK;
 }

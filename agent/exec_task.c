@@ -50,7 +50,7 @@ begin_prepare(struct dr_agent_slot *slot, struct dr_err *err)
     slot->mode =
         prepare->mode == DROVER__V1__MODE__MODE_NONE ? DROVER__V1__MODE__UP : prepare->mode;
     slot->rollout = prepare->rollout;
-    slot->with_backup = prepare->with_backup;
+    slot->with_backup = prepare->with_backup && !dr_str_eq(slot->agent->config->backup, "none");
     return need(slot, slot->plan_sha256, err);
 }
 

@@ -89,6 +89,10 @@ dr_worker_take_backup(struct dr_worker *worker, struct dr_err *err)
     uint32_t level = (uint32_t)worker->run->restore_level;
     struct dr_backup_options options = dr_backup_job_options(&job, name);
     options.with_rows = level >= DR_BACKUP_QUERIED;
+    options.is_directory = dr_str_eq(worker->run->backup_format, "directory");
+    options.jobs = worker->run->backup_jobs;
+    options.compress =
+        worker->run->backup_compress[0] == '\0' ? NULL : worker->run->backup_compress;
     enum dr_rc rc = take(worker, &options, &backup, err);
     if (rc != DR_OK) {
         return rc;

@@ -125,7 +125,8 @@ dr_backup_abandon(const struct dr_backup_file *file)
     for (size_t i = 0; file->partial[0] != '\0' && i < DR_COUNT_OF(suffixes); i++) {
         char path[PATH_MAX + 16];
         snprintf(path, sizeof path, "%s%s", file->partial, suffixes[i]);
-        unlink(path);
+        bool is_gone = dr_backup_remove_path(path);
+        (void)is_gone; // what stays is removed when it is a day old
     }
     if (file->partial[0] != '\0') {
         char rows[PATH_MAX + 16];
@@ -148,15 +149,12 @@ sync_path(const char *path, int flags)
 enum dr_rc
 dr_backup_finish(const struct dr_backup_file *file, struct dr_backup *backup, struct dr_err *err)
 {
-    enum dr_rc rc = dr_file_sha256(file->partial, backup->sha256, &backup->size_bytes, err);
+    enum dr_rc rc = dr_backup_digest(file->partial, true, backup->sha256, &backup->size_bytes, err);
     if (rc != DR_OK) {
         return rc;
     }
     if (backup->size_bytes == 0) {
         return dr_err_set(err, DR_E_BACKUP_EMPTY, "the backup file is empty");
-    }
-    if (!sync_path(file->partial, O_RDONLY)) {
-        return dr_err_errno(err, DR_E_IO, errno, "cannot make '%s' durable", file->partial);
     }
     (void)DR_FAILPOINT("engine-backup-before");
     // The name was free and the working file reserves it; network file systems know no
@@ -182,7 +180,7 @@ dr_backup_check_digest(const struct dr_backup *backup, struct dr_err *err)
 {
     uint8_t sha256[32];
     uint64_t size_bytes = 0;
-    enum dr_rc rc = dr_file_sha256(backup->location, sha256, &size_bytes, err);
+    enum dr_rc rc = dr_backup_digest(backup->location, false, sha256, &size_bytes, err);
     if (rc != DR_OK) {
         return rc;
     }

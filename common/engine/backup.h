@@ -40,12 +40,16 @@ struct dr_backup_options {
                            // /usr/lib/postgresql and PATH
     bool with_rows;        // counts every table's rows in the backup's snapshot, for
                            // DR_BACKUP_QUERIED
+    bool is_directory;     // PostgreSQL: a folder with a file for each table (pg_dump -Fd)
+    unsigned jobs;         // with is_directory: tables dumped at once; 0: 1
+    const char *compress;  // "zstd:3", "gzip:6", "none"; NULL: as the tool does. Before pg_dump 16
+                           // zstd is what the tool does without it
     uint64_t timeout_ms;   // for all of it; 0: 4 h
     int cancel_fd;         // readable: stop, DR_E_INTERRUPTED; <= 0: none
 };
 
-// Takes a backup into "<folder>/<target>-<UTC time>.dump" (".sqlite"), under another name until it
-// is checked and durable. Blocks. DR_E_BACKUP_TOOL (no pg_dump as new as the server),
+// Takes a backup into "<folder>/<target>-<UTC time>.dump" (".dir", ".sqlite"), under another name
+// until it is checked and durable. Blocks. DR_E_BACKUP_TOOL (no pg_dump as new as the server),
 // DR_E_BACKUP_SPACE, DR_E_BACKUP_FAILED (tool's own words in the message), DR_E_BACKUP_EMPTY,
 // DR_E_TIMEOUT, DR_E_INTERRUPTED, and connection errors of db. On failure no file is left.
 DR_MUST_CHECK enum dr_rc dr_backup_pg(const char *url, const struct dr_backup_options *options,

@@ -48,6 +48,13 @@ dr_backup_check_space(const char *folder, uint64_t needed_bytes, struct dr_err *
 #define DR_BACKUP_KEEP_SUFFIX ".keep" // until when it stays
 #define DR_BACKUP_ROWS_MAX    (16u * 1048576u)
 
+// backup_digest.c: of a file its SHA-256 and size; of a folder the SHA-256 of the lines "NAME SIZE
+// SHA256" of its files, by name, and their size together. `syncs`: makes all of it durable.
+DR_MUST_CHECK enum dr_rc dr_backup_digest(const char *path, bool syncs, uint8_t out_sha256[32],
+                                          uint64_t *out_size, struct dr_err *err);
+// A file, or a folder with its files; false with errno.
+bool dr_backup_remove_path(const char *path);
+
 // backup_keep.c: the promise beside a backup, unix seconds; 0: none, or one that is not readable.
 int64_t dr_backup_promise(const char *location);
 // Is this the name of a backup of the target (as dr_backup_plain_name gives it)?

@@ -57,7 +57,7 @@ stamp_of(const char *name, const char *target, const char **out_rest)
 static bool
 is_backup(const char *rest)
 {
-    return dr_str_eq(rest, ".dump") || dr_str_eq(rest, ".sqlite");
+    return dr_str_eq(rest, ".dump") || dr_str_eq(rest, ".dir") || dr_str_eq(rest, ".sqlite");
 }
 
 int64_t
@@ -99,7 +99,7 @@ static bool
 is_stale(const char *path, int64_t now)
 {
     struct stat st;
-    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+    return lstat(path, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
            (int64_t)st.st_mtime < now - DR_BACKUP_STALE_S;
 }
 
@@ -108,7 +108,7 @@ dr_backup_remove_all(const char *location)
 {
     static const char *const beside[] = {DR_BACKUP_ROWS_SUFFIX, DR_BACKUP_NOTE_SUFFIX,
                                          DR_BACKUP_KEEP_SUFFIX};
-    bool is_gone = unlink(location) == 0;
+    bool is_gone = dr_backup_remove_path(location);
     for (size_t i = 0; is_gone && i < DR_COUNT_OF(beside); i++) {
         char path[PATH_MAX + 320];
         (void)snprintf(path, sizeof path, "%s%s", location, beside[i]);
@@ -145,7 +145,8 @@ dr_backup_prune(const struct dr_backup_options *options, const struct dr_backup 
         (void)snprintf(path, sizeof path, "%s/%s", options->folder, e->d_name);
         bool is_old = is_backup(rest) && is_over(path, now);
         bool is_left = strstr(rest, PARTIAL_MARK) != NULL && is_stale(path, now);
-        bool is_gone = is_old ? dr_backup_remove_all(path) : !is_left || unlink(path) == 0;
+        bool is_gone =
+            is_old ? dr_backup_remove_all(path) : !is_left || dr_backup_remove_path(path);
         *out_removed += is_old && is_gone ? 1 : 0;
         if (!is_gone) {
             rc = dr_err_errno(err, DR_E_IO, errno, "cannot remove the old backup '%s'", path);

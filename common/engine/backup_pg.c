@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // What one call of pg_dump needs of the server's side.
 struct source {
@@ -101,6 +102,18 @@ look_at_server(struct source *source, const struct dr_backup_options *options,
                                      sizeof source->snapshot, err);
 }
 
+// Before 16 pg_dump knows gzip only, and takes its level alone.
+static void
+compress_option(const char *wanted, unsigned long major, char out[64])
+{
+    out[0] = '\0';
+    if (wanted != NULL && (major >= 16 || dr_str_eq(wanted, "none"))) {
+        (void)snprintf(out, 64, "--compress=%s", major >= 16 ? wanted : "0");
+    } else if (wanted != NULL && dr_str_starts(wanted, "gzip:")) {
+        (void)snprintf(out, 64, "--compress=%s", wanted + strlen("gzip:"));
+    }
+}
+
 static enum dr_rc
 dump(const struct source *source, const struct dr_backup_options *options,
      const struct dr_backup_tools *tools, const struct dr_backup_file *file,
@@ -115,13 +128,25 @@ dump(const struct source *source, const struct dr_backup_options *options,
         return rc;
     }
     char snapshot[80] = "--no-password"; // twice is as good as once
+    char jobs[32], compress[64];
     (void)snprintf(file_arg, sizeof file_arg, "--file=%s", file->partial);
+    (void)snprintf(jobs, sizeof jobs, "--jobs=%u", options->jobs == 0 ? 1 : options->jobs);
+    compress_option(options->compress, tools->major, compress);
     if (source->snapshot[0] != '\0') {
         (void)snprintf(snapshot, sizeof snapshot, "--snapshot=%s", source->snapshot);
     }
-    const char *argv[] = {
-        tools->dump, "--format=custom", "--no-password",   "--lock-wait-timeout=60000",
-        snapshot,    file_arg,          login.dbname.data, NULL};
+    const char *argv[12] = {tools->dump, "--no-password", "--lock-wait-timeout=60000", snapshot,
+                            file_arg};
+    size_t n = 5;
+    argv[n++] = options->is_directory ? "--format=directory" : "--format=custom";
+    if (options->is_directory) {
+        argv[n++] = jobs;
+        (void)unlink(file->partial); // pg_dump makes the folder
+    }
+    if (compress[0] != '\0') {
+        argv[n++] = compress;
+    }
+    argv[n] = login.dbname.data;
     rc = dr_backup_tool_run(argv, login.env, wait, 0, &result, err);
     dr_backup_login_end(&login);
     if (rc == DR_OK && result.exit_code != 0) {
@@ -150,7 +175,8 @@ dump_and_check(const struct source *source, const struct dr_backup_options *opti
                struct dr_backup *backup, struct dr_err *err)
 {
     struct dr_backup_file file = {0};
-    enum dr_rc rc = dr_backup_begin(options, ".dump", source->size_bytes, &file, err);
+    enum dr_rc rc = dr_backup_begin(options, options->is_directory ? ".dir" : ".dump",
+                                    source->size_bytes, &file, err);
     rc = rc != DR_OK ? rc : dump(source, options, tools, &file, wait, err);
     rc = rc != DR_OK ? rc
                      : dr_backup_check_archive(file.partial, options->pg_bindir, true, wait,

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "db/sqlite.h"
+#include "engine/backup_keep.h"
 #include "engine/backup_restore.h"
 #include "engine/run.h"
 #include "support/pgcluster.h"
@@ -165,6 +166,35 @@ dump_is_restored_into_a_private_server_and_every_row_is_read(void **state)
                         "0");
 }
 
+// id: G1
+static void
+folder_of_several_jobs_is_named_by_the_digest_of_its_files(void **state)
+{
+    struct fixture *f = *state;
+    char path[PATH_MAX + 16];
+    f->options.is_directory = true;
+    f->options.jobs = 3;
+    f->options.compress = "gzip:1";
+    f->restore.scratch = dr_pgcluster_url(cluster, "postgres");
+    f->restore.jobs = 3;
+    take(f, make_database());
+    assert_non_null(strstr(f->backup.location, "Z.dir"));
+    assert_int_equal(dr_backup_verify(&f->backup, &f->options, &f->err), DR_OK);
+    if (prove(f, DR_BACKUP_QUERIED) != DR_OK) {
+        fail_msg("%s", f->err.message);
+    }
+    assert_true(f->proof.is_compared);
+    (void)snprintf(path, sizeof path, "%s/toc.dat", f->backup.location);
+    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_int_equal(write(fd, "x", 1), 1);
+    (void)close(fd);
+    assert_int_equal(dr_backup_verify(&f->backup, &f->options, &f->err), DR_E_BACKUP_CHANGED);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(prove(f, DR_BACKUP_RESTORED), DR_E_BACKUP_CHANGED);
+    dr_backup_drop(&f->backup);
+    assert_int_equal(access(f->backup.location, F_OK), -1);
+}
+
 // id: G1 G16
 static void
 dump_of_another_database_or_of_another_time_is_found(void **state)
@@ -279,6 +309,7 @@ main(void)
 #define RESTORE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         RESTORE_TEST(dump_is_restored_into_a_private_server_and_every_row_is_read),
+        RESTORE_TEST(folder_of_several_jobs_is_named_by_the_digest_of_its_files),
         RESTORE_TEST(dump_of_another_database_or_of_another_time_is_found),
         RESTORE_TEST(dump_that_lists_and_does_not_restore_is_found),
         RESTORE_TEST(server_that_is_not_installed_is_named),
