@@ -38,6 +38,8 @@ as alice drover policy show | sed 's/restore = "listed"/restore = "queried"/' >p
 run 0 as alice drover policy apply policy.conf --yes
 run 0 as alice drover submit
 run 0 as alice drover approve chain --yes
+printf 'backup = "directory"\nbackup_jobs = 2\nbackup_compress = "gzip:3"\n' | cat - agents/one/agent.conf >agents/one/new.conf
+mv agents/one/new.conf agents/one/agent.conf
 agent_start one || wrong "the agent did not start"
 
 test_begin a_gate_that_asks_for_queried_is_opened_by_a_restored_backup # id: G1
@@ -57,6 +59,7 @@ run 0 as alice drover backup verify staging/shop --timeout 30s
 says "size, digest and contents are as recorded"
 run 0 as alice drover backup restore-test staging/lite --timeout 30s
 says "schema and history as recorded"
+case $(ls agents/one/state/backups) in *.dir*) ;; *) wrong "no folder" ;; esac
 run 1 as alice drover backup take staging/nowhere
 says "the fleet has no target 'staging/nowhere'"
 run 2 as alice drover backup verify staging/shop --backup xyz
@@ -65,13 +68,13 @@ says "--backup takes a digest"
 test_begin a_backup_that_was_changed_is_found_and_opens_no_gate # id: G1, G16
 run_json 0 "len(d['backups']) == 2" as alice drover backup list staging/shop
 newest=$(field "['backups'][0]['location']")
-printf x | dd of="$newest" bs=1 seek=500 conv=notrunc status=none
+printf x | dd of="$newest/toc.dat" bs=1 seek=500 conv=notrunc status=none
 run 1 as alice drover backup restore-test staging/shop --timeout 30s
 says "is not what was recorded" "take a new one"
 run_json 0 "d['backups'][0]['restoreLevel'] == 'bad' and d['backups'][0]['code'] == 'backup-changed'" as alice drover backup list staging/shop
 run 1 agent verify --target staging/shop
 says "is not what was recorded"
-: >"$newest"
+: >"$newest/toc.dat"
 run 1 agent verify --target staging/shop
 run 0 as alice drover backup take staging/shop --timeout 30s
 
@@ -114,6 +117,6 @@ says "(over)"
 run 0 at +31d agent prune --target staging/shop
 says "backups removed"
 [ ! -e "$oldest" ] && [ ! -e "$oldest.note" ] && [ ! -e "$oldest.keep" ] || wrong "it is still there"
-[ "$(ls "$WORLD"/agents/one/state/backups/staging-shop-*.dump 2>/dev/null | wc -l)" -le 1 ] || wrong "more than the newest stayed"
+[ "$(ls "$WORLD"/agents/one/state/backups/staging-shop-*Z.dir -d 2>/dev/null | wc -l)" -le 1 ] || wrong "more than the newest stayed"
 
 flow_end
