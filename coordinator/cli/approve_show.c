@@ -1,6 +1,7 @@
 // What is signed, for people.
 
 #include "coordinator/cli/approve_show.h"
+#include "coordinator/cli/drift_view.h"
 #include "coordinator/cli/loss_view.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/ready_flags.h"
@@ -127,6 +128,7 @@ dr_approve_show(const struct dr_stage *stage, const struct dr_stage_plan *plan,
             const struct dr_attestation *ready = &stage->targets[j].ready;
             if (ready->msg != NULL && dr_str_eq(ready->msg->target, request->targets[i].target)) {
                 show_target(cli, ready->msg, request->targets[i].wave);
+                dr_drift_of_ready(stage->remote, ready->msg);
             }
         }
     }

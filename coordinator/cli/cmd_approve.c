@@ -9,6 +9,7 @@
 #include "coordinator/cli/approve_show.h"
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
+#include "coordinator/cli/drift_view.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 #include "coordinator/cli/ready_flags.h"
@@ -115,6 +116,7 @@ check_ready(struct approving *a, struct dr_err *err)
             missing |= (uint32_t)DROVER__V1__READY_FLAG__FLAG_DIFFERENCE & ~a->acknowledged;
         }
         if (dr_stage_is_waiting(t) && missing != 0) {
+            dr_drift_of_ready(a->stage.remote, t->ready.msg);
             dr_err_set(err, DR_E_WAITING,
                        "target '%s' is ready with flags that nobody accepted: %s", t->said->target,
                        dr_ready_flags_names(a->cli->arena, missing));

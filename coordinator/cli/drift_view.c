@@ -3,6 +3,10 @@
 #include "coordinator/cli/drift_view.h"
 #include "coordinator/cli/print.h"
 
+#include "trust/envelope.h"
+
+#define READY_SHOWN_MAX 20u // objects of one target that an approval shows
+
 const struct dr_attestation *
 dr_drift_of(const struct dr_words *words, const char *target)
 {
@@ -70,4 +74,40 @@ dr_drift_json(const char *target, const struct dr_attestation *drift)
                      digest_json(m->fingerprint), "fingerprintBefore",
                      digest_json(m->fingerprint_before), "difference",
                      digest_json(m->difference_sha256), "detail", m->detail);
+}
+
+enum dr_rc
+dr_drift_load(struct dr_remote *remote, const char *environment, struct dr_words *out,
+              struct dr_err *err)
+{
+    Drover__V1__ListDocumentsRequest request = DROVER__V1__LIST_DOCUMENTS_REQUEST__INIT;
+    Drover__V1__StatusReply found = DROVER__V1__STATUS_REPLY__INIT;
+    char kind[] = DR_TYPE_ATTESTATION;
+    request.kind = kind;
+    request.environment = dr_arena_str(remote->cli->arena, environment);
+    request.subkinds = 1u << DROVER__V1__ATTESTATION_KIND__DRIFT;
+    request.latest = true;
+    if (request.environment == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    enum dr_rc rc =
+        dr_remote_list(remote, request, &found.attestations, &found.n_attestations, err);
+    return rc == DR_OK ? dr_words_load(remote, &found, out, err) : rc;
+}
+
+void
+dr_drift_of_ready(struct dr_remote *remote, const Drover__V1__Attestation *ready)
+{
+    struct dr_words words = {0};
+    struct dr_err ignored = {0}; // the flag alone is told then
+    if ((ready->flags & (uint32_t)DROVER__V1__READY_FLAG__FLAG_DRIFT) == 0 ||
+        dr_drift_load(remote, ready->environment, &words, &ignored) != DR_OK) {
+        return;
+    }
+    const struct dr_attestation *drift = dr_drift_of(&words, ready->target);
+    if (drift != NULL && dr_data_eq(drift->msg->fingerprint, ready->fingerprint)) {
+        dr_say(remote->cli, "    drift on %s, for %s:\n", ready->target,
+               dr_print_age(remote->cli, dr_drift_since(drift)));
+        dr_drift_print(remote->cli, drift->msg, "      ", READY_SHOWN_MAX);
+    }
 }

@@ -2,6 +2,7 @@
 #include "coordinator/core/looks.h"
 #include "coordinator/core/events.h"
 #include "coordinator/core/push.h"
+#include "coordinator/core/schedule.h"
 #include "trust/try.h"
 
 #include <stdio.h>
@@ -31,4 +32,24 @@ dr_looks_order(struct dr_core *core, const char *pattern, const char *actor, str
     }
     return dr_events_add(core->events, &event, NULL, err, "look for drift, %zu target%s", n,
                          n == 1 ? "" : "s");
+}
+
+enum dr_rc
+dr_looks_drift(struct dr_core *core, struct dr_rollout *rollout,
+               const struct dr_rollout_stage *stage, struct dr_rollout_target *target,
+               const Drover__V1__Attestation *msg, struct dr_err *err)
+{
+    char note[DR_ROLLOUT_TEXT_MAX];
+
+    if (msg->kind != DROVER__V1__ATTESTATION_KIND__DRIFT ||
+        (msg->flags & (uint32_t)DROVER__V1__READY_FLAG__FLAG_DRIFT) == 0 || rollout->is_paused ||
+        !dr_rollout_is_open(rollout) || !dr_target_is_success(target->state, stage->mode)) {
+        return DR_OK;
+    }
+    (void)snprintf(note, sizeof note, "somebody changed '%.100s' since: %.100s%s", target->name,
+                   msg->n_objects > 0 ? msg->objects[0] : "what differs is not known",
+                   msg->objects_count > 1 ? ", ..." : "");
+    (void)snprintf(target->reason, sizeof target->reason, "%s", note);
+    (void)snprintf(rollout->pause_reason, sizeof rollout->pause_reason, "%s", note);
+    return dr_schedule_order(core, rollout, "pause", "", "", note, err);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "coordinator/core/evidence.h"
+#include "coordinator/core/looks.h"
 #include "coordinator/core/push.h"
 #include "coordinator/core/schedule_internal.h"
 #include "trust/strict.h"
@@ -337,6 +338,7 @@ dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attes
         if (msg->kind == DROVER__V1__ATTESTATION_KIND__STATE) {
             DR_TRY(dr_schedule_state(core, rollout, stage, target, msg, err));
         }
+        DR_TRY(dr_looks_drift(core, rollout, stage, target, msg, err));
         return dr_schedule_advance(core, rollout, err);
     }
     remember(target, attestation);
