@@ -9,6 +9,7 @@
 #include "base/clock.h"
 
 #include <poll.h>
+#include <string.h>
 
 #define LOOK_MS     30000u
 #define LOOK_MAX_MS (3600u * 1000)
@@ -164,11 +165,31 @@ print_silent(const struct looking *l)
     }
 }
 
+// The pattern that would tolerate an object: without the word that says what became of it.
+static const char *
+pattern_of(const struct dr_cli *cli, const Drover__V1__Attestation *drift)
+{
+    const char *space = drift->n_objects > 0 ? strchr(drift->objects[0], ' ') : NULL;
+    return space == NULL ? "KIND NAME" : dr_print_safe(cli, space + 1);
+}
+
+static void
+say_ways_out(const struct dr_cli *cli, const Drover__V1__Attestation *drift)
+{
+    dr_say(cli,
+           "next: put it back; or\n"
+           "  drover revision --autogenerate -m MESSAGE --desired URL   takes it into the "
+           "chain, then drover stamp there; or\n"
+           "  drover policy edit                                       tolerances = { \"%s\" "
+           "}, signed by people\n",
+           pattern_of(cli, drift));
+}
+
 static size_t
 print_text(const struct looking *l)
 {
     const struct dr_cli *cli = l->cli;
-    const char *last = NULL;
+    const Drover__V1__Attestation *last = NULL;
     size_t differ = 0;
     size_t asked = 0;
     for (size_t i = 0; i < l->reply->n_targets; i++) {
@@ -182,15 +203,14 @@ print_text(const struct looking *l)
             dr_say(cli, "%s differs from what its last run left, for %s:\n", target,
                    dr_print_age(cli, dr_drift_since(drift)));
             dr_drift_print(cli, drift->msg, "  ", SHOWN_MAX);
-            last = target;
+            last = drift->msg;
             differ++;
         }
     }
     if (differ == 0) {
         dr_say(cli, "No drift in %zu target%s\n", asked, asked == 1 ? "" : "s");
-    } else if (dr_print_is_tame(last, false)) {
-        dr_say(cli, "next: put it back, or take it into the chain: "
-                    "drover schema diff head URL\n");
+    } else if (last != NULL) {
+        say_ways_out(cli, last);
     }
     return differ;
 }
