@@ -36,6 +36,12 @@ w_second_open(struct world *w)
     window(w, FRI, 8 * H, 8 * H + 1, "UTC");
 }
 static void
+w_first_open(struct world *w)
+{
+    w_open(w);
+    window(w, MON, 0, 24 * H, "UTC");
+}
+static void
 w_closes_now(struct world *w)
 {
     window(w, FRI, 6 * H, 8 * H, "UTC");
@@ -63,6 +69,7 @@ w_down(struct world *w)
 static const struct world_case rows[] = {
     {"run_inside_of_a_window_is_accepted", DR_OK, w_open, NULL},
     {"run_inside_of_the_second_window_is_accepted", DR_OK, w_second_open, NULL},
+    {"run_inside_of_the_first_window_is_accepted", DR_OK, w_first_open, NULL},
     {"run_at_the_minute_of_closing_is_refused", DR_E_OUTSIDE_WINDOW, w_closes_now, NULL},
     {"run_on_another_day_is_refused", DR_E_OUTSIDE_WINDOW, w_other_day, NULL},
     {"window_of_an_unknown_zone_is_closed", DR_E_OUTSIDE_WINDOW, w_unknown_zone, NULL},
