@@ -76,6 +76,12 @@ read_refuses_what_is_wrong_and_names_it(void **state)
     refuse(tmp, HEAD "target \"orders\" { url = \"postgresql:///o\" }\n", "orders");
     refuse(tmp, HEAD TARGET "approvalz = \"1\"\n", "approvalz");
     refuse(tmp, HEAD TARGET "log = \"loud\"\n", "loud");
+    refuse(tmp, HEAD TARGET "backup = \"tape\"\n", "'backup' has the value 'tape'");
+    refuse(tmp, HEAD TARGET "backup_jobs = 0\n", "backup_jobs is not from 1 to 64");
+    refuse(tmp, HEAD TARGET "backup_jobs = 65\n", "backup_jobs is not from 1 to 64");
+    refuse(tmp, HEAD TARGET "backup_compress = \"lz77:1\"\n", "lz77:1");
+    refuse(tmp, HEAD TARGET "backup_compress = \"zstd:99\"\n", "zstd:99");
+    refuse(tmp, HEAD TARGET "restore_server = \"sqlite:x\"\n", "restore_server");
     refuse(tmp, HEAD TARGET "log_format = \"xml\"\n", "xml");
     refuse(tmp, HEAD TARGET "run_timeout = \"soon\"\n", "run_timeout");
     refuse(tmp, HEAD "target \"production/orders\" { url = \"postgresql:///orders\"\n",

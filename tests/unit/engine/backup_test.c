@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "db/sqlite.h"
 #include "engine/backup.h"
+#include "engine/backup_internal.h"
 #include "proto/documents.pb-c.h"
 #include "support/pgcluster.h"
 
@@ -315,6 +316,19 @@ sqlite_file_that_is_missing_or_interrupted_leaves_nothing(void **state)
     assert_int_equal(count_files(f), 0);
 }
 
+// id: G1 G16
+static void
+disk_without_room_is_noticed_before_anything_is_written(void **state)
+{
+    struct fixture *f = *state;
+    struct dr_backup_file file = {0};
+    assert_int_equal(dr_backup_begin(&f->options, ".dump", UINT64_MAX / 4, &file, &f->err),
+                     DR_E_BACKUP_SPACE);
+    assert_non_null(strstr(f->err.message, " free, and "));
+    assert_non_null(strstr(f->err.message, " may be needed"));
+    assert_int_equal(count_files(f), 0);
+}
+
 static void
 folder_that_cannot_be_made_is_named(void **state)
 {
@@ -342,6 +356,7 @@ main(void)
         BACKUP_TEST(server_that_is_down_is_no_backup),
         BACKUP_TEST(sqlite_copy_is_taken_checked_and_recorded),
         BACKUP_TEST(sqlite_file_that_is_missing_or_interrupted_leaves_nothing),
+        BACKUP_TEST(disk_without_room_is_noticed_before_anything_is_written),
         BACKUP_TEST(folder_that_cannot_be_made_is_named),
     };
     return cmocka_run_group_tests(tests, start_cluster, stop_cluster);
