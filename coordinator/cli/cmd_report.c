@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-void
-dr_report_text(const struct dr_report *r)
+static void
+print_text(const struct dr_report *r)
 {
     const struct dr_cli *cli = r->cli;
     char time[32];
@@ -156,7 +156,7 @@ dr_cmd_report(struct dr_cli *cli, struct dr_err *err)
     if (rc == DR_OK && html != NULL) {
         rc = write_page(&r, html, err);
     } else if (rc == DR_OK && cli->format == DR_CLI_TEXT) {
-        dr_report_text(&r);
+        print_text(&r);
     }
     if (rc == DR_OK && (html == NULL || cli->format != DR_CLI_TEXT)) {
         say_proved(&r, "the coordinator's log");

@@ -60,6 +60,5 @@ dr_report_blob(const struct dr_report *report, const uint8_t *sha256, size_t len
 
 // The page: no script, nothing from outside, every word escaped.
 void dr_report_html(const struct dr_report *report, struct dr_buf *out);
-void dr_report_text(const struct dr_report *report);
 
 #endif

@@ -4,6 +4,17 @@
 
 #include "trust/gate.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+static int
+by_target(const void *a, const void *b)
+{
+    const struct dr_attestation *one = a;
+    const struct dr_attestation *other = b;
+    return strcmp(one->msg->target, other->msg->target);
+}
+
 enum dr_rc
 dr_words_load(struct dr_remote *remote, const Drover__V1__StatusReply *reply, struct dr_words *out,
               struct dr_err *err)
@@ -21,8 +32,31 @@ dr_words_load(struct dr_remote *remote, const Drover__V1__StatusReply *reply, st
     for (size_t i = 0; i < reply->n_attestations; i++) {
         wires[i] = reply->attestations[i]->envelope;
     }
-    return dr_gate_load_evidence(arena, &trust->fleet, trust->entries, trust->n_entries, wires,
-                                 reply->n_attestations, true, &out->items, &out->count, err);
+    enum dr_rc rc =
+        dr_gate_load_evidence(arena, &trust->fleet, trust->entries, trust->n_entries, wires,
+                              reply->n_attestations, true, &out->items, &out->count, err);
+    if (rc == DR_OK && out->count > 0) { // each of thousands of targets is asked about
+        qsort(out->items, out->count, sizeof(*out->items), by_target);
+        out->is_sorted = true;
+    }
+    return rc;
+}
+
+// Where the words about a target begin; 0 where they may be anywhere.
+static size_t
+first_of(const struct dr_words *words, const char *target)
+{
+    size_t low = 0;
+    size_t high = words->is_sorted ? words->count : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(words->items[middle].msg->target, target) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
 }
 
 static bool
@@ -38,8 +72,11 @@ const struct dr_attestation *
 dr_words_newest(const struct dr_words *words, const char *target, Drover__V1__AttestationKind kind)
 {
     const struct dr_attestation *best = NULL;
-    for (size_t i = 0; i < words->count; i++) {
+    for (size_t i = first_of(words, target); i < words->count; i++) {
         const Drover__V1__Attestation *m = words->items[i].msg;
+        if (words->is_sorted && !dr_str_eq(m->target, target)) {
+            break;
+        }
         if (fits(m, kind) && dr_str_eq(m->target, target) &&
             (best == NULL || m->time > best->msg->time ||
              (m->time == best->msg->time && m->counter > best->msg->counter))) {

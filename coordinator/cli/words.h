@@ -11,6 +11,7 @@
 struct dr_words {
     struct dr_attestation *items;
     size_t count;
+    bool is_sorted; // by target, as dr_words_load leaves them
 };
 
 // Verifies what the reply carries under the signed fleet; what does not verify is left out.

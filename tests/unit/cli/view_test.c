@@ -194,6 +194,19 @@ the_newest_word_counts_by_time_then_counter(void **state)
     assert_ptr_equal(dr_words_newest(&words, "s/b", any), &items[4]);
     assert_null(dr_words_newest(&words, "s/c", any));
     assert_null(dr_words_newest(&words, "s/b", DROVER__V1__ATTESTATION_KIND__READY));
+
+    // sorted by target, as they are loaded: the same answers
+    const struct dr_attestation of_b = items[4];
+    items[4] = items[5];
+    items[5] = of_b;
+    const struct dr_words sorted = {.items = items, .count = N, .is_sorted = true};
+    assert_ptr_equal(dr_words_newest(&sorted, "s/a", any), &items[1]);
+    assert_ptr_equal(dr_words_newest(&sorted, "s/a", DROVER__V1__ATTESTATION_KIND__BACKUP),
+                     &items[3]);
+    assert_ptr_equal(dr_words_newest(&sorted, "s/b", any), &items[5]);
+    assert_null(dr_words_newest(&sorted, "s/", any));
+    assert_null(dr_words_newest(&sorted, "s/aa", any));
+    assert_null(dr_words_newest(&sorted, "s/c", any));
 }
 
 static void
