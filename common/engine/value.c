@@ -13,7 +13,7 @@
 static void
 say(struct dr_engine_value *out, const char *why)
 {
-    (void)snprintf(out->why, sizeof out->why, "%s", why);
+    (void)snprintf(out->why, sizeof out->why, "%.*s", (int)sizeof out->why - 1, why);
 }
 
 // Exactly one statement, and one that may be run unasked. False: `out` says why.
