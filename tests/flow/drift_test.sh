@@ -134,6 +134,20 @@ to_production R-2 --ack drift
 run 0 as alice drover drift --now --timeout 60s
 says "No drift in 3 targets"
 
+test_begin an_agent_looks_at_the_interval_of_the_policy_and_is_silent_when_all_is_as_it_was
+is_drift() { [ "$(as alice drover drift production/lite >/dev/null 2>&1; echo $?)" = "$1" ]; }
+states() { as alice drover log --output jsonl | grep -c "STATE.*$1\\|$1.*STATE"; }
+policy_with 's/^ *refuse_drift = .*/&\n    drift_every = "1s"/'
+by_hand production/lite "CREATE INDEX seen ON users (id, email)"
+wait_until 60 is_drift 3 || wrong "nobody noticed"
+run 3 as alice drover drift production/lite
+says "added index seen"
+before=$(states production/lite)
+by_hand production/lite "DROP INDEX seen"
+wait_until 60 is_drift 0 || wrong "nobody noticed that it is gone"
+[ "$(states production/lite)" -le $((before + 2)) ] || wrong "looks that found nothing new were told"
+policy_with '/drift_every = /d'
+
 test_begin a_policy_can_refuse_all_drift
 policy_with 's/refuse_drift = false/refuse_drift = true/'
 by_hand production/lite "DROP INDEX quick_fix"
