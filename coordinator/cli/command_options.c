@@ -128,6 +128,8 @@ const struct dr_cli_option dr_opt_upgrade[] = {
     {"target", 't', "GLOB", "rollout: only these targets"},
     {"message", 'm', "TEXT", "rollout: a note for those who approve"},
     {"on-failure", 0, "WHAT", "rollout: hold (default) or reverse"},
+    {"after", 0, "R-N", "rollout: begins when that one is done"},
+    {"after-item", 0, "ITEM", "rollout: and this item of its checklist is signed"},
     {"dry-run", 0, NULL, "say what would run, after every check; change nothing"},
     {"wait", 'w', NULL, "rollout: watch it until it ends or waits for people"},
     {"timeout", 0, "TIME", "with --wait: give up after this time (exit 124)"},

@@ -97,6 +97,17 @@ fill_request(struct dr_creating *c, Drover__V1__CreateRolloutRequest *request, s
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
     request->on_failure = c->on_failure;
+    const char *after = dr_cli_option(c->cli, "after");
+    const char *item = dr_cli_option(c->cli, "after-item");
+    if (item != NULL && after == NULL) {
+        dr_err_set(err, DR_E_USAGE, "--after-item is an item of the rollout that --after names");
+        return dr_err_hint(err, "--after R-1 --after-item %s", item);
+    }
+    request->after = dr_arena_str(arena, after ? after : "");
+    request->after_item = dr_arena_str(arena, item ? item : "");
+    if (!request->after || !request->after_item) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
     if (c->target == NULL && dr_cli_option(c->cli, "environment") != NULL) {
         request->environments[request->n_environments++] =
             dr_arena_str(arena, dr_cli_option(c->cli, "environment"));

@@ -86,16 +86,47 @@ is_wanted(const struct dr_rollout *rollout, const Drover__V1__CreateRolloutReque
            matches(request->targets, request->n_targets, target->name);
 }
 
+// Does `mine` wait for `other`, at once or over others?
+static bool
+goes_before(struct dr_core *core, const struct dr_rollout *other, const struct dr_rollout *mine)
+{
+    while (mine != NULL && mine->after[0] != '\0') {
+        if (strcmp(mine->after, other->id) == 0) {
+            return true;
+        }
+        mine = dr_core_rollout(core, mine->after); // made earlier: this ends
+    }
+    return false;
+}
+
+static enum dr_rc
+take_after(struct dr_core *core, const Drover__V1__CreateRolloutRequest *request,
+           struct dr_rollout *rollout, struct dr_err *err)
+{
+    if (request->after[0] != '\0' && dr_core_rollout(core, request->after) == NULL) {
+        return dr_err_set(err, DR_E_ROLLOUT_UNKNOWN, "there is no rollout '%.20s' to wait for",
+                          request->after);
+    }
+    if (request->after_item[0] != '\0' &&
+        (request->after[0] == '\0' || strlen(request->after_item) >= DR_ENVIRONMENT_MAX)) {
+        return dr_err_set(err, DR_E_INVALID, "an item to wait for is one of another rollout");
+    }
+    (void)snprintf(rollout->after, sizeof rollout->after, "%s", request->after);
+    (void)snprintf(rollout->after_item, sizeof rollout->after_item, "%s", request->after_item);
+    return DR_OK;
+}
+
 // A target whose own part of an open rollout is not over.
 static enum dr_rc
-check_free(struct dr_core *core, const char *name, struct dr_err *err)
+check_free(struct dr_core *core, const struct dr_rollout *mine, const char *name,
+           struct dr_err *err)
 {
     for (size_t i = 0; i < core->n_rollouts; i++) {
         struct dr_rollout *other = core->rollouts[i];
         struct dr_rollout_stage *stage;
         const struct dr_rollout_target *target = dr_rollout_find(other, name, &stage);
 
-        if (target == NULL) {
+        if (target == NULL || goes_before(core, other, mine)) {
             continue;
         }
         bool is_busy =
@@ -134,7 +165,7 @@ fill_stage(struct dr_core *core, const Drover__V1__CreateRolloutRequest *request
         if (!is_wanted(rollout, request, target, policy->name)) {
             continue;
         }
-        DR_TRY(check_free(core, target->name, err));
+        DR_TRY(check_free(core, rollout, target->name, err));
         (void)snprintf(row->name, sizeof row->name, "%s", target->name);
         (void)snprintf(row->agent, sizeof row->agent, "%s", target->agent);
         (void)snprintf(row->reason, sizeof row->reason, "waits for the turn of its environment");
@@ -219,7 +250,8 @@ dr_api_new_rollout(struct dr_core *core, const Drover__V1__CreateRolloutRequest 
     }
     rollout->n_stages = 0;
     name_rollout(core, request, actor, rollout);
-    enum dr_rc rc = take_plans(core, request, rollout, err);
+    enum dr_rc rc = take_after(core, request, rollout, err);
+    rc = rc == DR_OK ? take_plans(core, request, rollout, err) : rc;
     if (rc == DR_OK) {
         rc = fill_stages(core, request, rollout, err);
     }

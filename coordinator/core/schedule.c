@@ -202,10 +202,13 @@ begin_stage(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_
 enum dr_rc
 dr_schedule_advance(struct dr_core *core, struct dr_rollout *rollout, struct dr_err *err)
 {
+    bool waits = false;
+
     if (rollout->is_paused || rollout->is_aborted) {
         return DR_OK;
     }
-    for (size_t s = 0; s < rollout->n_stages; s++) {
+    DR_TRY(dr_schedule_after(core, rollout, &waits, err));
+    for (size_t s = 0; !waits && s < rollout->n_stages; s++) {
         struct dr_rollout_stage *stage = &rollout->stages[s];
 
         DR_TRY(begin_stage(core, rollout, stage, err));

@@ -23,6 +23,13 @@ void dr_schedule_rules(struct dr_core *core, const char *environment, struct dr_
 DR_MUST_CHECK enum dr_rc dr_schedule_waves(struct dr_core *core, struct dr_rollout *rollout,
                                            struct dr_rollout_stage *stage, struct dr_err *err);
 
+// schedule_after.c
+// Does a rollout that has not begun wait for another? Its targets are told for what.
+DR_MUST_CHECK enum dr_rc dr_schedule_after(struct dr_core *core, struct dr_rollout *rollout,
+                                           bool *out_waits, struct dr_err *err);
+// Is the other one done, so that it has to be looked at?
+bool dr_schedule_after_is_due(struct dr_core *core, const struct dr_rollout *rollout);
+
 // schedule_probes.c
 // What probes said does not count any more.
 void dr_schedule_probe_forget(struct dr_rollout_target *target);

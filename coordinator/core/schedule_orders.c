@@ -280,7 +280,8 @@ dr_schedule_tick(struct dr_core *core)
         struct dr_rollout *rollout = core->rollouts[r];
         struct dr_err why = {0};
 
-        if (wants_retry(rollout, now) && retry(core, rollout, &why) != DR_OK) {
+        bool is_due = wants_retry(rollout, now) || dr_schedule_after_is_due(core, rollout);
+        if (is_due && retry(core, rollout, &why) != DR_OK) {
             dr_log_err(DR_LOG_ERROR, "a rollout cannot go on", &why);
             return;
         }

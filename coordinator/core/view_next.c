@@ -106,7 +106,9 @@ facts_of(const struct dr_view_stage *v, const char *again, const struct dr_rollo
         .is_paused = v->rollout->is_paused,
         .is_over = v->rollout->is_aborted,
         .now = dr_now_unix_s(),
-        .before = v->before != NULL ? v->before->environment : NULL,
+        .before = v->before != NULL              ? v->before->environment
+                  : v->rollout->after[0] != '\0' ? v->rollout->after
+                                                 : NULL,
         .before_next = v->before != NULL ? v->before->next : "",
         .gate = gate != NULL ? gate->item : NULL,
         .missing = gate != NULL ? gate->missing : "",

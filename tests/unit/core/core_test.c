@@ -243,6 +243,40 @@ a_second_rollout_on_a_busy_target_is_refused_until_the_first_is_aborted(void **s
 }
 
 static void
+a_rollout_waits_for_another_on_the_same_targets(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    Drover__V1__CreateRolloutRequest request;
+    Drover__V1__EnginePlan plan, *plans[1] = {&plan};
+    ProtobufCMessage *reply = NULL;
+
+    begin_site(site);
+    OK(w, create_rollout(site, NULL));
+    drover__v1__create_rollout_request__init(&request);
+    drover__v1__engine_plan__init(&plan);
+    plan.engine = DROVER__V1__ENGINE__POSTGRESQL;
+    plan.plan_sha256 = DATA32(w->plan_sha);
+    request.plans = plans;
+    request.n_plans = 1;
+    request.mode = MODE(UP);
+    request.after_item = word(w, "logs-reviewed");
+    REFUSED(DR_E_INVALID, call(site, site->person[ALICE], DR_METHOD_OPERATOR_CREATE_ROLLOUT,
+                               &request.base, &reply));
+    request.after = word(w, "R-9");
+    REFUSED(DR_E_ROLLOUT_UNKNOWN, call(site, site->person[ALICE], DR_METHOD_OPERATOR_CREATE_ROLLOUT,
+                                       &request.base, &reply));
+    request.after = word(w, "R-1");
+    OK(w,
+       call(site, site->person[ALICE], DR_METHOD_OPERATOR_CREATE_ROLLOUT, &request.base, &reply));
+    const Drover__V1__Rollout *second = (const Drover__V1__Rollout *)(const void *)reply;
+    assert_string_equal(second->after, "R-1");
+    assert_string_equal(second->after_item, "logs-reviewed");
+    assert_string_equal(second->stages[0]->targets[0]->state, "pending");
+    assert_string_equal(second->stages[0]->targets[0]->reason, "waits for R-1 to be done");
+}
+
+static void
 an_approval_of_another_ready_is_refused(void **state)
 {
     struct site *site = *state;
@@ -422,6 +456,7 @@ main(void)
         SITE_TEST(a_freeze_of_everything_is_in_the_bundle),
         SITE_TEST(a_plan_outside_of_the_approved_chain_names_the_command),
         SITE_TEST(a_second_rollout_on_a_busy_target_is_refused_until_the_first_is_aborted),
+        SITE_TEST(a_rollout_waits_for_another_on_the_same_targets),
         SITE_TEST(an_approval_of_another_ready_is_refused),
         SITE_TEST(pushes_that_were_not_acknowledged_come_again),
         SITE_TEST(an_acknowledgement_of_another_watch_changes_nothing),
