@@ -79,6 +79,21 @@ take_identity(struct dr_worker *worker, struct dr_err *err)
 
 // -------------------------------------------------------------------------------- progress
 
+void
+dr_worker_say(struct dr_worker *worker, const Drover__V1__Progress *progress)
+{
+    uint8_t packed[4096];
+    size_t len = drover__v1__progress__get_packed_size(progress);
+    if (len <= sizeof packed) {
+        (void)drover__v1__progress__pack(progress, packed);
+        const struct dr_bytes body = {.data = packed, .len = len};
+        // A watcher's view only: when it cannot be told, the run goes on.
+        enum dr_rc ignored = dr_pipe_send_simple(
+            &worker->pipe, DROVER__V1__PIPE_KIND__PIPE_PROGRESS, 0, NULL, body, NULL, NULL);
+        (void)ignored;
+    }
+}
+
 static void
 tell_progress(void *arg, const struct dr_engine_progress *from)
 {
@@ -114,16 +129,7 @@ tell_progress(void *arg, const struct dr_engine_progress *from)
         progress.server_done = from->server->done;
         progress.server_total = from->server->total;
     }
-    uint8_t packed[4096];
-    size_t len = drover__v1__progress__get_packed_size(&progress);
-    if (len <= sizeof packed) {
-        (void)drover__v1__progress__pack(&progress, packed);
-        const struct dr_bytes body = {.data = packed, .len = len};
-        // A watcher's view only: when it cannot be told, the run goes on.
-        enum dr_rc ignored = dr_pipe_send_simple(
-            &worker->pipe, DROVER__V1__PIPE_KIND__PIPE_PROGRESS, 0, NULL, body, NULL, NULL);
-        (void)ignored;
-    }
+    dr_worker_say(worker, &progress);
 }
 
 enum dr_rc
@@ -342,11 +348,10 @@ do_job(struct dr_worker *worker, struct dr_err *err)
 static enum dr_rc
 answer(struct dr_worker *worker, const struct dr_err *failure, struct dr_err *err)
 {
-    char message[DR_ERR_MESSAGE_MAX];
     if (failure->rc != DR_OK) {
         worker->result.error = (uint32_t)failure->rc;
-        (void)snprintf(message, sizeof message, "%s", failure->message);
-        worker->result.message = message;
+        char *message = dr_arena_str(worker->arena, failure->message);
+        worker->result.message = message != NULL ? message : worker->result.message;
     }
     size_t len = drover__v1__worker_result__get_packed_size(&worker->result);
     uint8_t *packed = malloc(len + 1);

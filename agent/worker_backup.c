@@ -80,6 +80,33 @@ prove(struct dr_worker *worker, const struct dr_backup_job *job, struct dr_backu
     return worker->result.detail == NULL ? no_memory(err) : DR_OK;
 }
 
+struct watched {
+    struct dr_worker *worker;
+    int64_t began_ms;
+};
+
+static void
+tell(void *arg, uint64_t done_bytes, uint64_t total_bytes)
+{
+    const struct watched *w = arg;
+    char done[32], total[32], rate[32], phase[160], unit[] = "bytes";
+    uint64_t elapsed_ms = (uint64_t)(dr_monotonic_ms() - w->began_ms);
+    Drover__V1__Progress progress = DROVER__V1__PROGRESS__INIT;
+    dr_format_size(done, done_bytes);
+    dr_format_size(total, total_bytes);
+    dr_format_size(rate, elapsed_ms == 0 ? 0 : done_bytes * 1000 / elapsed_ms);
+    (void)snprintf(phase, sizeof phase, "backup: %s written of a database of %s, %s/s", done, total,
+                   rate);
+    progress.target = w->worker->run->target;
+    progress.rollout = w->worker->run->rollout;
+    progress.phase = phase;
+    progress.elapsed_ms = elapsed_ms;
+    progress.done = progress.server_done = done_bytes;
+    progress.total = progress.server_total = total_bytes;
+    progress.server_unit = unit;
+    dr_worker_say(w->worker, &progress);
+}
+
 enum dr_rc
 dr_worker_take_backup(struct dr_worker *worker, struct dr_err *err)
 {
@@ -88,6 +115,9 @@ dr_worker_take_backup(struct dr_worker *worker, struct dr_err *err)
     char name[160];
     uint32_t level = (uint32_t)worker->run->restore_level;
     struct dr_backup_options options = dr_backup_job_options(&job, name);
+    struct watched watched = {.worker = worker, .began_ms = dr_monotonic_ms()};
+    options.progress = tell;
+    options.progress_arg = &watched;
     options.with_rows = level >= DR_BACKUP_QUERIED;
     options.is_directory = dr_str_eq(worker->run->backup_format, "directory");
     options.jobs = worker->run->backup_jobs;

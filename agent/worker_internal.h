@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "engine/run.h"
 #include "proto/pipe.pb-c.h"
+#include "proto/service.pb-c.h"
 
 struct dr_worker {
     struct dr_pipe pipe;
@@ -49,6 +50,9 @@ ProtobufCBinaryData dr_worker_data(struct dr_arena *arena, const uint8_t *bytes,
 DR_MUST_CHECK enum dr_rc dr_worker_take_backup(struct dr_worker *worker, struct dr_err *err);
 // Writes beside it what the target was, and gives it its place among the kept ones.
 DR_MUST_CHECK enum dr_rc dr_worker_note_backup(struct dr_worker *worker, struct dr_err *err);
+
+// Hands a report to exec, for whoever watches.
+void dr_worker_say(struct dr_worker *worker, const Drover__V1__Progress *progress);
 
 // The jobs. Each fills the result as far as it came.
 DR_MUST_CHECK enum dr_rc dr_worker_prepare(struct dr_worker *worker, struct dr_err *err);

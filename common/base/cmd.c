@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #define EXIT_NOT_STARTED 127
+#define TICK_MS          500
 #define PIECE_BYTES      16384u
 
 enum { IN, OUT, ERRORS, STATUS, PIPES };
@@ -215,9 +216,13 @@ pump(const struct dr_cmd *cmd, struct running *r, struct dr_cmd_result *out, int
         if (left <= 0) {
             return dr_err_set(err, DR_E_TIMEOUT, "'%s' did not end within its time", cmd->argv[0]);
         }
+        left = cmd->tick != NULL && left > TICK_MS ? TICK_MS : left;
         int ready = poll(fds, DR_COUNT_OF(fds), left > INT_MAX ? INT_MAX : (int)left);
         if (ready < 0 && errno != EINTR) {
             return dr_err_errno(err, DR_E_IO, errno, "'%s' cannot be watched", cmd->argv[0]);
+        }
+        if (ready == 0 && cmd->tick != NULL) {
+            cmd->tick(cmd->tick_arg);
         }
         if (ready <= 0) {
             continue;

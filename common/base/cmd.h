@@ -21,8 +21,10 @@ struct dr_cmd {
                              // DR_E_LIMIT
     uint64_t memory_max_bytes; // RLIMIT_AS; 0: none
     int cancel_fd;             // readable: kill the group, DR_E_INTERRUPTED; -1 or 0: none
-    const char *folder;        // its working folder; NULL: ours
-    uid_t uid;                 // who it runs as, for root only; 0: as this process
+    void (*tick)(void *arg);   // about twice a second while it runs and says nothing; NULL: none
+    void *tick_arg;
+    const char *folder; // its working folder; NULL: ours
+    uid_t uid;          // who it runs as, for root only; 0: as this process
     gid_t gid;
 };
 

@@ -44,8 +44,12 @@ struct dr_backup_options {
     unsigned jobs;         // with is_directory: tables dumped at once; 0: 1
     const char *compress;  // "zstd:3", "gzip:6", "none"; NULL: as the tool does. Before pg_dump 16
                            // zstd is what the tool does without it
-    uint64_t timeout_ms;   // for all of it; 0: 4 h
-    int cancel_fd;         // readable: stop, DR_E_INTERRUPTED; <= 0: none
+    // PostgreSQL: told while pg_dump writes. The total is the database's size, which a compressed
+    // backup does not reach. NULL: nobody asks.
+    void (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes);
+    void *progress_arg;
+    uint64_t timeout_ms; // for all of it; 0: 4 h
+    int cancel_fd;       // readable: stop, DR_E_INTERRUPTED; <= 0: none
 };
 
 // Takes a backup into "<folder>/<target>-<UTC time>.dump" (".dir", ".sqlite"), under another name

@@ -112,3 +112,19 @@ dr_backup_remove_path(const char *path)
 {
     return is_folder(path) ? dr_dir_remove(path, NULL) == DR_OK : unlink(path) == 0;
 }
+
+uint64_t
+dr_backup_size(const char *path)
+{
+    struct stat st;
+    DIR *dir = is_folder(path) ? opendir(path) : NULL;
+    uint64_t bytes = dir == NULL && stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+    for (struct dirent *e = NULL; dir != NULL && (e = readdir(dir)) != NULL;) {
+        bool is_file = e->d_name[0] != '.' && fstatat(dirfd(dir), e->d_name, &st, 0) == 0;
+        bytes += is_file ? (uint64_t)st.st_size : 0;
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    return bytes;
+}

@@ -114,6 +114,21 @@ compress_option(const char *wanted, unsigned long major, char out[64])
     }
 }
 
+struct dumping {
+    const struct dr_backup_options *options;
+    const char *path;
+    uint64_t total_bytes;
+};
+
+static enum dr_rc
+tell(void *ctx, struct dr_err *err)
+{
+    const struct dumping *d = ctx;
+    (void)err;
+    d->options->progress(d->options->progress_arg, dr_backup_size(d->path), d->total_bytes);
+    return DR_OK;
+}
+
 static enum dr_rc
 dump(const struct source *source, const struct dr_backup_options *options,
      const struct dr_backup_tools *tools, const struct dr_backup_file *file,
@@ -147,7 +162,11 @@ dump(const struct source *source, const struct dr_backup_options *options,
         argv[n++] = compress;
     }
     argv[n] = login.dbname.data;
-    rc = dr_backup_tool_run(argv, login.env, wait, 0, &result, err);
+    struct dumping dumping = {options, file->partial, source->size_bytes};
+    struct dr_db_wait watched = *wait;
+    watched.on_tick = options->progress == NULL ? NULL : tell;
+    watched.ctx = &dumping;
+    rc = dr_backup_tool_run(argv, login.env, &watched, 0, &result, err);
     dr_backup_login_end(&login);
     if (rc == DR_OK && result.exit_code != 0) {
         rc = dr_backup_tool_failed("pg_dump", &result, err);

@@ -22,17 +22,28 @@
 // ----------------------------------------------------------------------------------------------------
 // tools
 
+static void
+tick(void *arg)
+{
+    const struct dr_db_wait *wait = arg;
+    enum dr_rc ignored = wait->on_tick(wait->ctx, NULL); // who watches does not decide
+    (void)ignored;
+}
+
 enum dr_rc
 dr_backup_tool_run(const char *const *argv, const char *const *env, const struct dr_db_wait *wait,
                    uint64_t most_ms, struct dr_cmd_result *out, struct dr_err *err)
 {
     uint64_t left_ms = dr_backup_left_ms(wait);
+    struct dr_db_wait watched = *wait;
     struct dr_cmd cmd = {
         .argv = argv,
         .env = env,
         .timeout_ms = most_ms != 0 && most_ms < left_ms ? most_ms : left_ms,
         .output_max = DR_BACKUP_OUTPUT_MAX,
         .cancel_fd = wait->cancel_fd,
+        .tick = wait->on_tick == NULL ? NULL : tick,
+        .tick_arg = &watched,
     };
     return dr_cmd_run(&cmd, out, err);
 }

@@ -232,6 +232,42 @@ words_of_the_tool_are_in_the_message(void **state)
     assert_int_equal(count_files(f), 0);
 }
 
+struct told {
+    unsigned times;
+    uint64_t done, total;
+};
+
+static void
+note_progress(void *arg, uint64_t done_bytes, uint64_t total_bytes)
+{
+    struct told *told = arg;
+    told->times++;
+    told->done = done_bytes > told->done ? done_bytes : told->done;
+    told->total = total_bytes;
+}
+
+static void
+size_is_told_while_the_tool_writes(void **state)
+{
+    struct fixture *f = *state;
+    struct told told = {0};
+    write_script(f, "pg_dump",
+                 "#!/bin/sh\ncase $1 in --version) echo 'pg_dump (PostgreSQL) 15.1'; exit;; esac\n"
+                 "for a; do case $a in --file=*) printf 1234567 >\"${a#--file=}\";; esac; done\n"
+                 "exec sleep 60\n");
+    write_script(f, "pg_restore", "#!/bin/sh\n");
+    f->options.pg_bindir = f->folder;
+    f->options.timeout_ms = 2500;
+    f->options.progress = note_progress;
+    f->options.progress_arg = &told;
+    assert_int_equal(
+        dr_backup_pg(dr_pgcluster_url(cluster, "postgres"), &f->options, &f->backup, &f->err),
+        DR_E_TIMEOUT);
+    assert_true(told.times > 0);
+    assert_int_equal(told.done, 7);
+    assert_true(told.total > 1000000);
+}
+
 // id: G17
 static void
 hanging_tool_is_ended_at_the_deadline(void **state)
@@ -352,6 +388,7 @@ main(void)
         BACKUP_TEST(tool_that_lies_about_its_success_is_caught),
         BACKUP_TEST(truncated_dump_is_caught),
         BACKUP_TEST(words_of_the_tool_are_in_the_message),
+        BACKUP_TEST(size_is_told_while_the_tool_writes),
         BACKUP_TEST(hanging_tool_is_ended_at_the_deadline),
         BACKUP_TEST(server_that_is_down_is_no_backup),
         BACKUP_TEST(sqlite_copy_is_taken_checked_and_recorded),
