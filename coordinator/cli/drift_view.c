@@ -76,9 +76,9 @@ dr_drift_json(const char *target, const struct dr_attestation *drift)
                      digest_json(m->difference_sha256), "detail", m->detail);
 }
 
-enum dr_rc
-dr_drift_load(struct dr_remote *remote, const char *environment, struct dr_words *out,
-              struct dr_err *err)
+// The newest words of an environment's targets about drift, verified.
+static enum dr_rc
+load(struct dr_remote *remote, const char *environment, struct dr_words *out, struct dr_err *err)
 {
     Drover__V1__ListDocumentsRequest request = DROVER__V1__LIST_DOCUMENTS_REQUEST__INIT;
     Drover__V1__StatusReply found = DROVER__V1__STATUS_REPLY__INIT;
@@ -101,7 +101,7 @@ dr_drift_of_ready(struct dr_remote *remote, const Drover__V1__Attestation *ready
     struct dr_words words = {0};
     struct dr_err ignored = {0}; // the flag alone is told then
     if ((ready->flags & (uint32_t)DROVER__V1__READY_FLAG__FLAG_DRIFT) == 0 ||
-        dr_drift_load(remote, ready->environment, &words, &ignored) != DR_OK) {
+        load(remote, ready->environment, &words, &ignored) != DR_OK) {
         return;
     }
     const struct dr_attestation *drift = dr_drift_of(&words, ready->target);

@@ -6,10 +6,6 @@
 
 #include <jansson.h>
 
-// The newest words of an environment's targets about drift, verified. Errors of the coordinator,
-// DR_E_NOMEM.
-DR_MUST_CHECK enum dr_rc dr_drift_load(struct dr_remote *remote, const char *environment,
-                                       struct dr_words *out, struct dr_err *err);
 // Which objects differ, as lines behind four blanks, for a READY that says that some do.
 void dr_drift_of_ready(struct dr_remote *remote, const Drover__V1__Attestation *ready);
 // The word that says that the target differs, and how; NULL: it does not, as far as its agent said.
