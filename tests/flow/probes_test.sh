@@ -1,0 +1,59 @@
+#!/bin/bash
+# Probes: the wave behind the canary goes after the canary has soaked and its agent has signed that the probe passed.
+. "$DROVER_SOURCE/tests/flow/lib.sh"
+world_begin "$DROVER_BUILD" || exit 1
+
+test_begin a_probe_of_the_signed_policy
+people_make alice
+as alice drover init --name shop --people keys/alice.pub --environments production --coordinator tcp://127.0.0.1:0 --quiet >/dev/null ||
+    wrong "no project"
+mkdir -p revisions
+printf -- '-- drover:revision 1\n-- add users\n--\n-- Revision ID: r1\n-- Revises:\n-- Engine: sqlite\n\n-- drover:up\nCREATE TABLE users (id integer PRIMARY KEY);\nINSERT INTO users VALUES (1);\n\n-- drover:down\nDROP TABLE users;\n' >revisions/r1.sql
+as alice drover sign trust/root.1.drv >/dev/null || wrong "the root was not signed"
+targets=()
+for name in a b c; do
+    sqlite_make "$WORLD/$name.db"
+    targets+=("production/$name=sqlite:$WORLD/$name.db")
+done
+SIGNER=alice agent_make one "production" "${targets[@]}" >/dev/null || wrong "no agent"
+as alice drover sign trust/fleet.2.drv --quiet >/dev/null 2>&1
+as alice drover policy show -e production >policy.conf || wrong "no policy"
+sed -i 's/^\( *\)#* *canary_targets.*/\1canary_targets = 1/' policy.conf
+grep -q 'canary_targets = 1' policy.conf || sed -i 's/^environment.*{/&\n  canary_targets = 1/' policy.conf
+sed -i '/^ *wave_soak/d' policy.conf
+sed -i 's/^environment.*{/&\n    wave_soak = "2s"\n    probe "users" { engine = sqlite sql = "SELECT count(*) FROM users" most = "0" every = "1s" }/' policy.conf
+run 0 as alice drover policy apply policy.conf --yes
+coordinator_start || wrong "droverd did not start"
+run 0 as alice drover submit
+run 0 as alice drover approve chain --yes
+agent_start one || wrong "the agent did not start"
+
+test_begin production_is_applied_wave_by_wave
+run 8 as alice drover upgrade head --wait --timeout 60s
+run 0 as alice drover rollout watch R-1 --until production=ready --timeout 60s
+run 0 as alice drover approve R-1 -e production --confirm production --yes
+paused() {
+    as alice drover rollout show R-1 --output json | grep -q "did not pass: 1"
+}
+wait_until 40 paused || wrong "the probe did not pause the rollout"
+
+test_begin nobody_promotes_past_a_probe_that_did_not_pass # id: G7
+run 1 as alice drover rollout promote R-1
+says "nobody promotes past that"
+
+test_begin resume_asks_again_and_goes_on_when_it_passes # id: G7
+python3 -c 'import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("DELETE FROM users")
+db.commit()' "$WORLD/a.db"
+run 0 as alice drover rollout resume R-1
+run 0 as alice drover rollout watch R-1 --until production=applied --timeout 60s
+
+test_begin the_others_were_sent_after_the_soak_of_the_canary # id: G7
+run 0 as alice drover log
+says "wave 1 soaks until"
+soaks=$(printf '%s\n' "$OUT" | grep -n 'wave 1 soaks until' | head -n 1 | cut -d: -f1)
+sent=$(printf '%s\n' "$OUT" | grep -n 'R-1 production/[bc] .*on its way' | head -n 1 | cut -d: -f1)
+[ -n "$sent" ] && [ "$soaks" -lt "$sent" ] || wrong "soaks in line '$soaks', sent in line '$sent'"
+
+flow_end
