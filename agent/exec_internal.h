@@ -103,7 +103,7 @@ struct dr_agent_slot {
     bool has_approval_sha256;
     Drover__V1__Mode mode;
     const char *rollout;
-    bool with_backup;
+    bool with_backup, with_rehearsal;
     uint8_t (*blobs)[32]; // needed
     size_t n_blobs;
     struct dr_err failure; // why, for a report
@@ -229,6 +229,10 @@ dr_exec_task_consume(struct dr_agent_slot *slot, const Drover__V1__WorkerResult 
 // The job of each kind, as the worker gets it; in the arena.
 DR_MUST_CHECK enum dr_rc dr_exec_task_spec(struct dr_agent_slot *slot, Drover__V1__WorkerJob job,
                                            Drover__V1__WorkerRun **out, struct dr_err *err);
+
+// exec_prepare.c: what only JOB_PREPARE is told: rehearsal, and what of it need not be done again.
+DR_MUST_CHECK enum dr_rc
+dr_exec_fill_prepare(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *err);
 
 // exec_drift.c
 // What the trusted policy says of drift, after a start and whenever trust changed. Other tolerances

@@ -51,6 +51,7 @@ begin_prepare(struct dr_agent_slot *slot, struct dr_err *err)
         prepare->mode == DROVER__V1__MODE__MODE_NONE ? DROVER__V1__MODE__UP : prepare->mode;
     slot->rollout = prepare->rollout;
     slot->with_backup = prepare->with_backup && !dr_str_eq(slot->agent->config->backup, "none");
+    slot->with_rehearsal = prepare->with_rehearsal;
     return need(slot, slot->plan_sha256, err);
 }
 
@@ -318,28 +319,6 @@ own(struct dr_agent_slot *slot, const Drover__V1__WorkerRun *run, Drover__V1__Wo
     return *out == NULL ? no_memory(err) : DR_OK;
 }
 
-// Preflights run once for a READY: as long as it is open and the target is as it says, preparing
-// the same again does not ask them again.
-static enum dr_rc
-fill_prepare(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *err)
-{
-    struct dr_bytes payload = {0};
-    struct dr_attestation ready = {0};
-    enum dr_rc rc =
-        dr_agent_state_ready(slot->agent->state, slot->arena, slot->target->name, &payload, err);
-    if (rc != DR_OK || payload.len == 0) {
-        return rc;
-    }
-    rc = dr_attest_decode(slot->arena, payload, true, &ready, err);
-    if (rc == DR_OK && ready.msg->mode == slot->mode &&
-        dr_data_is(ready.msg->plan_sha256, slot->plan_sha256)) {
-        run->preflights_done = true;
-        run->expected_ledger_head = ready.msg->ledger_head;
-        run->expected_fingerprint = ready.msg->fingerprint;
-    }
-    return rc;
-}
-
 enum dr_rc
 dr_exec_task_spec(struct dr_agent_slot *slot, Drover__V1__WorkerJob job,
                   Drover__V1__WorkerRun **out, struct dr_err *err)
@@ -358,7 +337,7 @@ dr_exec_task_spec(struct dr_agent_slot *slot, Drover__V1__WorkerJob job,
         rc = fill_run(slot, run, err);
     }
     if (rc == DR_OK && job == DROVER__V1__WORKER_JOB__JOB_PREPARE) {
-        rc = fill_prepare(slot, run, err);
+        rc = dr_exec_fill_prepare(slot, run, err);
     }
     if (rc == DR_OK && job != DROVER__V1__WORKER_JOB__JOB_RUN) {
         rc = dr_exec_backup_spec(slot, run,

@@ -94,7 +94,8 @@ static bool
 is_refusal(enum dr_rc rc)
 {
     return rc == DR_E_DATABASE_IDENTITY || rc == DR_E_BEHIND_POOLER || rc == DR_E_ON_STANDBY ||
-           rc == DR_E_DB_PRIVILEGE || rc == DR_E_BACKUP_TOOL;
+           rc == DR_E_DB_PRIVILEGE || rc == DR_E_BACKUP_TOOL || rc == DR_E_REHEARSAL_DIFFERS ||
+           rc == DR_E_REHEARSAL_FAILED || rc == DR_E_REHEARSAL_COPY;
 }
 
 // The doors' codes for what an approval's checks name otherwise.

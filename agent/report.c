@@ -267,6 +267,33 @@ say_backup(struct dr_report *report, const Drover__V1__WorkerResult *result, str
     return dr_report_say(report, &msg, NULL, &report->change.backup, err);
 }
 
+// The rehearsal that READY stands on: this one, or that of the open READY when neither plan nor
+// target have changed since.
+static enum dr_rc
+find_rehearsal(struct dr_report *report, const Drover__V1__WorkerResult *result, uint8_t out[32],
+               bool *out_found, struct dr_err *err)
+{
+    struct dr_agent_slot *slot = report->slot;
+    struct dr_bytes payload = {0};
+    struct dr_attestation ready = {0};
+    *out_found = result->rehearsal != NULL;
+    if (*out_found) {
+        return dr_report_say_rehearsed(report, result, out, err);
+    }
+    if (!slot->spec->rehearsal_done || !slot->spec->with_rehearsal) {
+        return DR_OK;
+    }
+    enum dr_rc rc =
+        dr_agent_state_ready(slot->agent->state, slot->arena, slot->target->name, &payload, err);
+    rc = rc == DR_OK && payload.len > 0 ? dr_attest_decode(slot->arena, payload, true, &ready, err)
+                                        : rc;
+    if (rc == DR_OK && ready.msg != NULL && ready.msg->rehearsed_sha256.len == 32) {
+        memcpy(out, ready.msg->rehearsed_sha256.data, 32);
+        *out_found = true;
+    }
+    return rc;
+}
+
 enum dr_rc
 dr_report_ready(struct dr_agent_slot *slot, struct dr_err *err)
 {
@@ -275,10 +302,12 @@ dr_report_ready(struct dr_agent_slot *slot, struct dr_err *err)
     struct dr_exec_known known = {0};
     const struct dr_agent_record *record = &known.record;
     Drover__V1__BackupRecord *backup = NULL;
-    uint8_t nonce[32];
+    uint8_t nonce[32], rehearsed[32];
+    bool has_rehearsal = false;
     enum dr_rc rc = dr_report_begin(slot, &report, err);
     rc = rc != DR_OK ? rc : know(slot, &known, err);
     rc = rc != DR_OK ? rc : find_backup(slot, result, &backup, err);
+    rc = rc != DR_OK ? rc : find_rehearsal(&report, result, rehearsed, &has_rehearsal, err);
     rc = rc != DR_OK ? rc : say_backup(&report, result, err);
     uint32_t flags = rc != DR_OK ? 0 : dr_report_flags(slot, result, record);
     rc = rc != DR_OK ? rc : dr_report_drift(&report, result, &known, flags, err);
@@ -299,6 +328,9 @@ dr_report_ready(struct dr_agent_slot *slot, struct dr_err *err)
     msg.backup = backup;
     msg.n_units = result->n_units; // the halves of a PARTIAL revision
     msg.units = result->units;
+    if (has_rehearsal) {
+        msg.rehearsed_sha256 = dr_data(rehearsed, sizeof rehearsed);
+    }
     msg.n_losses = result->n_losses;
     msg.losses = result->losses;
     rc = dr_report_say(&report, &msg, report.change.ready_sha256, &report.change.ready, err);

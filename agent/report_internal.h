@@ -40,6 +40,14 @@ dr_report_say(struct dr_report *report, const Drover__V1__Attestation *msg, uint
 DR_MUST_CHECK enum dr_rc
 dr_report_say_state(struct dr_report *report, const Drover__V1__WorkerResult *result,
                     uint32_t flags, struct dr_err *err);
+// report_rehearsed.c: signs what the rehearsal told; with slot->failure set it failed, and says
+// why.
+DR_MUST_CHECK enum dr_rc
+dr_report_say_rehearsed(struct dr_report *report, const Drover__V1__WorkerResult *result,
+                        uint8_t out_sha256[32], struct dr_err *err);
+// report_run.c: code and detail of slot->failure. DR_E_NOMEM.
+DR_MUST_CHECK enum dr_rc
+dr_report_set_reason(struct dr_agent_slot *slot, Drover__V1__Attestation *msg, struct dr_err *err);
 // report_drift.c: says DRIFT where what the worker found is not what the target was left with, once
 // for each change, and once more when it is gone; and keeps a schema's text that is not kept yet.
 DR_MUST_CHECK enum dr_rc

@@ -16,8 +16,8 @@
 
 // For the coordinator: one line, plain, cut; the worker's text holds the server's primary message
 // and no rows.
-static enum dr_rc
-set_reason(struct dr_agent_slot *slot, Drover__V1__Attestation *msg, struct dr_err *err)
+enum dr_rc
+dr_report_set_reason(struct dr_agent_slot *slot, Drover__V1__Attestation *msg, struct dr_err *err)
 {
     struct dr_buf shown = {0};
     size_t len = strlen(slot->failure.message);
@@ -49,7 +49,7 @@ say_failed(struct dr_report *report, const Drover__V1__WorkerResult *result, str
 {
     struct dr_agent_slot *slot = report->slot;
     Drover__V1__Attestation msg = dr_report_word(report, DR_REPORT_KIND(FAILED));
-    enum dr_rc rc = set_reason(slot, &msg, err);
+    enum dr_rc rc = dr_report_set_reason(slot, &msg, err);
     if (rc != DR_OK) {
         return rc;
     }
@@ -295,8 +295,11 @@ dr_report_refused(struct dr_agent_slot *slot, struct dr_err *err)
     enum dr_rc rc = dr_agent_state_outbox_count(slot->agent->state, &waiting, err);
     rc = rc != DR_OK ? rc : dr_report_begin(slot, &report, err);
     if (rc == DR_OK && waiting < DR_AGENT_OUTBOX_MAX && !is_too_often(slot)) {
+        const Drover__V1__WorkerResult *result = slot->worker.result;
+        bool has_rehearsal = result != NULL && result->rehearsal != NULL;
+        rc = has_rehearsal ? dr_report_say_rehearsed(&report, result, NULL, err) : DR_OK;
         Drover__V1__Attestation msg = dr_report_word(&report, DR_REPORT_KIND(REFUSED));
-        rc = set_reason(slot, &msg, err);
+        rc = rc != DR_OK ? rc : dr_report_set_reason(slot, &msg, err);
         rc = rc != DR_OK ? rc : dr_report_say(&report, &msg, NULL, NULL, err);
     }
     report.change.ends_task = slot->task.id;

@@ -50,6 +50,9 @@ ProtobufCBinaryData dr_worker_data(struct dr_arena *arena, const uint8_t *bytes,
 DR_MUST_CHECK enum dr_rc dr_worker_take_backup(struct dr_worker *worker, struct dr_err *err);
 // Writes beside it what the target was, and gives it its place among the kept ones.
 DR_MUST_CHECK enum dr_rc dr_worker_note_backup(struct dr_worker *worker, struct dr_err *err);
+// worker_rehearse.c: the plan on a copy of the target, into the result also when that failed
+// (DR_E_REHEARSAL_DIFFERS, DR_E_REHEARSAL_FAILED, DR_E_REHEARSAL_COPY).
+DR_MUST_CHECK enum dr_rc dr_worker_rehearse(struct dr_worker *worker, struct dr_err *err);
 
 // Hands a report to exec, for whoever watches.
 void dr_worker_say(struct dr_worker *worker, const Drover__V1__Progress *progress);

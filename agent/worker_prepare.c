@@ -132,11 +132,14 @@ dr_worker_prepare(struct dr_worker *worker, struct dr_err *err)
     }
     ProtobufCBinaryData head = worker->result.ledger_head;
     ProtobufCBinaryData fingerprint = worker->result.fingerprint;
-    if (worker->run->with_backup) {
-        rc = dr_worker_take_backup(worker, err);
-    }
     bool is_asked = worker->run->preflights_done && same(head, worker->run->expected_ledger_head) &&
                     same(fingerprint, worker->run->expected_fingerprint);
+    if (worker->run->with_rehearsal && !(is_asked && worker->run->rehearsal_done)) {
+        rc = dr_worker_rehearse(worker, err);
+    }
+    if (rc == DR_OK && worker->run->with_backup) {
+        rc = dr_worker_take_backup(worker, err);
+    }
     rc = rc != DR_OK || is_asked ? rc : run_preflights(worker, err);
     rc = rc != DR_OK ? rc : dr_worker_look(worker, err);
     if (rc == DR_OK && (!same(head, worker->result.ledger_head) ||

@@ -148,7 +148,11 @@ DR_ERR(ALEMBIC_ID, 426, 1, 9,
 DR_ERR(REHEARSAL_DIFFERS, 427, 3, 9,
        "mend the revision: its way down has to take back all that its way up does, or say "
        "'-- drover:down none'")
-DR_ERR(REHEARSAL_COPY, 428, 1, 9, "")
+DR_ERR(REHEARSAL_COPY, 428, 1, 9,
+       "the copy of the schema cannot be made on that host: install there what is missing")
+DR_ERR(
+    REHEARSAL_FAILED, 429, 1, 9,
+    "nothing was done to the target: mend the revision; drover rehearse shows it on one database")
 DR_ERR(BACKUP_FAILED, 480, 1, 9, "")
 DR_ERR(BACKUP_TOOL, 481, 1, 9,
        "install a pg_dump of the server's major version or newer, e.g. apt install "

@@ -5,8 +5,11 @@
 #include "coordinator/cli/loss_view.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/ready_flags.h"
+#include "coordinator/cli/rehearsal_view.h"
 
 #include "base/clock.h"
+
+#include <string.h>
 
 // "12 statements, 1 outside a transaction"
 static const char *
@@ -56,9 +59,36 @@ show_revision(const struct dr_cli *cli, const Drover__V1__PlanRevision *r,
     }
 }
 
+// What the run will mean for others, from the rehearsal that READY stands on.
 static void
-show_target(const struct dr_cli *cli, const Drover__V1__Attestation *ready, uint32_t wave)
+show_rehearsal(const struct dr_stage *stage, const struct dr_stage_plan *plan,
+               const Drover__V1__Attestation *ready)
 {
+    const struct dr_cli *cli = stage->remote->cli;
+    for (size_t i = 0; i < stage->n_evidence && ready->rehearsed_sha256.len == 32; i++) {
+        const struct dr_attestation *one = &stage->evidence[i];
+        bool is_it = one->msg->rehearsal != NULL &&
+                     memcmp(one->sha256, ready->rehearsed_sha256.data, 32) == 0;
+        struct dr_buf line = {0};
+        if (is_it) {
+            bool is_down = dr_approval_is_down(ready->mode);
+            dr_rehearsal_summary(one->msg->rehearsal, plan->plan,
+                                 is_down ? DROVER__V1__MODE__DOWN : DROVER__V1__MODE__UP, &line);
+            dr_say(cli, "    rehearsed: %s\n", line.data == NULL ? "" : line.data);
+        }
+        if (is_it && one->msg->detail[0] != '\0') {
+            dr_say(cli, "    the copy was not the target to the letter: %s\n",
+                   dr_print_safe(cli, one->msg->detail));
+        }
+        dr_buf_fini(&line);
+    }
+}
+
+static void
+show_target(const struct dr_stage *stage, const struct dr_stage_plan *plan,
+            const Drover__V1__Attestation *ready, uint32_t wave)
+{
+    const struct dr_cli *cli = stage->remote->cli;
     bool is_fresh = dr_now_unix_s() <= ready->time;
     dr_say(cli, "  target %s, wave %u, ready %s%s, at %s%s%s\n", ready->target, wave,
            is_fresh ? "just now" : dr_print_age(cli, ready->time), is_fresh ? "" : " ago",
@@ -73,6 +103,7 @@ show_target(const struct dr_cli *cli, const Drover__V1__Attestation *ready, uint
     if (losses != NULL && cli->format == DR_CLI_TEXT) {
         dr_loss_print(cli, losses, ready->n_losses, stdout);
     }
+    show_rehearsal(stage, plan, ready);
 }
 
 static const char *
@@ -127,7 +158,7 @@ dr_approve_show(const struct dr_stage *stage, const struct dr_stage_plan *plan,
         for (size_t j = 0; j < stage->n_targets; j++) {
             const struct dr_attestation *ready = &stage->targets[j].ready;
             if (ready->msg != NULL && dr_str_eq(ready->msg->target, request->targets[i].target)) {
-                show_target(cli, ready->msg, request->targets[i].wave);
+                show_target(stage, plan, ready->msg, request->targets[i].wave);
                 dr_drift_of_ready(stage->remote, ready->msg);
             }
         }

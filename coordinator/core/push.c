@@ -96,6 +96,9 @@ dr_push_prepare(struct dr_core *core, const struct dr_rollout *rollout,
     message.plan_sha256 = dr_data(plan->sha256, 32);
     message.mode = stage->mode;
     message.with_backup = has_backup_gate(core, stage->environment);
+    const struct dr_fleet_entry *policy =
+        dr_directory_environment(core->directory, stage->environment);
+    message.with_rehearsal = policy != NULL && policy->msg->environment->rehearse;
     size_t len = drover__v1__prepare__get_packed_size(&message);
     if (len > sizeof bytes) {
         return dr_err_set(err, DR_E_INTERNAL, "a PREPARE is too large");
