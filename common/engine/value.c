@@ -44,11 +44,25 @@ find_statement(enum dr_sql_dialect dialect, const char *sql, struct dr_statement
     return true;
 }
 
+static bool
+read_number(const char *text, double *out)
+{
+    char *end = NULL;
+    size_t len = strlen(text);
+
+    if (len == 0 || len >= DR_VALUE_TEXT_MAX || strspn(text, "0123456789+-.eE") != len) {
+        return false;
+    }
+    *out = strtod(text, &end);
+    return *end == '\0' && isfinite(*out);
+}
+
 static void
 take_value(const struct dr_check_result *got, struct dr_engine_value *out)
 {
     const char *cell =
         got->rows_count == 1 && got->columns_count == 1 && got->cells != NULL ? got->cells[0] : "";
+    double ignored;
 
     if (got->verdict == DR_CHECK_PASSED || got->rows_count == 0) {
         say(out, got->verdict == DR_CHECK_PASSED ? "it gave no row" : got->reason);
@@ -56,7 +70,7 @@ take_value(const struct dr_check_result *got, struct dr_engine_value *out)
         say(out, "it gave more than one row or column");
     } else if (cell == NULL) {
         say(out, "it gave NULL");
-    } else if (!dr_value_is_number(cell)) {
+    } else if (!read_number(cell, &ignored)) {
         say(out, "it gave no number");
     } else {
         (void)snprintf(out->text, sizeof out->text, "%s", cell);
@@ -106,27 +120,6 @@ dr_engine_value(struct dr_engine *engine, enum dr_sql_dialect dialect, const cha
 }
 
 // ---- judging
-
-static bool
-read_number(const char *text, double *out)
-{
-    char *end = NULL;
-    size_t len = strlen(text);
-
-    if (len == 0 || len >= DR_VALUE_TEXT_MAX || strspn(text, "0123456789+-.eE") != len) {
-        return false;
-    }
-    *out = strtod(text, &end);
-    return *end == '\0' && isfinite(*out);
-}
-
-bool
-dr_value_is_number(const char *text)
-{
-    double ignored;
-
-    return read_number(text, &ignored);
-}
 
 Drover__V1__ProbeOutcome
 dr_value_judge(const char *text, const char *least, const char *most)

@@ -20,8 +20,6 @@ struct dr_engine_value {
 DR_MUST_CHECK enum dr_rc dr_engine_value(struct dr_engine *engine, enum dr_sql_dialect dialect,
                                          const char *name, const char *sql, struct dr_arena *arena,
                                          struct dr_engine_value *out, struct dr_err *err);
-// Is `text` a decimal number ("-1.5", "2e3", no blanks, no infinity)?
-bool dr_value_is_number(const char *text);
 // PASSED within [least, most], NOT_PASSED outside ("" is no bound); INCONCLUSIVE when one of them
 // is no number. Compared as doubles.
 Drover__V1__ProbeOutcome dr_value_judge(const char *text, const char *least, const char *most);
