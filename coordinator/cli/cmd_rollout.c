@@ -110,55 +110,12 @@ choose_nodes(struct dr_creating *c, struct dr_err *err)
     return rc;
 }
 
-// Everything but the upload: the plans are compiled, the targets named.
-static enum dr_rc
-dry_run(struct dr_creating *c, struct dr_err *err)
-{
-    const struct dr_trust *trust = c->remote.trust;
-    enum dr_rc rc = DR_OK;
-    for (int engine = 1; rc == DR_OK && engine < (int)DR_COUNT_OF(c->has_engine); engine++) {
-        struct dr_plan plan = {0};
-        rc = c->has_engine[engine]
-                 ? dr_plan_compile(c->cli->project->name, (Drover__V1__Engine)engine, &c->nodes,
-                                   c->cli->arena, &plan, err)
-                 : DR_OK;
-    }
-    if (rc != DR_OK) {
-        return rc;
-    }
-    json_t *targets = json_array();
-    for (size_t i = 0; i < trust->n_entries; i++) {
-        const Drover__V1__Target *target = trust->entries[i].msg->target;
-        if (dr_creating_wants(c, target)) {
-            dr_say(c->cli, "On target %s\n", target->name);
-            json_array_append_new(targets, json_string(target->name));
-        }
-    }
-    if (c->is_down) {
-        dr_loss_warn_base(c->cli, c->expr);
-    }
-    dr_chain_say_dry_run(c->cli, &c->nodes, c->is_down, targets, NULL);
-    return DR_OK;
-}
-
-static enum dr_rc
-read_on_failure(struct dr_creating *c, struct dr_err *err)
-{
-    const char *text = dr_cli_option(c->cli, "on-failure");
-    if (text != NULL && !dr_str_eq(text, "hold") && !dr_str_eq(text, "reverse")) {
-        return dr_err_set(err, DR_E_USAGE, "--on-failure is hold or reverse, not '%s'", text);
-    }
-    c->on_failure = text != NULL && dr_str_eq(text, "reverse") ? DROVER__V1__ON_FAILURE__REVERSE
-                                                               : DROVER__V1__ON_FAILURE__HOLD;
-    return DR_OK;
-}
-
 static enum dr_rc
 run_rollout(struct dr_cli *cli, bool is_down, struct dr_err *err)
 {
     struct dr_creating c = {.cli = cli, .expr = cli->args[0], .is_down = is_down};
     Drover__V1__Rollout *rollout = NULL;
-    enum dr_rc rc = read_on_failure(&c, err);
+    enum dr_rc rc = dr_creating_on_failure(&c, err);
     rc = rc == DR_OK ? dr_chain_files_load(cli, &c.graph, err) : rc;
     rc = rc == DR_OK ? dr_graph_check_heads(c.graph, err) : rc;
     rc = rc == DR_OK ? dr_remote_open(cli, &c.remote, err) : rc;
@@ -168,7 +125,7 @@ run_rollout(struct dr_cli *cli, bool is_down, struct dr_err *err)
     if (rc == DR_OK && c.nodes.count == 0) {
         dr_creating_say_nothing(&c);
     } else if (rc == DR_OK && dr_cli_has(cli, "dry-run")) {
-        rc = dry_run(&c, err);
+        rc = dr_creating_dry_run(&c, err);
     } else if (rc == DR_OK) {
         if (is_down) {
             dr_loss_warn_base(cli, c.expr);

@@ -337,6 +337,17 @@ const struct dr_cli_option dr_opt_order[] = {
     {"note", 0, "TEXT", "why"},
     {0},
 };
+const struct dr_cli_option dr_opt_undo[] = {
+    {"environment", 'e', "ENV", "only in this environment"},
+    {"target", 't', "GLOB", "only these targets"},
+    {"wave", 0, "N", "only the targets of this wave"},
+    {"message", 'm', "TEXT", "a note for those who approve"},
+    {"on-failure", 0, "WHAT", "hold (default) or reverse"},
+    {"dry-run", 0, NULL, "say what would run; change nothing"},
+    {"wait", 'w', NULL, "watch it until it ends or waits for people"},
+    {"timeout", 0, "TIME", "with --wait: give up after this time (exit 124)"},
+    {0},
+};
 const struct dr_cli_option dr_opt_repair[] = {
     {"url", 0, "URL", "one database without a coordinator: postgresql:///name or sqlite:FILE"},
     {"schema", 0, "NAME", "PostgreSQL: schema that the tables are in"},

@@ -49,6 +49,7 @@ extern const struct dr_cli_option dr_opt_withdraw[];
 extern const struct dr_cli_option dr_opt_status[];
 extern const struct dr_cli_option dr_opt_log[];
 extern const struct dr_cli_option dr_opt_order[];
+extern const struct dr_cli_option dr_opt_undo[];
 extern const struct dr_cli_option dr_opt_repair[];
 extern const struct dr_cli_option dr_opt_stamp[];
 extern const struct dr_cli_option dr_opt_remedy[];

@@ -287,6 +287,14 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover rollout retry R-1", dr_opt_order, 1, 1, dr_cmd_rollout_order},
     {"rollout abort", CHANGE, "R-N", "end a rollout; what is running is finished", NULL,
      "drover rollout abort R-1", dr_opt_order, 1, 1, dr_cmd_rollout_order},
+    {"rollout undo", CHANGE, "R-N", "take back what a rollout applied",
+     "Makes a rollout the other way, of exactly the revisions that R-N applied, for the targets "
+     "that\nstill have them. It goes through the same gates and approvals, staging first; what of "
+     "the rows\nwould be lost is shown before anybody signs. A rollout that is still on its way is "
+     "paused or\naborted first.",
+     "drover rollout undo R-3\ndrover rollout undo R-3 --wave 1\ndrover rollout undo R-3 -t "
+     "'production/eu-*' -m 'errors in the logs'",
+     dr_opt_undo, 1, 1, dr_cmd_rollout_undo},
     {"backup take", CHANGE, "TARGET", "have the agent take a backup now",
      "It is proved as far as the environment's policy asks. Nothing else happens to the target.",
      "drover backup take production/orders", dr_opt_backup, 1, 1, dr_cmd_backup_take},

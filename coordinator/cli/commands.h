@@ -96,6 +96,7 @@ enum dr_rc dr_cmd_rollout_list(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_rollout_show(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_rollout_watch(struct dr_cli *cli, struct dr_err *err);
 enum dr_rc dr_cmd_rollout_order(struct dr_cli *cli, struct dr_err *err);
+enum dr_rc dr_cmd_rollout_undo(struct dr_cli *cli, struct dr_err *err);
 
 // cmd_status.c, cmd_rpc.c: look
 enum dr_rc dr_cmd_report(struct dr_cli *cli, struct dr_err *err);

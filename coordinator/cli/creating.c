@@ -3,6 +3,7 @@
 
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
+#include "coordinator/cli/loss_view.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 #include "coordinator/cli/rollout_view.h"
@@ -18,9 +19,23 @@ mode_of(const struct dr_creating *c)
                                                   : DROVER__V1__MODE__UP;
 }
 
+static bool
+is_named(const struct dr_creating *c, const char *target)
+{
+    size_t i = 0;
+    while (i < c->targets_exact.count && !dr_str_eq(c->targets_exact.items[i], target)) {
+        i++;
+    }
+    return i < c->targets_exact.count;
+}
+
 bool
 dr_creating_wants(const struct dr_creating *c, const Drover__V1__Target *target)
 {
+    if (c->targets_exact.count > 0) {
+        return target != NULL && target->state == DROVER__V1__TARGET_STATE__ACTIVE &&
+               is_named(c, target->name);
+    }
     const char *environment = c->target ? NULL : dr_cli_option(c->cli, "environment");
     const char *glob = c->target ? NULL : dr_cli_option(c->cli, "target");
     return target != NULL && target->state == DROVER__V1__TARGET_STATE__ACTIVE &&
@@ -90,10 +105,11 @@ fill_request(struct dr_creating *c, Drover__V1__CreateRolloutRequest *request, s
     request->to = dr_arena_str(arena, is_back ? below : last->revision->id);
     request->message = dr_arena_str(arena, message ? message : "");
     request->environments = dr_arena_array(arena, 1, sizeof(char *));
-    request->targets = dr_arena_array(arena, 1, sizeof(char *));
+    request->targets = dr_arena_array(arena, c->targets_exact.count + 1, sizeof(char *));
+    request->undo_of = dr_arena_str(arena, c->undo_of ? c->undo_of : "");
     request->plans = dr_arena_array(arena, DR_COUNT_OF(c->has_engine), sizeof(*request->plans));
     if (!request->from || !request->remedy || !request->to || !request->message ||
-        !request->environments || !request->targets || !request->plans) {
+        !request->environments || !request->targets || !request->plans || !request->undo_of) {
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
     request->on_failure = c->on_failure;
@@ -107,6 +123,16 @@ fill_request(struct dr_creating *c, Drover__V1__CreateRolloutRequest *request, s
     request->after_item = dr_arena_str(arena, item ? item : "");
     if (!request->after || !request->after_item) {
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < c->targets_exact.count; i++) {
+        char *name = dr_arena_str(arena, c->targets_exact.items[i]);
+        if (name == NULL) {
+            return dr_err_set(err, DR_E_NOMEM, "out of memory");
+        }
+        request->targets[request->n_targets++] = name;
+    }
+    if (c->targets_exact.count > 0) {
+        return DR_OK;
     }
     if (c->target == NULL && dr_cli_option(c->cli, "environment") != NULL) {
         request->environments[request->n_environments++] =
@@ -150,6 +176,48 @@ dr_creating_create(struct dr_creating *c, Drover__V1__Rollout **out, struct dr_e
                           (*out)->id);
     }
     return rc;
+}
+
+enum dr_rc
+dr_creating_on_failure(struct dr_creating *c, struct dr_err *err)
+{
+    const char *text = dr_cli_option(c->cli, "on-failure");
+    if (text != NULL && !dr_str_eq(text, "hold") && !dr_str_eq(text, "reverse")) {
+        return dr_err_set(err, DR_E_USAGE, "--on-failure is hold or reverse, not '%s'", text);
+    }
+    c->on_failure = text != NULL && dr_str_eq(text, "reverse") ? DROVER__V1__ON_FAILURE__REVERSE
+                                                               : DROVER__V1__ON_FAILURE__HOLD;
+    return DR_OK;
+}
+
+enum dr_rc
+dr_creating_dry_run(struct dr_creating *c, struct dr_err *err)
+{
+    const struct dr_trust *trust = c->remote.trust;
+    enum dr_rc rc = DR_OK;
+    for (int engine = 1; rc == DR_OK && engine < (int)DR_COUNT_OF(c->has_engine); engine++) {
+        struct dr_plan plan = {0};
+        rc = c->has_engine[engine]
+                 ? dr_plan_compile(c->cli->project->name, (Drover__V1__Engine)engine, &c->nodes,
+                                   c->cli->arena, &plan, err)
+                 : DR_OK;
+    }
+    if (rc != DR_OK) {
+        return rc;
+    }
+    json_t *targets = json_array();
+    for (size_t i = 0; i < trust->n_entries; i++) {
+        const Drover__V1__Target *target = trust->entries[i].msg->target;
+        if (dr_creating_wants(c, target)) {
+            dr_say(c->cli, "On target %s\n", target->name);
+            json_array_append_new(targets, json_string(target->name));
+        }
+    }
+    if (c->is_down && c->expr != NULL) {
+        dr_loss_warn_base(c->cli, c->expr);
+    }
+    dr_chain_say_dry_run(c->cli, &c->nodes, c->is_down, targets, NULL);
+    return DR_OK;
 }
 
 static void

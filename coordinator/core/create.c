@@ -111,6 +111,10 @@ take_after(struct dr_core *core, const Drover__V1__CreateRolloutRequest *request
         (request->after[0] == '\0' || strlen(request->after_item) >= DR_ENVIRONMENT_MAX)) {
         return dr_err_set(err, DR_E_INVALID, "an item to wait for is one of another rollout");
     }
+    if (request->undo_of[0] != '\0' && dr_core_rollout(core, request->undo_of) == NULL) {
+        return dr_err_set(err, DR_E_ROLLOUT_UNKNOWN, "there is no rollout '%.20s' to take back",
+                          request->undo_of);
+    }
     (void)snprintf(rollout->after, sizeof rollout->after, "%s", request->after);
     (void)snprintf(rollout->after_item, sizeof rollout->after_item, "%s", request->after_item);
     return DR_OK;
@@ -220,6 +224,7 @@ name_rollout(struct dr_core *core, const Drover__V1__CreateRolloutRequest *reque
     rollout->mode = request->mode;
     rollout->on_failure = request->on_failure;
     (void)snprintf(rollout->remedy, sizeof rollout->remedy, "%s", request->remedy);
+    (void)snprintf(rollout->undo_of, sizeof rollout->undo_of, "%s", request->undo_of);
     rollout->created = dr_now_unix_s();
 }
 

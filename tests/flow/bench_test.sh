@@ -56,4 +56,8 @@ says_not "stale row"
 test_begin "lint_is_measured_on_a_chain_of_its_own"
 run 0 python3 -B "$bench/lint" "$DROVER_BUILD" --quick --files 20 --cache "$WORLD/none"
 says "lint of 20 files" "squawk-cli is not installed"
+
+test_begin "import_is_measured_against_alembic"
+run 0 python3 -B "$bench/import" "$DROVER_BUILD" --quick --revisions 5
+says "import of 5 revisions of Alembic" "in alembic's time"
 flow_end

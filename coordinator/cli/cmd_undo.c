@@ -1,0 +1,273 @@
+// rollout undo: a rollout the other way, of exactly what another one applied, for the targets that
+// still have it. What was applied is read from what their agents signed.
+
+#include "coordinator/cli/chain_files.h"
+#include "coordinator/cli/commands.h"
+#include "coordinator/cli/creating.h"
+#include "coordinator/cli/words.h"
+
+#include <string.h>
+
+#define WAVE_MAX 100000u
+
+struct undo {
+    struct dr_creating c;
+    const Drover__V1__Rollout *rollout; // that is taken back
+    struct dr_words applied, now;       // what was signed: APPLIED, and of every kind
+    struct dr_nodes all;                // of the chain, parents first
+    const char **names;                 // targets that go back
+    size_t n_names;
+    bool *takes;  // by place in `all`
+    bool *others; // room for one target's
+    uint64_t wave;
+};
+
+static bool
+is_over(const Drover__V1__TargetStatus *target)
+{
+    static const char *const states[] = {"applied", "reverted", "failed",
+                                         "held",    "refused",  "cancelled"};
+    size_t i = 0;
+    while (i < DR_COUNT_OF(states) && !dr_str_eq(target->state, states[i])) {
+        i++;
+    }
+    return i < DR_COUNT_OF(states);
+}
+
+// Nothing may be applied behind our back: the rollout has ended, or is held.
+static enum dr_rc
+check_rollout(const struct undo *u, struct dr_err *err)
+{
+    const Drover__V1__Rollout *r = u->rollout;
+    if (r->mode != DROVER__V1__MODE__UP) {
+        (void)dr_err_set(err, DR_E_INVALID, "rollout '%s' is no upgrade", r->id);
+        return dr_err_hint(err, "drover rollout show %s; an upgrade takes a downgrade back", r->id);
+    }
+    for (size_t s = 0; !r->is_paused && !r->is_aborted && s < r->n_stages; s++) {
+        for (size_t i = 0; i < r->stages[s]->n_targets; i++) {
+            const Drover__V1__TargetStatus *target = r->stages[s]->targets[i];
+            if (!is_over(target)) {
+                (void)dr_err_set(err, DR_E_ROLLOUT_EVENT,
+                                 "rollout '%s' is still on its way: '%s' is %s", r->id,
+                                 target->target, target->state);
+                return dr_err_hint(err, "drover rollout abort %s (or pause), then undo it", r->id);
+            }
+        }
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+load_words(struct undo *u, struct dr_err *err)
+{
+    char kind[] = DR_TYPE_ATTESTATION;
+    Drover__V1__StatusReply signed_words = DROVER__V1__STATUS_REPLY__INIT;
+    Drover__V1__StatusRequest request = DROVER__V1__STATUS_REQUEST__INIT;
+    Drover__V1__StatusReply *reply = NULL;
+    enum dr_rc rc = DR_OK;
+    for (size_t i = 0; rc == DR_OK && i < u->rollout->n_plans; i++) {
+        Drover__V1__ListDocumentsRequest list = DROVER__V1__LIST_DOCUMENTS_REQUEST__INIT;
+        Drover__V1__Document **documents = NULL;
+        size_t n = 0;
+        list.kind = kind;
+        list.plan_sha256 = u->rollout->plans[i]->plan_sha256;
+        list.subkinds = 1u << DROVER__V1__ATTESTATION_KIND__APPLIED;
+        rc = dr_remote_list(&u->c.remote, list, &documents, &n, err);
+        Drover__V1__Document **both =
+            dr_arena_array(u->c.cli->arena, signed_words.n_attestations + n + 1, sizeof(*both));
+        if (rc == DR_OK && both == NULL) {
+            return dr_err_set(err, DR_E_NOMEM, "out of memory");
+        }
+        if (rc == DR_OK && signed_words.n_attestations > 0) {
+            memcpy(both, signed_words.attestations, signed_words.n_attestations * sizeof(*both));
+        }
+        if (rc == DR_OK && n > 0) {
+            memcpy(both + signed_words.n_attestations, documents, n * sizeof(*both));
+        }
+        signed_words.attestations = both;
+        signed_words.n_attestations += n;
+    }
+    rc = rc == DR_OK ? dr_words_load(&u->c.remote, &signed_words, &u->applied, err) : rc;
+    rc = rc == DR_OK
+             ? dr_remote_call(&u->c.remote, DR_METHOD_OPERATOR_STATUS, &request.base, &reply, err)
+             : rc;
+    return rc == DR_OK ? dr_words_load(&u->c.remote, reply, &u->now, err) : rc;
+}
+
+static bool
+ran(const Drover__V1__Attestation *applied, const struct dr_node *node)
+{
+    for (size_t i = 0; i < applied->n_units; i++) {
+        const Drover__V1__UnitProof *unit = applied->units[i];
+        if (unit->mode == DROVER__V1__MODE__UP && dr_data_is(unit->revision_digest, node->digest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+holds(const struct dr_nodes *nodes, const struct dr_node *node)
+{
+    size_t i = 0;
+    while (i < nodes->count && nodes->items[i] != node) {
+        i++;
+    }
+    return i < nodes->count;
+}
+
+// What stands on a revision that is to go, and is not to go itself.
+static const struct dr_node *
+find_above(const struct undo *u, const struct dr_nodes *have, const bool *goes)
+{
+    for (size_t i = 0; i < u->all.count; i++) {
+        const struct dr_node *node = u->all.items[i];
+        for (size_t p = 0; !goes[i] && p < node->parent_count && holds(have, node); p++) {
+            for (size_t k = 0; k < i; k++) {
+                if (goes[k] && u->all.items[k] == node->parents[p]) {
+                    return node;
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
+// Marks in `goes` what the rollout applied to a target and what it still has; false: nothing.
+static enum dr_rc
+mark(const struct undo *u, const char *target, bool *goes, bool *out_any, struct dr_err *err)
+{
+    const struct dr_attestation *applied =
+        dr_words_newest(&u->applied, target, DROVER__V1__ATTESTATION_KIND__APPLIED);
+    struct dr_names heads = {0};
+    struct dr_nodes have = {0};
+    enum dr_rc rc = dr_words_heads(
+        u->c.cli->arena,
+        dr_words_newest(&u->now, target, DROVER__V1__ATTESTATION_KIND__ATTESTATION_NONE), &heads,
+        err);
+    rc = rc == DR_OK ? dr_graph_applied(u->c.graph, &heads, u->c.cli->arena, &have, err) : rc;
+    *out_any = false;
+    for (size_t i = 0; rc == DR_OK && i < u->all.count; i++) {
+        const struct dr_node *node = u->all.items[i];
+        goes[i] = applied != NULL && ran(applied->msg, node) && holds(&have, node);
+        *out_any = *out_any || goes[i];
+    }
+    const struct dr_node *above = rc == DR_OK ? find_above(u, &have, goes) : NULL;
+    if (above != NULL) {
+        (void)dr_err_set(err, DR_E_CONFLICT, "'%s' has revision '%s' by now, which stands on '%s'",
+                         target, above->revision->id, above->parents[0]->revision->id);
+        return dr_err_hint(err, "undo the rollout that brought it first: drover rollout list");
+    }
+    return rc;
+}
+
+static enum dr_rc
+add_target(struct undo *u, const char *target, struct dr_err *err)
+{
+    bool any = false;
+    enum dr_rc rc = mark(u, target, u->n_names == 0 ? u->takes : u->others, &any, err);
+    if (rc != DR_OK || !any) {
+        return rc;
+    }
+    if (u->n_names > 0 && memcmp(u->takes, u->others, u->all.count * sizeof(bool)) != 0) {
+        (void)dr_err_set(err, DR_E_CONFLICT,
+                         "rollout '%s' applied other revisions to '%s' than to '%s'",
+                         u->rollout->id, target, u->names[0]);
+        return dr_err_hint(err, "undo them one after the other: drover rollout undo %s -t %s",
+                           u->rollout->id, target);
+    }
+    u->names[u->n_names++] = target;
+    return DR_OK;
+}
+
+static bool
+is_meant(const struct undo *u, const Drover__V1__TargetStatus *target)
+{
+    const char *environment = dr_cli_option(u->c.cli, "environment");
+    const char *glob = dr_cli_option(u->c.cli, "target");
+    return dr_str_eq(target->state, "applied") && (u->wave == 0 || target->wave == u->wave) &&
+           (environment == NULL || dr_str_eq(environment, target->environment)) &&
+           (glob == NULL || dr_str_glob(glob, target->target));
+}
+
+static enum dr_rc
+choose(struct undo *u, struct dr_err *err)
+{
+    const Drover__V1__Rollout *r = u->rollout;
+    struct dr_arena *arena = u->c.cli->arena;
+    size_t n = 0;
+    for (size_t s = 0; s < r->n_stages; s++) {
+        n += r->stages[s]->n_targets;
+    }
+    enum dr_rc rc = dr_chain_all(u->c.cli, u->c.graph, &u->all, err);
+    u->names = dr_arena_array(arena, n + 1, sizeof(*u->names));
+    u->takes = dr_arena_array(arena, u->all.count + 1, sizeof(bool));
+    u->others = dr_arena_array(arena, u->all.count + 1, sizeof(bool));
+    u->c.nodes.items = dr_arena_array(arena, u->all.count + 1, sizeof(*u->c.nodes.items));
+    if (rc == DR_OK && (!u->names || !u->takes || !u->others || !u->c.nodes.items)) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t s = 0; rc == DR_OK && s < r->n_stages; s++) {
+        for (size_t i = 0; rc == DR_OK && i < r->stages[s]->n_targets; i++) {
+            const Drover__V1__TargetStatus *target = r->stages[s]->targets[i];
+            rc = is_meant(u, target) ? add_target(u, target->target, err) : DR_OK;
+        }
+    }
+    for (size_t i = 0; rc == DR_OK && u->n_names > 0 && i < u->all.count; i++) {
+        if (u->takes[i]) {
+            u->c.nodes.items[u->c.nodes.count++] = u->all.items[i];
+        }
+    }
+    if (rc == DR_OK && u->n_names == 0) {
+        (void)dr_err_set(err, DR_E_NOT_FOUND, "no target that is meant has anything of '%s'",
+                         r->id);
+        return dr_err_hint(err, "drover rollout show %s", r->id);
+    }
+    u->c.targets_exact = (struct dr_names){.items = u->names, .count = u->n_names};
+    return rc;
+}
+
+static enum dr_rc
+load(struct undo *u, struct dr_err *err)
+{
+    struct dr_cli *cli = u->c.cli;
+    Drover__V1__RolloutId id = DROVER__V1__ROLLOUT_ID__INIT;
+    Drover__V1__Rollout *rollout = NULL;
+    const char *wave = dr_cli_option(cli, "wave");
+    if (wave != NULL && !dr_parse_u64(wave, 1, WAVE_MAX, &u->wave)) {
+        return dr_err_set(err, DR_E_USAGE, "--wave is a number from 1, not '%s'", wave);
+    }
+    id.id = dr_arena_str(cli->arena, cli->args[0]);
+    enum dr_rc rc = dr_creating_on_failure(&u->c, err);
+    rc = rc == DR_OK ? dr_chain_files_load(cli, &u->c.graph, err) : rc;
+    rc = rc == DR_OK ? dr_remote_open(cli, &u->c.remote, err) : rc;
+    rc = rc == DR_OK
+             ? dr_remote_call(&u->c.remote, DR_METHOD_OPERATOR_GET_ROLLOUT, &id.base, &rollout, err)
+             : rc;
+    u->rollout = rollout;
+    rc = rc == DR_OK ? check_rollout(u, err) : rc;
+    return rc == DR_OK ? load_words(u, err) : rc;
+}
+
+enum dr_rc
+dr_cmd_rollout_undo(struct dr_cli *cli, struct dr_err *err)
+{
+    struct undo u = {.c = {.cli = cli, .is_down = true, .undo_of = cli->args[0]}};
+    Drover__V1__Rollout *made = NULL;
+    enum dr_rc rc = load(&u, err);
+    rc = rc == DR_OK ? choose(&u, err) : rc;
+    rc = rc == DR_OK ? dr_creating_targets(&u.c, err) : rc;
+    if (rc == DR_OK && dr_cli_has(cli, "dry-run")) {
+        rc = dr_creating_dry_run(&u.c, err);
+    } else if (rc == DR_OK) {
+        rc = dr_creating_create(&u.c, &made, err);
+        if (rc == DR_OK) {
+            dr_creating_say(&u.c, made);
+        }
+    }
+    dr_remote_close(&u.c.remote);
+    dr_graph_free(&u.c.graph);
+    return rc == DR_OK && made != NULL && dr_cli_has(cli, "wait")
+               ? dr_creating_watch(cli, made->id, err)
+               : rc;
+}
