@@ -94,8 +94,9 @@ order_targets(struct dr_core *core, struct dr_rollout *rollout, const char *orde
         }
     }
     if (n == 0) {
-        return dr_err_set(err, DR_E_ROLLOUT_EVENT, "nothing in rollout '%s' is there to %s",
-                          rollout->id, order);
+        dr_err_set(err, DR_E_ROLLOUT_EVENT, "nothing in rollout '%s' is there to %s", rollout->id,
+                   order);
+        return dr_err_hint(err, "drover why %s", rollout->id);
     }
     return DR_OK;
 }
@@ -112,8 +113,9 @@ order_rollout(struct dr_core *core, struct dr_rollout *rollout, const char *orde
     }
     bool is_pause = strcmp(order, "pause") == 0;
     if (rollout->is_paused == is_pause) {
-        return dr_err_set(err, DR_E_ROLLOUT_EVENT, "rollout '%s' is%s paused", rollout->id,
-                          is_pause ? " already" : " not");
+        dr_err_set(err, DR_E_ROLLOUT_EVENT, "rollout '%s' is%s paused", rollout->id,
+                   is_pause ? " already" : " not");
+        return dr_err_hint(err, "drover why %s", rollout->id);
     }
     rollout->is_paused = is_pause;
     if (is_pause) {

@@ -186,7 +186,8 @@ dr_schedule_promote(struct dr_rollout *rollout, struct dr_err *err)
         soaking = rollout->stages[s].soaking_wave != 0 ? &rollout->stages[s] : NULL;
     }
     if (soaking == NULL) {
-        return dr_err_set(err, DR_E_ROLLOUT_EVENT, "no wave of rollout '%s' soaks", rollout->id);
+        dr_err_set(err, DR_E_ROLLOUT_EVENT, "no wave of rollout '%s' soaks", rollout->id);
+        return dr_err_hint(err, "drover why %s", rollout->id);
     }
     for (size_t t = 0; t < soaking->n_targets; t++) {
         const struct dr_rollout_target *target = &soaking->targets[t];
