@@ -290,3 +290,14 @@ dr_signoff_check_stops(const struct dr_root *root, const struct dr_signoff *sign
     }
     return DR_OK;
 }
+
+const Drover__V1__ProbeResult *
+dr_attest_probe(const Drover__V1__Attestation *msg, const char *name)
+{
+    for (size_t i = 0; i < msg->n_probes; i++) {
+        if (strcmp(msg->probes[i]->name, name) == 0) {
+            return msg->probes[i];
+        }
+    }
+    return NULL;
+}

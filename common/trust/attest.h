@@ -53,6 +53,10 @@ dr_attest_decode(struct dr_arena *arena, struct dr_bytes bytes, bool payload_onl
 DR_MUST_CHECK enum dr_rc dr_attest_follows(const struct dr_attestation *last,
                                            const struct dr_attestation *next, struct dr_err *err);
 
+// What a STATE says of a probe; NULL: nothing.
+const Drover__V1__ProbeResult *
+dr_attest_probe(const Drover__V1__Attestation *msg, const char *name);
+
 // Fills signoff_id when empty, packs and signs.
 DR_MUST_CHECK enum dr_rc
 dr_signoff_build(struct dr_arena *arena, Drover__V1__Signoff msg, const struct dr_key *key,

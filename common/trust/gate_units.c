@@ -196,18 +196,6 @@ is_soaked(struct dr_gate_eval *eval, const Drover__V1__Target *target,
     return true;
 }
 
-// What a STATE says of a probe; NULL: nothing.
-static const Drover__V1__ProbeResult *
-answer_of(const Drover__V1__Attestation *msg, const char *name)
-{
-    for (size_t i = 0; i < msg->n_probes; i++) {
-        if (strcmp(msg->probes[i]->name, name) == 0) {
-            return msg->probes[i];
-        }
-    }
-    return NULL;
-}
-
 // Since `since`: a STATE that counts, signed after the soak, says that the probe passed, and none
 // after it, listed or not, says otherwise.
 static bool
@@ -220,7 +208,7 @@ is_probed(struct dr_gate_eval *eval, const Drover__V1__Target *target,
     for (size_t i = 0; i < in->n_evidence; i++) {
         const struct dr_attestation *one = &in->evidence[i];
         const Drover__V1__ProbeResult *answer =
-            is_of(one, target, KIND(STATE)) ? answer_of(one->msg, gate->item) : NULL;
+            is_of(one, target, KIND(STATE)) ? dr_attest_probe(one->msg, gate->item) : NULL;
         if (!answer || !dr_gate_is_after(one, since)) {
             continue;
         }
@@ -236,8 +224,8 @@ is_probed(struct dr_gate_eval *eval, const Drover__V1__Target *target,
         dr_gate_name_evidence(eval, good->sha256);
         return true;
     }
-    bool is_failed =
-        bad && answer_of(bad->msg, gate->item)->outcome == DROVER__V1__PROBE_OUTCOME__NOT_PASSED;
+    bool is_failed = bad && dr_attest_probe(bad->msg, gate->item)->outcome ==
+                                DROVER__V1__PROBE_OUTCOME__NOT_PASSED;
     *out_why = DR_GATE_TEXT(eval, "'%s' of '%s' %s", gate->item, target->name,
                             !bad        ? "is not answered after the soak yet"
                             : is_failed ? "did not pass"

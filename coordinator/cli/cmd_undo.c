@@ -4,6 +4,7 @@
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/creating.h"
+#include "coordinator/cli/rollout_view.h"
 #include "coordinator/cli/words.h"
 
 #include <string.h>
@@ -17,22 +18,10 @@ struct undo {
     struct dr_nodes all;                // of the chain, parents first
     const char **names;                 // targets that go back
     size_t n_names;
-    bool *takes;  // by place in `all`
-    bool *others; // room for one target's
+    bool *takes;        // by place in `all`
+    bool *others, *has; // room for one target's: what goes, what it has
     uint64_t wave;
 };
-
-static bool
-is_over(const Drover__V1__TargetStatus *target)
-{
-    static const char *const states[] = {"applied", "reverted", "failed",
-                                         "held",    "refused",  "cancelled"};
-    size_t i = 0;
-    while (i < DR_COUNT_OF(states) && !dr_str_eq(target->state, states[i])) {
-        i++;
-    }
-    return i < DR_COUNT_OF(states);
-}
 
 // Nothing may be applied behind our back: the rollout has ended, or is held.
 static enum dr_rc
@@ -46,7 +35,7 @@ check_rollout(const struct undo *u, struct dr_err *err)
     for (size_t s = 0; !r->is_paused && !r->is_aborted && s < r->n_stages; s++) {
         for (size_t i = 0; i < r->stages[s]->n_targets; i++) {
             const Drover__V1__TargetStatus *target = r->stages[s]->targets[i];
-            if (!is_over(target)) {
+            if (!dr_rollout_is_over(target->state)) {
                 (void)dr_err_set(err, DR_E_ROLLOUT_EVENT,
                                  "rollout '%s' is still on its way: '%s' is %s", r->id,
                                  target->target, target->state);
@@ -106,31 +95,23 @@ ran(const Drover__V1__Attestation *applied, const struct dr_node *node)
     return false;
 }
 
-static bool
-holds(const struct dr_nodes *nodes, const struct dr_node *node)
-{
-    size_t i = 0;
-    while (i < nodes->count && nodes->items[i] != node) {
-        i++;
-    }
-    return i < nodes->count;
-}
-
-// What stands on a revision that is to go, and is not to go itself.
-static const struct dr_node *
-find_above(const struct undo *u, const struct dr_nodes *have, const bool *goes)
+// Nothing that stays may stand on what goes.
+static enum dr_rc
+check_above(const struct undo *u, const char *target, const bool *goes, struct dr_err *err)
 {
     for (size_t i = 0; i < u->all.count; i++) {
         const struct dr_node *node = u->all.items[i];
-        for (size_t p = 0; !goes[i] && p < node->parent_count && holds(have, node); p++) {
-            for (size_t k = 0; k < i; k++) {
-                if (goes[k] && u->all.items[k] == node->parents[p]) {
-                    return node;
-                }
+        for (size_t p = 0; u->has[i] && !goes[i] && p < node->parent_count; p++) {
+            if (goes[node->parents[p]->index]) {
+                (void)dr_err_set(err, DR_E_CONFLICT,
+                                 "'%s' has revision '%s' by now, which stands on '%s'", target,
+                                 node->revision->id, node->parents[p]->revision->id);
+                return dr_err_hint(err, "undo the rollout that brought it first: drover rollout "
+                                        "list");
             }
         }
     }
-    return NULL;
+    return DR_OK;
 }
 
 // Marks in `goes` what the rollout applied to a target and what it still has; false: nothing.
@@ -147,18 +128,15 @@ mark(const struct undo *u, const char *target, bool *goes, bool *out_any, struct
         err);
     rc = rc == DR_OK ? dr_graph_applied(u->c.graph, &heads, u->c.cli->arena, &have, err) : rc;
     *out_any = false;
+    memset(u->has, 0, u->all.count * sizeof(bool));
+    for (size_t i = 0; rc == DR_OK && i < have.count; i++) {
+        u->has[have.items[i]->index] = true;
+    }
     for (size_t i = 0; rc == DR_OK && i < u->all.count; i++) {
-        const struct dr_node *node = u->all.items[i];
-        goes[i] = applied != NULL && ran(applied->msg, node) && holds(&have, node);
+        goes[i] = u->has[i] && applied != NULL && ran(applied->msg, u->all.items[i]);
         *out_any = *out_any || goes[i];
     }
-    const struct dr_node *above = rc == DR_OK ? find_above(u, &have, goes) : NULL;
-    if (above != NULL) {
-        (void)dr_err_set(err, DR_E_CONFLICT, "'%s' has revision '%s' by now, which stands on '%s'",
-                         target, above->revision->id, above->parents[0]->revision->id);
-        return dr_err_hint(err, "undo the rollout that brought it first: drover rollout list");
-    }
-    return rc;
+    return rc == DR_OK ? check_above(u, target, goes, err) : rc;
 }
 
 static enum dr_rc
@@ -203,8 +181,9 @@ choose(struct undo *u, struct dr_err *err)
     u->names = dr_arena_array(arena, n + 1, sizeof(*u->names));
     u->takes = dr_arena_array(arena, u->all.count + 1, sizeof(bool));
     u->others = dr_arena_array(arena, u->all.count + 1, sizeof(bool));
+    u->has = dr_arena_array(arena, u->all.count + 1, sizeof(bool));
     u->c.nodes.items = dr_arena_array(arena, u->all.count + 1, sizeof(*u->c.nodes.items));
-    if (rc == DR_OK && (!u->names || !u->takes || !u->others || !u->c.nodes.items)) {
+    if (rc == DR_OK && (!u->names || !u->takes || !u->others || !u->has || !u->c.nodes.items)) {
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
     for (size_t s = 0; rc == DR_OK && s < r->n_stages; s++) {

@@ -13,15 +13,15 @@
 static const struct {
     const char *state;
     enum dr_tone tone;
-    bool is_end, is_good;
+    bool is_end;
 } STATES[] = {
-    {"pending", DR_TONE_DIM, false, false},   {"preparing", DR_TONE_PLAIN, false, false},
-    {"ready", DR_TONE_WAIT, false, false},    {"approved", DR_TONE_PLAIN, false, false},
-    {"sent", DR_TONE_PLAIN, false, false},    {"running", DR_TONE_PLAIN, false, false},
-    {"proving", DR_TONE_PLAIN, false, false}, {"unreachable", DR_TONE_WAIT, false, false},
-    {"applied", DR_TONE_GOOD, true, true},    {"reverted", DR_TONE_WAIT, true, true},
-    {"failed", DR_TONE_BAD, true, false},     {"held", DR_TONE_BAD, true, false},
-    {"refused", DR_TONE_BAD, true, false},    {"cancelled", DR_TONE_DIM, true, false},
+    {"pending", DR_TONE_DIM, false},   {"preparing", DR_TONE_PLAIN, false},
+    {"ready", DR_TONE_WAIT, false},    {"approved", DR_TONE_PLAIN, false},
+    {"sent", DR_TONE_PLAIN, false},    {"running", DR_TONE_PLAIN, false},
+    {"proving", DR_TONE_PLAIN, false}, {"unreachable", DR_TONE_WAIT, false},
+    {"applied", DR_TONE_GOOD, true},   {"reverted", DR_TONE_WAIT, true},
+    {"failed", DR_TONE_BAD, true},     {"held", DR_TONE_BAD, true},
+    {"refused", DR_TONE_BAD, true},    {"cancelled", DR_TONE_DIM, true},
 };
 
 static size_t
@@ -52,6 +52,12 @@ enum dr_tone
 dr_rollout_tone(const char *state)
 {
     return dr_rollout_is_state(state) ? STATES[row_of(state)].tone : DR_TONE_PLAIN;
+}
+
+bool
+dr_rollout_is_over(const char *state)
+{
+    return STATES[row_of(state)].is_end;
 }
 
 bool

@@ -13,6 +13,8 @@ void dr_rollout_tree(const struct dr_cli *cli, const Drover__V1__Rollout *rollou
 bool dr_rollout_id_is_valid(const char *id);
 // Is it a state that a target can be in?
 bool dr_rollout_is_state(const char *state);
+// Has a target in this state come to an end, good or bad?
+bool dr_rollout_is_over(const char *state);
 // Does a target in this state run now, so that it has progress to tell?
 bool dr_rollout_moves(const char *state);
 // Tone of a state's word.

@@ -24,17 +24,6 @@ dr_schedule_probe_forget(struct dr_rollout_target *target)
 
 // ---- answers
 
-static const Drover__V1__ProbeResult *
-answer_of(const Drover__V1__Attestation *msg, const char *name)
-{
-    for (size_t i = 0; i < msg->n_probes; i++) {
-        if (strcmp(msg->probes[i]->name, name) == 0) {
-            return msg->probes[i];
-        }
-    }
-    return NULL;
-}
-
 // One that is not in the answer was not asked: the agent holds another policy.
 static Drover__V1__ProbeOutcome
 outcome_of(const Drover__V1__ProbeResult *answer)
@@ -52,7 +41,7 @@ take_answers(const Drover__V1__Environment *policy, const Drover__V1__Attestatio
     target->probe[0] = '\0';
     for (size_t i = 0; i < policy->n_probes; i++) {
         const Drover__V1__SqlProbe *probe = policy->probes[i];
-        const Drover__V1__ProbeResult *answer = answer_of(msg, probe->name);
+        const Drover__V1__ProbeResult *answer = dr_attest_probe(msg, probe->name);
         Drover__V1__ProbeOutcome outcome = outcome_of(answer);
         bool is_worse = outcome == NOT_PASSED
                             ? target->probe_outcome != NOT_PASSED

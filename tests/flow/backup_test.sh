@@ -2,20 +2,8 @@
 # Backups as people live with them: taken and restored before a gate opens, listed, tested, found bad, kept, and removed
 # when their time is over and not before.
 . "$DROVER_SOURCE/tests/flow/lib.sh"
-library=$(ls /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null) || {
-    echo "error: libfaketime is missing: deploy/install-packages test"
-    exit 1
-}
+flow_clock || exit 1
 world_begin "$DROVER_BUILD" || exit 1
-
-# at OFFSET COMMAND...: the command under a clock that is that far away.
-at() {
-    local offset=$1
-    shift
-    # The sanitizers' library would have to come first.
-    LD_PRELOAD=$library FAKETIME=$offset FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_NO_CACHE=1 \
-        ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 "$@"
-}
 
 field() { printf '%s' "$OUT" | python3 -S -c "import json, sys; print(json.load(sys.stdin)$1)"; }
 agent() { drover-agent backup "$1" --config "$WORLD/agents/one/agent.conf" "${@:2}"; }
@@ -107,14 +95,14 @@ run 1 as alice drover backup prune staging/shop --backup "$digest" --timeout 30s
 says "is kept until 20"
 run 0 as alice drover backup prune staging/shop --timeout 30s
 says "0 backups removed"
-run 0 at +29d agent prune --target staging/shop
+run 0 flow_at +29d agent prune --target staging/shop
 says "0 backups removed"
 [ -e "$oldest" ] || wrong "it went before its time"
 run 0 agent list
 says "$oldest" "kept until 20"
-run 0 at +31d agent list
+run 0 flow_at +31d agent list
 says "(over)"
-run 0 at +31d agent prune --target staging/shop
+run 0 flow_at +31d agent prune --target staging/shop
 says "backups removed"
 [ ! -e "$oldest" ] && [ ! -e "$oldest.note" ] && [ ! -e "$oldest.keep" ] || wrong "it is still there"
 [ "$(ls "$WORLD"/agents/one/state/backups/staging-shop-*Z.dir -d 2>/dev/null | wc -l)" -le 1 ] || wrong "more than the newest stayed"

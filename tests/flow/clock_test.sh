@@ -2,20 +2,8 @@
 # Whole programs under a clock that is wrong: an agent whose host is hours ahead, or behind what it has seen, and a
 # person whose machine is years ahead. Nothing runs, and each says what is wrong.
 . "$DROVER_SOURCE/tests/flow/lib.sh"
-library=$(ls /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null) || {
-    echo "error: libfaketime is missing: deploy/install-packages test"
-    exit 1
-}
+flow_clock || exit 1
 world_begin "$DROVER_BUILD" || exit 1
-
-# at OFFSET COMMAND...: the command under a clock that is that far away.
-at() {
-    local offset=$1
-    shift
-    # The sanitizers' library would have to come first.
-    LD_PRELOAD=$library FAKETIME=$offset FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_NO_CACHE=1 \
-        ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 "$@"
-}
 
 applied() { [ "$(sqlite3 "$WORLD/a.db" "SELECT count(*) FROM sqlite_schema WHERE name = 't1'")" = 1 ]; }
 
@@ -32,12 +20,12 @@ coordinator_start || exit 1
 
 test_begin a_person_whose_clock_is_years_ahead_is_told_that_the_root_has_expired # id: K07
 run 0 as alice drover submit
-run 4 at +12y as alice drover approve chain --yes
+run 4 flow_at +12y as alice drover approve chain --yes
 says "expired"
 run 0 as alice drover approve chain --yes
 
 test_begin a_backup_from_the_future_opens_no_gate # id: K07
-at +5h agent_start one || wrong "the agent did not start"
+flow_at +5h agent_start one || wrong "the agent did not start"
 run 8 as alice drover upgrade head --wait --timeout 60s
 run 8 as alice drover approve R-1 -e staging --yes
 says "the backup was taken in the future: set the clock of the agent's host right"
@@ -49,7 +37,7 @@ agent_start one || wrong "the agent did not start"
 run 8 as alice drover upgrade head --wait --timeout 60s
 agent_stop one
 run 0 as alice drover approve R-2 -e staging --yes
-at +5h agent_start one || wrong "the agent did not start"
+flow_at +5h agent_start one || wrong "the agent did not start"
 run 6 as alice drover rollout watch R-2 --timeout 60s
 says "the approval expired at "
 applied && wrong "it ran after the approval's end"
@@ -61,7 +49,7 @@ agent_start one || wrong "the agent did not start"
 run 8 as alice drover upgrade head --wait --timeout 60s
 agent_stop one
 run 0 as alice drover approve R-3 -e staging --yes
-at -1d agent_start one || wrong "the agent did not start"
+flow_at -1d agent_start one || wrong "the agent did not start"
 run 6 as alice drover rollout watch R-3 --timeout 60s
 says "this host's clock says "
 applied && wrong "it ran while the clock stands before what the agent has seen"

@@ -154,6 +154,46 @@ version_of() { # ENVIRONMENT
     drover current --url "sqlite:$WORLD/$1.db"
 }
 
+# flow_at OFFSET COMMAND...: the command under a clock that is that far away. flow_clock comes first: without its library the
+# flow fails at once.
+flow_clock() {
+    CLOCK_LIBRARY=$(ls /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null) && return 0
+    echo "error: libfaketime is missing: deploy/install-packages test"
+    return 1
+}
+
+flow_at() {
+    local offset=$1
+    shift
+    # The sanitizers' library would have to come first.
+    LD_PRELOAD=$CLOCK_LIBRARY FAKETIME=$offset FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_NO_CACHE=1 \
+        ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 "$@"
+}
+
+# ---- one canary of three databases
+
+# A project of alice alone with production/a, b and c (SQLite files of one agent) and a policy of one canary in policy.conf,
+# not applied yet. The chain is one table, with what SQL adds.
+flow_canary_world() { # [SQL]
+    local name targets=()
+    people_make alice
+    as alice drover init --name shop --people keys/alice.pub --environments production --coordinator tcp://127.0.0.1:0 --quiet >/dev/null ||
+        wrong "no project"
+    mkdir -p revisions
+    printf -- '-- drover:revision 1\n-- add users\n--\n-- Revision ID: r1\n-- Revises:\n-- Engine: sqlite\n\n-- drover:up\nCREATE TABLE users (id integer PRIMARY KEY);\n%s\n-- drover:down\nDROP TABLE users;\n' "${1:+$1
+}" >revisions/r1.sql
+    as alice drover sign trust/root.1.drv >/dev/null || wrong "the root was not signed"
+    for name in a b c; do
+        sqlite_make "$WORLD/$name.db"
+        targets+=("production/$name=sqlite:$WORLD/$name.db")
+    done
+    SIGNER=alice agent_make one "production" "${targets[@]}" >/dev/null || wrong "no agent"
+    as alice drover sign trust/fleet.2.drv --quiet >/dev/null 2>&1
+    as alice drover policy show -e production >policy.conf || wrong "no policy"
+    sed -i 's/^\( *\)#* *canary_targets.*/\1canary_targets = 1/' policy.conf
+    grep -q 'canary_targets = 1' policy.conf || sed -i 's/^environment.*{/&\n  canary_targets = 1/' policy.conf
+}
+
 # ---- revision files
 
 # revision_header ID [PARENT]: a header. revision_file ID [PARENT]: a whole file that lint has nothing to say about.

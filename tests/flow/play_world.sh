@@ -149,11 +149,8 @@ agent_add() { # NAME
 
 # From here on drover's programs read their clock through libfaketime, moved by what stands in run/clock.
 simulate_time() {
-    local library program
-    library=$(ls /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null) || {
-        echo "error: libfaketime is missing: deploy/install-packages test"
-        return 1
-    }
+    local program
+    flow_clock || return 1
     mkdir -p "$WORLD/bin"
     time_offset=0
     echo +0 >"$WORLD/run/clock"
@@ -162,7 +159,7 @@ simulate_time() {
         # threads; files have their true times. The sanitizers' library would have to come first.
         cat >"$WORLD/bin/$program" <<END
 #!/bin/sh
-export LD_PRELOAD=$library FAKETIME_TIMESTAMP_FILE=$WORLD/run/clock FAKETIME_NO_CACHE=1 NO_FAKE_STAT=1
+export LD_PRELOAD=$CLOCK_LIBRARY FAKETIME_TIMESTAMP_FILE=$WORLD/run/clock FAKETIME_NO_CACHE=1 NO_FAKE_STAT=1
 export FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_FORCE_MONOTONIC_FIX=0 ASAN_OPTIONS=\${ASAN_OPTIONS:-}:verify_asan_link_order=0
 exec $DROVER_BUILD/$program "\$@"
 END

@@ -4,22 +4,7 @@
 world_begin "$DROVER_BUILD" || exit 1
 
 test_begin three_databases_and_one_canary
-people_make alice
-as alice drover init --name shop --people keys/alice.pub --environments production --coordinator tcp://127.0.0.1:0 --quiet >/dev/null ||
-    wrong "no project"
-mkdir -p revisions
-printf -- '-- drover:revision 1\n-- add users\n--\n-- Revision ID: r1\n-- Revises:\n-- Engine: sqlite\n\n-- drover:up\nCREATE TABLE users (id integer PRIMARY KEY);\n\n-- drover:down\nDROP TABLE users;\n' >revisions/r1.sql
-as alice drover sign trust/root.1.drv >/dev/null || wrong "the root was not signed"
-targets=()
-for name in a b c; do
-    sqlite_make "$WORLD/$name.db"
-    targets+=("production/$name=sqlite:$WORLD/$name.db")
-done
-SIGNER=alice agent_make one "production" "${targets[@]}" >/dev/null || wrong "no agent"
-as alice drover sign trust/fleet.2.drv --quiet >/dev/null 2>&1
-as alice drover policy show -e production >policy.conf || wrong "no policy"
-sed -i 's/^\( *\)#* *canary_targets.*/\1canary_targets = 1/' policy.conf
-grep -q 'canary_targets = 1' policy.conf || sed -i 's/^environment.*{/&\n  canary_targets = 1/' policy.conf
+flow_canary_world
 run 0 as alice drover policy apply policy.conf --yes
 coordinator_start || wrong "droverd did not start"
 run 0 as alice drover submit

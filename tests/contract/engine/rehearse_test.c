@@ -163,15 +163,16 @@ way_down_is_rehearsed_down_up_and_down_again(void **state)
     tp_free(p);
 }
 
+static const struct tp_revision two_tables[] = {
+    {.id = "one",
+     .sections = {TP_UP("CREATE TABLE big (id integer PRIMARY KEY, n integer)",
+                        "CREATE TABLE other (id integer PRIMARY KEY)"),
+                  TP_DOWN("DROP TABLE other", "DROP TABLE big")}},
+};
+
 static void
 tables_of_a_unit_are_told_with_lock_rows_and_rewrite(void **state)
 {
-    static const struct tp_revision ground[] = {
-        {.id = "one",
-         .sections = {TP_UP("CREATE TABLE big (id integer PRIMARY KEY, n integer)",
-                            "CREATE TABLE other (id integer PRIMARY KEY)"),
-                      TP_DOWN("DROP TABLE other", "DROP TABLE big")}},
-    };
     static const struct tp_revision change[] = {
         {.id = "two",
          .parents = {"one"},
@@ -180,7 +181,7 @@ tables_of_a_unit_are_told_with_lock_rows_and_rewrite(void **state)
                       TP_DOWN("ALTER TABLE big DROP COLUMN m")}},
     };
     struct env *e = *state;
-    struct tp_plan *p = make(e, ground, 1), *q = tp_make_after(e->engine, change, 1, p);
+    struct tp_plan *p = make(e, two_tables, 1), *q = tp_make_after(e->engine, change, 1, p);
     assert_ok(e, env_up(e, p));
     env_sql(e, "INSERT INTO big (id) SELECT x.n FROM (WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL "
                "SELECT n + 1 FROM r WHERE n < 5000) SELECT n FROM r) x");
@@ -208,12 +209,6 @@ tables_of_a_unit_are_told_with_lock_rows_and_rewrite(void **state)
 static void
 rewrite_and_locks_of_other_tables_are_seen(void **state)
 {
-    static const struct tp_revision ground[] = {
-        {.id = "one",
-         .sections = {TP_UP("CREATE TABLE big (id integer PRIMARY KEY, n integer)",
-                            "CREATE TABLE other (id integer PRIMARY KEY)"),
-                      TP_DOWN("DROP TABLE other", "DROP TABLE big")}},
-    };
     static const struct tp_revision change[] = {
         {.id = "two",
          .parents = {"one"},
@@ -230,7 +225,7 @@ rewrite_and_locks_of_other_tables_are_seen(void **state)
                       TP_DOWN("ALTER TABLE big ALTER COLUMN n TYPE integer")}},
     };
     struct env *e = *state;
-    struct tp_plan *p = make(e, ground, 1), *q = tp_make_after(e->engine, change, 1, p);
+    struct tp_plan *p = make(e, two_tables, 1), *q = tp_make_after(e->engine, change, 1, p);
     assert_ok(e, env_up(e, p));
     assert_ok(e, rehearse(e, q, DROVER__V1__MODE__UP));
     assert_int_equal(told.units_count, 6);
