@@ -278,7 +278,14 @@ find_rehearsal(struct dr_report *report, const Drover__V1__WorkerResult *result,
     struct dr_attestation ready = {0};
     *out_found = result->rehearsal != NULL;
     if (*out_found) {
-        return dr_report_say_rehearsed(report, result, out, err);
+        enum dr_rc said = dr_report_say_rehearsed(report, result, out, err);
+        if (said == DR_OK) {
+            memcpy(report->rehearsed.sha256, out, 32);
+            report->rehearsed.text = (struct dr_bytes){.data = result->rehearsed_schema.data,
+                                                       .len = result->rehearsed_schema.len};
+            report->change.rehearsed = &report->rehearsed;
+        }
+        return said;
     }
     if (!slot->spec->rehearsal_done || !slot->spec->with_rehearsal) {
         return DR_OK;

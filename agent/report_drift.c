@@ -1,4 +1,5 @@
-// Report, drift: what somebody changed in a target since the agent's last run there.
+// Report, drift: what somebody changed in a target since the agent's last run there, and what a run
+// left that its rehearsal did not.
 #include "agent/report_internal.h"
 
 #include "base/clock.h"
@@ -61,6 +62,23 @@ name_objects(struct dr_report *report, const Drover__V1__WorkerResult *result, c
     dr_buf_fini(&before);
     dr_buf_fini(&after);
     return rc;
+}
+
+enum dr_rc
+dr_report_add_rehearsal(struct dr_report *report, const Drover__V1__Attestation *ready,
+                        const Drover__V1__WorkerResult *result, Drover__V1__Attestation *msg,
+                        struct dr_err *err)
+{
+    struct dr_agent_slot *slot = report->slot;
+    const char *text = NULL;
+    if (ready == NULL || ready->rehearsed_sha256.len != 32) {
+        return DR_OK;
+    }
+    msg->rehearsed_sha256 = ready->rehearsed_sha256;
+    enum dr_rc rc = dr_agent_state_rehearsed(slot->agent->state, slot->arena, slot->target->name,
+                                             ready->rehearsed_sha256.data, &text, err);
+    bool is_kept = rc == DR_OK && text != NULL && result->schema.len > 0;
+    return is_kept ? name_objects(report, result, text, msg, err) : rc;
 }
 
 static enum dr_rc

@@ -20,6 +20,7 @@ struct dr_report {
     struct dr_agent_record record;
     struct dr_agent_schema schema;
     struct dr_agent_drift drift;
+    struct dr_agent_rehearsed rehearsed;
     const char *missing; // what a regressed ledger lacks; NULL: nothing
 };
 
@@ -45,6 +46,12 @@ dr_report_say_state(struct dr_report *report, const Drover__V1__WorkerResult *re
 DR_MUST_CHECK enum dr_rc
 dr_report_say_rehearsed(struct dr_report *report, const Drover__V1__WorkerResult *result,
                         uint8_t out_sha256[32], struct dr_err *err);
+// report_drift.c: names in `msg`, the end of a run, the rehearsal that `ready` stands on, and in
+// what the schema that is there is not the one that the rehearsal ended with.
+DR_MUST_CHECK enum dr_rc
+dr_report_add_rehearsal(struct dr_report *report, const Drover__V1__Attestation *ready,
+                        const Drover__V1__WorkerResult *result, Drover__V1__Attestation *msg,
+                        struct dr_err *err);
 // report_run.c: code and detail of slot->failure. DR_E_NOMEM.
 DR_MUST_CHECK enum dr_rc
 dr_report_set_reason(struct dr_agent_slot *slot, Drover__V1__Attestation *msg, struct dr_err *err);

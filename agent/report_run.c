@@ -235,7 +235,8 @@ say_proof(struct dr_report *report, const Drover__V1__WorkerResult *result, stru
     Drover__V1__Attestation last = dr_report_word(report, DR_REPORT_KIND(APPLIED));
     dr_report_add_state(&last, result);
     last.fingerprint_before = result->fingerprint_down;
-    enum dr_rc rc = say_leg(report, up, result->units, down, err);
+    enum dr_rc rc = dr_report_add_rehearsal(report, ready, result, &last, err);
+    rc = rc != DR_OK ? rc : say_leg(report, up, result->units, down, err);
     rc = rc != DR_OK ? rc : say_leg(report, back, result->units + down, again - down, err);
     return rc != DR_OK ? rc
                        : say_leg(report, last, result->units + again, result->n_units - again, err);
@@ -260,7 +261,8 @@ dr_report_run(struct dr_agent_slot *slot, struct dr_err *err)
                                                                     : DR_REPORT_KIND(APPLIED));
         dr_report_add_state(&msg, result);
         msg.fingerprint_before = ready == NULL ? result->fingerprint_before : ready->fingerprint;
-        rc = say_leg(&report, msg, result->units, result->n_units, err);
+        rc = dr_report_add_rehearsal(&report, ready, result, &msg, err);
+        rc = rc != DR_OK ? rc : say_leg(&report, msg, result->units, result->n_units, err);
     }
     rc = rc != DR_OK ? rc : dr_report_drift_over(&report, result, err);
     rc = rc != DR_OK ? rc : dr_report_say_state(&report, result, 0, err);

@@ -40,11 +40,13 @@ static const char SCHEMA[] =
 static const char SENT[] = "CREATE TABLE IF NOT EXISTS sent(place INTEGER PRIMARY KEY, sha256 BLOB "
                            "NOT NULL UNIQUE, kind INTEGER NOT NULL, envelope BLOB NOT NULL);";
 
-// Texts of fingerprints, and drift that was reported: an older program does without them, and what
-// it leaves has another fingerprint than the text.
+// Texts of fingerprints and of rehearsals, and drift that was reported: an older program does
+// without them, and what it leaves has another fingerprint than the text.
 static const char DRIFT[] =
     "CREATE TABLE IF NOT EXISTS known(target TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, text "
     "BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS rehearsed(target TEXT PRIMARY KEY, sha256 BLOB NOT NULL, text BLOB "
+    "NOT NULL);"
     "CREATE TABLE IF NOT EXISTS drift(target TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, since "
     "INTEGER NOT NULL);";
 

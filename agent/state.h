@@ -100,6 +100,11 @@ DR_MUST_CHECK enum dr_rc dr_agent_state_record(struct dr_agent_state *state, con
 DR_MUST_CHECK enum dr_rc
 dr_agent_state_schema(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
                       const uint8_t fingerprint[32], const char **out, struct dr_err *err);
+// The text of the schema that a rehearsal ended with, `sha256` being its record's payload digest;
+// as above. Of each target the newest is kept.
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_rehearsed(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
+                         const uint8_t sha256[32], const char **out, struct dr_err *err);
 // The drift that was reported last and is not gone.
 struct dr_agent_drift {
     bool exists;
@@ -175,6 +180,11 @@ struct dr_agent_schema {
     uint8_t fingerprint[32];
     struct dr_bytes text;
 };
+// The schema that a rehearsal ended with; len 0: too long to be kept.
+struct dr_agent_rehearsed {
+    uint8_t sha256[32]; // payload digest of the record
+    struct dr_bytes text;
+};
 // Attestations and what changes with them: one transaction.
 struct dr_agent_change {
     const char *target;
@@ -183,11 +193,12 @@ struct dr_agent_change {
     struct dr_attest_state attest; // after the last of them
     struct dr_bytes ready; // payload: becomes the open READY in place of an older one; len 0: none
     uint8_t ready_sha256[32];
-    struct dr_bytes backup;               // payload: becomes the newest BACKUP; len 0: none
-    const struct dr_agent_record *record; // NULL: stays
-    const struct dr_agent_schema *schema; // NULL: stays
-    const struct dr_agent_drift *drift;   // NULL: stays; one that does not exist: gone
-    bool drops_ready;                     // the state changed: what was signed over it is void
+    struct dr_bytes backup;                     // payload: becomes the newest BACKUP; len 0: none
+    const struct dr_agent_record *record;       // NULL: stays
+    const struct dr_agent_schema *schema;       // NULL: stays
+    const struct dr_agent_drift *drift;         // NULL: stays; one that does not exist: gone
+    const struct dr_agent_rehearsed *rehearsed; // NULL: stays
+    bool drops_ready; // the state changed: what was signed over it is void
     bool ends_run;
     int64_t ends_task; // 0: none
 };

@@ -1,16 +1,15 @@
-// State: the schema that each target was left with, and the drift from it that was reported.
+// State: the schema that each target was left with, the one that its rehearsal ended with, and the
+// drift that was reported.
 #include "agent/state_internal.h"
 
-enum dr_rc
-dr_agent_state_schema(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
-                      const uint8_t fingerprint[32], const char **out, struct dr_err *err)
+// `query` asks for a text by a target and a digest.
+static enum dr_rc
+find_text(struct dr_agent_state *state, struct dr_arena *arena, const char *query,
+          const char *target, const uint8_t sha256[32], const char **out, struct dr_err *err)
 {
-    const struct dr_agent_bind binds[] = {DR_AGENT_BIND_TEXT(target),
-                                          DR_AGENT_BIND_SHA(fingerprint)};
+    const struct dr_agent_bind binds[] = {DR_AGENT_BIND_TEXT(target), DR_AGENT_BIND_SHA(sha256)};
     struct dr_bytes text = {0};
-    enum dr_rc rc = dr_agent_state_blob(
-        state, arena, "SELECT text FROM known WHERE target = ?1 AND fingerprint = ?2", binds, 2,
-        &text, err);
+    enum dr_rc rc = dr_agent_state_blob(state, arena, query, binds, 2, &text, err);
     const char *copy = rc == DR_OK && text.len > 0
                            ? dr_arena_strn(arena, (const char *)text.data, text.len)
                            : NULL;
@@ -21,6 +20,36 @@ dr_agent_state_schema(struct dr_agent_state *state, struct dr_arena *arena, cons
         *out = copy;
     }
     return rc;
+}
+
+enum dr_rc
+dr_agent_state_schema(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
+                      const uint8_t fingerprint[32], const char **out, struct dr_err *err)
+{
+    return find_text(state, arena, "SELECT text FROM known WHERE target = ?1 AND fingerprint = ?2",
+                     target, fingerprint, out, err);
+}
+
+enum dr_rc
+dr_agent_state_rehearsed(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
+                         const uint8_t sha256[32], const char **out, struct dr_err *err)
+{
+    return find_text(state, arena, "SELECT text FROM rehearsed WHERE target = ?1 AND sha256 = ?2",
+                     target, sha256, out, err);
+}
+
+enum dr_rc
+dr_agent_state_put_rehearsed(struct dr_agent_state *state, const char *target,
+                             const struct dr_agent_rehearsed *rehearsed, struct dr_err *err)
+{
+    if (rehearsed == NULL) {
+        return DR_OK;
+    }
+    const struct dr_agent_bind binds[] = {DR_AGENT_BIND_TEXT(target),
+                                          DR_AGENT_BIND_SHA(rehearsed->sha256),
+                                          DR_AGENT_BIND_BLOB(rehearsed->text)};
+    return dr_agent_state_exec(state, "INSERT OR REPLACE INTO rehearsed VALUES(?1, ?2, ?3)", binds,
+                               3, NULL, err);
 }
 
 enum dr_rc

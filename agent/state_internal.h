@@ -55,6 +55,9 @@ DR_MUST_CHECK enum dr_rc
 dr_agent_state_put_drift(struct dr_agent_state *state, const char *target,
                          const struct dr_agent_schema *schema, const struct dr_agent_drift *drift,
                          struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_put_rehearsed(struct dr_agent_state *state, const char *target,
+                             const struct dr_agent_rehearsed *rehearsed, struct dr_err *err);
 // Begin, and commit (rc DR_OK) or roll back; every failure to write becomes DR_E_AGENT_STATE.
 DR_MUST_CHECK enum dr_rc dr_agent_state_begin(struct dr_agent_state *state, struct dr_err *err);
 DR_MUST_CHECK enum dr_rc

@@ -72,6 +72,8 @@ put_known(struct dr_agent_state *state, const struct dr_agent_change *change, st
     rc = rc != DR_OK
              ? rc
              : dr_agent_state_put_drift(state, change->target, change->schema, change->drift, err);
+    rc = rc != DR_OK ? rc
+                     : dr_agent_state_put_rehearsed(state, change->target, change->rehearsed, err);
     if (rc == DR_OK && change->ends_run) {
         rc = dr_agent_state_exec(state, "DELETE FROM run WHERE target = ?1", target, 1, NULL, err);
     }

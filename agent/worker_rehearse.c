@@ -110,6 +110,14 @@ fill(struct dr_worker *worker, const struct dr_rehearsal *told, bool is_whole, s
     if (!is_whole) {
         message->fingerprint_up = message->fingerprint_down = (ProtobufCBinaryData){0};
     }
+    size_t len = !is_whole || told->there_text == NULL ? 0 : strlen(told->there_text);
+    if (len > 0 && len <= DR_WORKER_SCHEMA_MAX) {
+        worker->result.rehearsed_schema =
+            dr_worker_data(worker->arena, (const uint8_t *)told->there_text, len);
+        if (worker->result.rehearsed_schema.data == NULL) {
+            return dr_err_set(err, DR_E_NOMEM, "out of memory");
+        }
+    }
     worker->result.rehearsal = message;
     worker->result.rehearsal_unlike = unlike;
     return DR_OK;

@@ -368,6 +368,7 @@ walk_all(struct walk *w, struct dr_err *err)
         return rc;
     }
     memcpy(w->out->there, w->now.fingerprint, 32);
+    w->out->there_text = w->now.fingerprint_text;
     return w->is_partial || w->fixed == w->count ? DR_OK : go_back_and_again(w, &ground, err);
 }
 

@@ -73,6 +73,7 @@ struct dr_rehearsal {
     uint8_t before[32], there[32], back[32]; // fingerprints of the copy; `back` zero: not gone
     bool went_back;          // false: no way back, or the copy began half-way through a revision
     const char *no_way_back; // id of the revision that has none; "" when all have
+    const char *there_text;  // of the fingerprint `there`, what is tolerated too; NULL: not there
     const char *unlike;      // lines: in what the copy differs from the target; "" for nothing
     const char *differences; // lines, with DR_E_REHEARSAL_DIFFERS: the objects; "" for none
     enum dr_rehearse_stage stage; // that it came to

@@ -63,7 +63,8 @@ dr_rehearsal_message(const struct dr_rehearsal *r, struct dr_arena *arena)
     }
     drover__v1__rehearsal__init(out);
     out->server_version = dr_arena_str(arena, r->server_version);
-    bool is_filled = out->server_version != NULL;
+    out->no_way_back = dr_arena_str(arena, r->no_way_back);
+    bool is_filled = out->server_version != NULL && out->no_way_back != NULL;
     for (size_t i = 0; is_filled && i < r->units_count; i++) {
         is_filled = fill_unit(arena, &rows[i], &r->units[i]);
         list[i] = &rows[i];

@@ -116,8 +116,10 @@ gate_is_sound(const Drover__V1__Gate *gate)
                gate->max_age_s > 0;
     case DROVER__V1__GATE_KIND__GATE_STAGED:
         return dr_name_is_valid(gate->from_environment) && gate->min_targets > 0;
-    case DROVER__V1__GATE_KIND__GATE_ROLLBACK_PROVED:
     case DROVER__V1__GATE_KIND__GATE_VERIFIED:
+        return (gate->after && gate->from_environment[0] == '\0') ||
+               dr_name_is_valid(gate->from_environment);
+    case DROVER__V1__GATE_KIND__GATE_ROLLBACK_PROVED:
         return dr_name_is_valid(gate->from_environment);
     case DROVER__V1__GATE_KIND__GATE_SIGNOFF:
         return gate->item[0] != '\0';

@@ -82,43 +82,6 @@ has_work(const struct dr_gate_eval *eval)
 
 // -------------------------------------------------------------------------- kinds of gate
 
-// The fingerprints that are compared: before the start READY's with theirs before, afterwards our
-// APPLIED's with theirs.
-static void
-eval_verified(struct dr_gate_eval *eval)
-{
-    const struct dr_gate_input *in = eval->in;
-    const Drover__V1__Gate *gate = eval->result->gate;
-    ProtobufCBinaryData mine = {0};
-    if (!gate->after && in->ready) {
-        mine = in->ready->fingerprint;
-    }
-    for (size_t i = 0; gate->after && in->target && i < in->n_evidence; i++) {
-        const Drover__V1__Attestation *msg = in->evidence[i].msg;
-        if (msg->kind == DR_ATTEST_KIND(APPLIED) && strcmp(msg->target, in->target) == 0 &&
-            dr_data_is(msg->plan_sha256, in->plan_sha256)) {
-            mine = msg->fingerprint;
-        }
-    }
-    for (size_t i = 0; mine.len == 32 && i < in->n_evidence; i++) {
-        const struct dr_attestation *one = &in->evidence[i];
-        const Drover__V1__Target *target = dr_gate_target_of(one);
-        if (one->msg->kind == DR_ATTEST_KIND(APPLIED) &&
-            target->state == DROVER__V1__TARGET_STATE__ACTIVE &&
-            target->engine == in->plan->engine &&
-            strcmp(target->environment, gate->from_environment) == 0 &&
-            dr_data_is(one->msg->plan_sha256, in->plan_sha256) &&
-            dr_data_eq(gate->after ? one->msg->fingerprint : one->msg->fingerprint_before, mine) &&
-            dr_gate_counts(eval, one->sha256, one->msg->time)) {
-            dr_gate_name_evidence(eval, one->sha256);
-            dr_gate_open(eval, DR_GATE_TEXT(eval, "same schema as %s", target->name));
-            return;
-        }
-    }
-    dr_gate_close(eval, DR_GATE_TEXT(eval, "no target of '%s' shows the same schema",
-                                     gate->from_environment));
-}
-
 static bool
 heads_are_equal(const Drover__V1__BackupRecord *backup, const Drover__V1__Attestation *ready)
 {
@@ -231,7 +194,7 @@ static const struct {
     {DROVER__V1__GATE_KIND__GATE_BACKUP, "backup", eval_backup, false},
     {DROVER__V1__GATE_KIND__GATE_STAGED, "staged", dr_gate_eval_staged, true},
     {DROVER__V1__GATE_KIND__GATE_ROLLBACK_PROVED, "rollback-proved", dr_gate_eval_rollback, true},
-    {DROVER__V1__GATE_KIND__GATE_VERIFIED, "verified", eval_verified, true},
+    {DROVER__V1__GATE_KIND__GATE_VERIFIED, "verified", dr_gate_eval_verified, true},
     {DROVER__V1__GATE_KIND__GATE_SIGNOFF, "", eval_signoff, false},
     {DROVER__V1__GATE_KIND__GATE_REHEARSED, "rehearsed", dr_gate_eval_rehearsed, true},
     {DROVER__V1__GATE_KIND__GATE_PROBED, "probed", dr_gate_eval_probed, true},
@@ -304,7 +267,7 @@ static bool
 is_of_one_target(const Drover__V1__Gate *gate)
 {
     return gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP ||
-           gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED;
+           gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED || dr_gate_is_own_verified(gate);
 }
 
 enum dr_rc

@@ -7,7 +7,8 @@
 // attestation of each, signed after the soak, still shows those revisions.
 // ROLLBACK_PROVED: a target of from_environment reverted every one of those units.
 // VERIFIED: before, the schema before those units is the same here and there; after, the schema
-// after them.
+// after them, and where the target rehearsed them, that is the schema that the rehearsal ended
+// with. Without from_environment: that alone.
 // SIGNOFF: a person signed `item` for this plan and environment.
 // REHEARSED: the target's own record, not older than max_age_s: every unit that is to run here ran
 // on a copy of READY's schema, there and back to the same schema.
@@ -33,7 +34,7 @@ struct dr_gate_input {
     const Drover__V1__Attestation
         *ready; // of the target; NULL: not there yet, everything is to run
     const char
-        *target; // NULL: gates of the environment as a whole, BACKUP and REHEARSED are left out
+        *target; // NULL: gates of the environment as a whole, those about one target are left out
     const Drover__V1__Attestation
         *backup;          // the target's newest BACKUP; NULL: the newest in `evidence`
     bool only_own_backup; // agent: never from `evidence`
@@ -70,6 +71,8 @@ dr_gate_to_run(struct dr_arena *arena, const struct dr_chain *chain, const Drove
 // "backup", "staged", "rollback-proved", "verified", "rehearsed", "probed", or the item of a
 // sign-off gate.
 const char *dr_gate_name(const Drover__V1__Gate *gate);
+// VERIFIED by the target's own rehearsal, and by no environment?
+bool dr_gate_is_own_verified(const Drover__V1__Gate *gate);
 
 // Verifies attestations. `skip_bad` leaves out what does not verify (for views); without it the
 // first bad one fails with DR_E_BAD_EVIDENCE. Duplicates are dropped.

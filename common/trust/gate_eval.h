@@ -1,4 +1,4 @@
-// Inside of gates: one evaluation, shared by gate.c, gate_units.c and gate_rehearsed.c.
+// Inside of gates: one evaluation, shared by the files gate*.c.
 #ifndef DR_TRUST_GATE_EVAL_H
 #define DR_TRUST_GATE_EVAL_H
 
@@ -33,5 +33,7 @@ void dr_gate_eval_rollback(struct dr_gate_eval *eval);
 void dr_gate_eval_probed(struct dr_gate_eval *eval);
 // gate_rehearsed.c
 void dr_gate_eval_rehearsed(struct dr_gate_eval *eval);
+// gate_verified.c
+void dr_gate_eval_verified(struct dr_gate_eval *eval);
 
 #endif

@@ -1,6 +1,7 @@
 // Evidence for people: what a gate counts, document by document.
 
 #include "coordinator/cli/checklist_show.h"
+#include "coordinator/cli/drift_view.h"
 #include "coordinator/cli/print.h"
 
 #include "base/clock.h"
@@ -10,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define DIFFERENCES_MAX 40u // objects of one target that are shown
 
 static const char *
 kind_name(Drover__V1__AttestationKind kind)
@@ -275,6 +278,42 @@ say_log(const struct dr_stage *s)
     dr_buf_fini(&log);
 }
 
+// How the newest run of this rollout's plan on the target ended; NULL: none did.
+static const struct dr_attestation *
+find_end(const struct dr_stage *s, const struct dr_stage_target *target)
+{
+    const struct dr_words all = {.items = s->evidence, .count = s->n_evidence};
+    const struct dr_attestation *end = dr_words_newest(&all, target->said->target,
+                                                       dr_approval_is_down(dr_stage_mode(s))
+                                                           ? DROVER__V1__ATTESTATION_KIND__REVERTED
+                                                           : DROVER__V1__ATTESTATION_KIND__APPLIED);
+    bool is_ours = end != NULL && dr_data_eq(end->msg->plan_sha256, target->plan->plan_sha256);
+    return is_ours ? end : NULL;
+}
+
+// In what targets are not as they were rehearsed, and what to do; false: in nothing.
+static bool
+say_differences(const struct dr_stage *s)
+{
+    const struct dr_cli *cli = s->remote->cli;
+    bool any = false;
+    for (size_t t = 0; t < s->n_targets; t++) {
+        const struct dr_attestation *end = find_end(s, &s->targets[t]);
+        if (end == NULL || end->msg->objects_count == 0) {
+            continue;
+        }
+        const char *target = s->targets[t].said->target;
+        dr_say(cli, "  of what the rehearsal of %s ended with, here is:\n", target);
+        dr_drift_print(cli, end->msg, "    ", DIFFERENCES_MAX);
+        dr_say(cli,
+               "  next: drover rollout undo %s -t %s; or write a revision that mends it: "
+               "drover revision -m MESSAGE\n",
+               s->rollout->id, target);
+        any = true;
+    }
+    return any;
+}
+
 static void
 say_gate(const struct dr_stage *s, const struct dr_stage_gate *gate, size_t index)
 {
@@ -292,7 +331,9 @@ say_gate(const struct dr_stage *s, const struct dr_stage_gate *gate, size_t inde
             say_documents(s, &s->targets[t].gates[index]);
         }
     }
-    if (!gate->is_open && gate->next != NULL && gate->next[0] != '\0') {
+    bool is_told = !gate->is_open && gate->gate->kind == DROVER__V1__GATE_KIND__GATE_VERIFIED &&
+                   say_differences(s);
+    if (!gate->is_open && !is_told && gate->next != NULL && gate->next[0] != '\0') {
         dr_say(cli, "  next: %s\n", gate->next);
     }
 }

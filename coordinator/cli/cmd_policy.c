@@ -19,7 +19,8 @@ static const char head[] =
     "# What each environment demands before a rollout may go on. After a change:\n"
     "#   drover policy check FILE    can it work?\n"
     "#   drover policy apply FILE    sign it\n"
-    "# Gates: backup, staged:ENV, rollback-proved:ENV, verified:ENV, signoff:ITEM, rehearsed,\n"
+    "# Gates: backup, staged:ENV, rollback-proved:ENV, verified:ENV, verified, signoff:ITEM, "
+    "rehearsed,\n"
     "#   probed:ENV:PROBE.\n"
     "# More keys: windows, wave_percents, wave_soak, wave_parallel, server_parallel, probe,\n"
     "#   drift_every, rehearse.\n\n";

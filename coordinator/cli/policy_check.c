@@ -4,7 +4,7 @@
 
 #include "base/zone.h"
 #include "sql/preflight.h"
-#include "trust/fleet.h"
+#include "trust/gate.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -108,10 +108,11 @@ check_gates(struct checking *c, const Drover__V1__Environment *e)
         bool is_backup = gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP;
         bool is_signoff = gate->kind == DROVER__V1__GATE_KIND__GATE_SIGNOFF;
         bool is_rehearsed = gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED;
-        if (!is_backup && !is_signoff && !is_rehearsed) {
+        bool is_own_verified = dr_gate_is_own_verified(gate);
+        if (!is_backup && !is_signoff && !is_rehearsed && !is_own_verified) {
             check_source(c, e, gate);
         }
-        if (is_rehearsed && !e->rehearse) {
+        if ((is_rehearsed || is_own_verified) && !e->rehearse) {
             problem(c, e, "a gate waits for rehearsals, and rehearse = false: nobody makes one");
         }
         if (is_rehearsed && gate->max_age_s < 60) {

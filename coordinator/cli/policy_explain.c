@@ -114,7 +114,8 @@ explain_gate(const Drover__V1__Gate *gate, struct dr_buf *out)
         dr_buf_printf(out, "a target of %s went back to the same schema", from);
         break;
     case DROVER__V1__GATE_KIND__GATE_VERIFIED:
-        dr_buf_printf(out, "the same schema as in %s", from);
+        dr_buf_printf(out, "the same schema as %s%s", from[0] ? "in " : "",
+                      from[0] ? from : "its rehearsal ended with");
         break;
     case DROVER__V1__GATE_KIND__GATE_REHEARSED:
         dr_buf_str(out, "a rehearsal there and back, of the last ");

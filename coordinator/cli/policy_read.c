@@ -4,15 +4,15 @@
 #include "coordinator/cli/policy_window.h"
 
 #include "base/conf.h"
-#include "trust/fleet.h"
+#include "trust/gate.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DR_POLICY_GATE_KINDS                                                                       \
-    "backup, staged:ENV, rollback-proved:ENV, verified:ENV, signoff:ITEM, rehearsed or "           \
-    "probed:ENV:PROBE"
+    "backup, staged:ENV, rollback-proved:ENV, verified, verified:ENV, signoff:ITEM, rehearsed "    \
+    "or probed:ENV:PROBE"
 
 static const struct dr_conf_key gate_keys[] = {
     {"min_targets", DR_CONF_INT, "1", false, NULL, "how many of its targets"},
@@ -105,8 +105,10 @@ read_kind(const struct dr_conf *conf, struct dr_cli *cli, Drover__V1__Gate *gate
             gate->kind = (Drover__V1__GateKind)i;
         }
     }
+    bool is_verified = gate->kind == DROVER__V1__GATE_KIND__GATE_VERIFIED;
     bool is_own = gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP ||
-                  gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED;
+                  gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED ||
+                  (is_verified && colon == NULL);
     if (gate->kind == DROVER__V1__GATE_KIND__GATE_NONE || is_own == (colon != NULL)) {
         return no_gate(conf, err);
     }
@@ -154,6 +156,10 @@ read_gate(const struct dr_conf *conf, struct dr_cli *cli, Drover__V1__Gate *gate
     gate->after = dr_conf_bool(conf, "after");
     if (rc != DR_OK) {
         return rc;
+    }
+    if (dr_gate_is_own_verified(gate)) {
+        gate->after = true; // what is there can be looked at only then
+        return DR_OK;
     }
     switch (gate->kind) {
     case DROVER__V1__GATE_KIND__GATE_SIGNOFF:

@@ -4,6 +4,8 @@
 #include "coordinator/cli/policy_text.h"
 #include "coordinator/cli/policy_window.h"
 
+#include "trust/gate.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,10 +53,10 @@ put_gate(const Drover__V1__Gate *gate, struct dr_buf *out)
     bool is_signoff = gate->kind == DROVER__V1__GATE_KIND__GATE_SIGNOFF;
     bool is_backup = gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP;
     bool is_rehearsed = gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED;
+    bool is_own = is_backup || is_rehearsed || dr_gate_is_own_verified(gate);
     const char *kind = gate->kind < (int)DR_POLICY_GATES ? dr_policy_gate_names[gate->kind] : NULL;
     char before[160];
-    (void)snprintf(before, sizeof before, "%s%s", kind ? kind : "",
-                   is_backup || is_rehearsed ? "" : ":");
+    (void)snprintf(before, sizeof before, "%s%s", kind ? kind : "", is_own ? "" : ":");
     if (gate->kind == DROVER__V1__GATE_KIND__GATE_PROBED) {
         (void)snprintf(before, sizeof before, "probed:%s:", gate->from_environment);
     }
@@ -71,7 +73,7 @@ put_gate(const Drover__V1__Gate *gate, struct dr_buf *out)
         put_duration("max_age", gate->max_age_s, out);
         dr_buf_str(out, " ");
         put_duration("keep", gate->keep_s, out);
-    } else if (!is_signoff) {
+    } else if (!is_signoff && !is_own) {
         dr_buf_printf(out, " min_targets = %u ", gate->min_targets);
         put_duration("soak", gate->soak_s, out);
     }

@@ -341,6 +341,11 @@ next_command(const struct dr_stage *s, const struct dr_stage_target *target,
     } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP ||
                gate->kind == DROVER__V1__GATE_KIND__GATE_PROBED) {
         text = dr_arena_printf(arena, "drover rollout watch %s", s->rollout->id);
+    } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_VERIFIED && gate->after) {
+        bool has_run = dr_str_eq(target->said->state, "applied");
+        text = has_run ? dr_arena_printf(arena, "drover checklist %s show %s -e %s", s->rollout->id,
+                                         dr_gate_name(gate), s->said->environment)
+                       : "";
     } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED) {
         text = dr_arena_printf(arena, "drover rehearse %s", s->rollout->id);
     }

@@ -19,7 +19,7 @@ VALUE = re.compile(r"[eE]?'(?:[^'\\]|''|\\.)*'|\$\d+|\b\d+(?:\.\d+)?\b")
 LINE = re.compile(r"^\d+\|([^|\n]*)\|([^|\n]*)\|([^|\n]*)\|LOG:  (.*(?:\n .*)*)", re.M)
 TESTS_OWN = "drover/test"
 DUMP = re.compile(r"(SELECT|WITH|SET|BEGIN|COMMIT|LOCK TABLE .* IN ACCESS SHARE MODE|DECLARE|FETCH|CLOSE|PREPARE|EXECUTE|"
-                  r"COPY .* TO stdout|ROLLBACK)\b", re.I | re.S)
+                  r"COPY .* TO stdout|ROLLBACK|RESET search_path)\b", re.I | re.S)
 
 
 def plain(text):

@@ -85,6 +85,33 @@ text_is_told_for_the_fingerprint_that_it_belongs_to(void **state)
 }
 
 static void
+end_of_a_rehearsal_is_kept_with_its_record(void **state)
+{
+    struct world *w = *state;
+    struct dr_err err = {0};
+    const uint8_t other[32] = {9};
+    const char *text = NULL;
+    struct dr_agent_rehearsed rehearsed = {
+        .sha256 = {8}, .text = {.data = (const uint8_t *)"table users: x\n", .len = 15}};
+    struct dr_agent_change change = {.target = "staging/app", .rehearsed = &rehearsed};
+    assert_int_equal(dr_agent_state_commit(w->state, &change, &err), DR_OK);
+    commit(w, NULL, NULL); // says nothing of it
+    assert_int_equal(
+        dr_agent_state_rehearsed(w->state, w->arena, "staging/app", rehearsed.sha256, &text, &err),
+        DR_OK);
+    assert_string_equal(text, "table users: x\n");
+    assert_int_equal(
+        dr_agent_state_rehearsed(w->state, w->arena, "staging/app", other, &text, &err), DR_OK);
+    assert_null(text);
+    memcpy(rehearsed.sha256, other, 32);
+    rehearsed.text.len = 0; // was too long
+    assert_int_equal(dr_agent_state_commit(w->state, &change, &err), DR_OK);
+    assert_int_equal(
+        dr_agent_state_rehearsed(w->state, w->arena, "staging/app", other, &text, &err), DR_OK);
+    assert_null(text);
+}
+
+static void
 drift_is_remembered_until_it_is_gone(void **state)
 {
     struct world *w = *state;
@@ -111,6 +138,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(text_is_told_for_the_fingerprint_that_it_belongs_to, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(end_of_a_rehearsal_is_kept_with_its_record, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(drift_is_remembered_until_it_is_gone, setup, teardown),
     };

@@ -71,6 +71,7 @@ each_line_reads_back_as_it_was(void **state)
         "gate \"probed:staging:errors\" { min_targets = 2 soak = \"1h\" }",
         "gate \"probed:production:errors\" { min_targets = 1 soak = \"0s\" after = true }",
         "gate \"verified:staging\" { min_targets = 1 soak = \"0s\" }",
+        "gate \"verified\" { after = true }",
         "gate \"signoff:logs-reviewed\" { }",
     };
     (void)state;

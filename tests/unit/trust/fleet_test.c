@@ -1,4 +1,5 @@
 // Fleet: versions, entries, proofs, and what the whole of it must keep.
+// size: one table of bad contents with the changes that its rows name
 #include "unit/trust/world.h"
 
 #define N (TARGETS + ENVIRONMENTS)
@@ -345,6 +346,11 @@ c_rollback_env(struct world *w)
     w->gate[G_ROLLBACK].from_environment = word(w, "");
 }
 static void
+c_verified_env(struct world *w)
+{
+    w->gate[G_SIGNOFF].kind = GATE(VERIFIED);
+}
+static void
 c_item(struct world *w)
 {
     w->gate[G_SIGNOFF].item = word(w, "");
@@ -387,12 +393,12 @@ static void
 fleet_with_bad_content_is_refused(void **state)
 {
     static void (*const changes[])(struct world *) = {
-        c_version,    c_issued,   c_expires,      c_both,      c_neither,    c_name,
-        c_prefix,     c_longer,   c_slash,        c_env,       c_no_env,     c_agent,
-        c_engine,     c_state,    c_key,          c_two_envs,  c_two_agents, c_transport,
-        c_twice,      c_rank,     c_env_name,     c_gate_none, c_backup_age, c_backup_level,
-        c_staged_env, c_staged_n, c_rollback_env, c_item,      c_labels,     c_rehearsed_age,
-        c_probed_env, c_probed_n, c_probed_item,
+        c_version,    c_issued,   c_expires,      c_both,         c_neither,    c_name,
+        c_prefix,     c_longer,   c_slash,        c_env,          c_no_env,     c_agent,
+        c_engine,     c_state,    c_key,          c_two_envs,     c_two_agents, c_transport,
+        c_twice,      c_rank,     c_env_name,     c_gate_none,    c_backup_age, c_backup_level,
+        c_staged_env, c_staged_n, c_rollback_env, c_item,         c_labels,     c_rehearsed_age,
+        c_probed_env, c_probed_n, c_probed_item,  c_verified_env,
     };
     static struct world w;
     (void)state; // id: Z07 G14

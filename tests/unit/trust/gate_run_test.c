@@ -299,6 +299,138 @@ mode_down(struct world *w, struct dr_gate_input *in)
     in->mode = MODE(DOWN);
 }
 
+// -------------------------------------------------------------------------------- verified
+
+static void
+v_both(struct world *w)
+{
+    rehearsed(w);
+    w->gate[G_SIGNOFF].kind = GATE(VERIFIED);
+    w->gate[G_SIGNOFF].from_environment = word(w, "staging");
+    w->gate[G_SIGNOFF].max_age_s = 0;
+    w->gate[G_SIGNOFF].after = true;
+}
+static void
+v_own(struct world *w)
+{
+    v_both(w);
+    w->gate[G_SIGNOFF].from_environment = word(w, "");
+}
+static void
+v_left_out(struct world *w)
+{
+    v_both(w);
+    own.is_left_out = true;
+}
+static void
+v_other_end(struct world *w)
+{
+    v_both(w);
+    own.record.fingerprint_up = DATA32(w->nonce);
+}
+static void
+v_no_end(struct world *w)
+{
+    v_own(w);
+    own.record.fingerprint_up.len = 0;
+}
+static void
+v_down(struct world *w)
+{
+    down(w);
+    v_own(w);
+}
+// The canary's APPLIED as that of production/orders, which names its rehearsal, and behind it an
+// older one.
+static Drover__V1__Attestation ends[2];
+
+static void
+v_ran(struct world *w, struct dr_gate_input *in)
+{
+    struct dr_attestation *list = dr_arena_array(w->arena, in->n_evidence + 1, sizeof(*list));
+    memcpy(list, in->evidence, in->n_evidence * sizeof(*list));
+    size_t at = in->n_evidence;
+    for (size_t i = 0; i < in->n_evidence; i++) {
+        bool is_end = list[i].msg->kind == ATT(APPLIED) &&
+                      strcmp(list[i].msg->environment, "production") == 0;
+        at = is_end ? i : at;
+    }
+    assert_true(at < in->n_evidence);
+    ends[0] = ends[1] = *list[at].msg;
+    ends[0].target = ends[1].target = word(w, "production/orders");
+    ends[0].objects_count = 2;
+    ends[1].counter--;
+    ends[1].fingerprint = DATA32(w->nonce);
+    for (size_t i = 0; i < in->n_evidence; i++) {
+        if (list[i].msg->rehearsal) {
+            ends[0].rehearsed_sha256 = ends[1].rehearsed_sha256 = DATA32(list[i].sha256);
+        }
+    }
+    list[at].msg = &ends[0];
+    list[in->n_evidence] = list[at];
+    list[in->n_evidence].msg = &ends[1];
+    in->evidence = list;
+    in->n_evidence++;
+}
+static void
+v_ran_older_first(struct world *w, struct dr_gate_input *in)
+{
+    v_ran(w, in);
+    Drover__V1__Attestation newer = ends[0];
+    ends[0] = ends[1];
+    ends[1] = newer;
+}
+static void
+v_ran_unrehearsed(struct world *w, struct dr_gate_input *in)
+{
+    v_ran(w, in);
+    ends[0].rehearsed_sha256.len = 0;
+}
+static void
+v_ran_after_another(struct world *w, struct dr_gate_input *in)
+{
+    v_ran(w, in);
+    ends[0].rehearsed_sha256 = DATA32(w->nonce);
+}
+static void
+v_ran_one_object(struct world *w, struct dr_gate_input *in)
+{
+    v_ran(w, in);
+    ends[0].objects_count = 1;
+}
+static void
+v_ran_schema_unknown(struct world *w, struct dr_gate_input *in)
+{
+    v_ran(w, in);
+    ends[0].fingerprint.len = 0;
+}
+static void
+v_ran_elsewhere(struct world *w, struct dr_gate_input *in)
+{
+    v_ran(w, in);
+    ends[0].target = ends[1].target = word(w, "production/billing");
+}
+static void
+v_ran_another_plan(struct world *w, struct dr_gate_input *in)
+{
+    v_ran(w, in);
+    ends[0].plan_sha256 = ends[1].plan_sha256 = DATA32(w->nonce);
+}
+static void
+v_ran_down(struct world *w, struct dr_gate_input *in)
+{
+    v_ran(w, in);
+    in->mode = MODE(DOWN);
+    ends[0].kind = ATT(REVERTED);
+    ends[0].fingerprint = DATA32(w->fp_before);
+}
+static void
+v_ran_up_in_a_way_down(struct world *w, struct dr_gate_input *in)
+{
+    v_ran_down(w, in);
+    ends[0].kind = ATT(APPLIED);
+}
+
 // ---------------------------------------------------------------------------------- probed
 
 // Both targets of staging ran everything; both say in a STATE after an hour that 'errors' passed.
@@ -512,6 +644,28 @@ static const struct row rows[] = {
      "way back"},
     {"way_down_without_every_unit_is_refused", false, down_not_rehearsed, mode_down, "'003_index'"},
     // id: G7
+    {"schema_as_rehearsed_opens", true, v_own, v_ran, "as rehearsed"}, // id: G4
+    {"schema_as_rehearsed_and_as_elsewhere_opens", true, v_both, v_ran,
+     "same schema as staging/orders, and as rehearsed"},
+    {"newest_end_of_the_run_counts", true, v_both, v_ran_older_first, "as rehearsed"},
+    {"schema_other_than_rehearsed_is_refused", false, v_other_end, v_ran, "in 2 objects"}, // id: G4
+    {"one_object_other_than_rehearsed_is_told", false, v_other_end, v_ran_one_object,
+     "in 1 object"},
+    {"run_without_rehearsal_is_compared_with_staging_alone", true, v_both, v_ran_unrehearsed,
+     "same schema as staging/orders"},
+    {"run_without_rehearsal_is_not_as_rehearsed", false, v_own, v_ran_unrehearsed,
+     "without a rehearsal"},
+    {"rehearsal_that_is_not_shown_verifies_nothing", false, v_left_out, v_ran_after_another,
+     "without a rehearsal"},
+    {"rehearsal_of_another_run_verifies_nothing", false, v_both, v_ran_after_another,
+     "without a rehearsal"},
+    {"rehearsal_without_end_verifies_nothing", false, v_no_end, v_ran_schema_unknown,
+     "not as rehearsed"},
+    {"run_of_another_target_verifies_nothing", false, v_own, v_ran_elsewhere, "has not run here"},
+    {"run_of_another_plan_verifies_nothing", false, v_own, v_ran_another_plan, "has not run here"},
+    {"way_down_as_rehearsed_opens", true, v_down, v_ran_down, "as rehearsed"},
+    {"way_down_is_not_verified_by_a_way_up", false, v_down, v_ran_up_in_a_way_down,
+     "has not run here"},
     {"probe_that_passed_after_the_soak_opens", true, probed, NULL, "2 targets of staging"},
     {"answer_to_another_probe_counts_nothing", false, p_other_name, NULL, "not answered"},
     {"missing_answer_is_refused", false, p_none, NULL, "'staging/stock' is not answered"},
@@ -557,6 +711,24 @@ without_target_the_rehearsal_is_left_out(void **state)
 }
 
 static void
+without_target_what_was_rehearsed_is_left_out(void **state)
+{
+    static const struct row row = {.name = "", .input = h_no_target};
+    static struct world w;
+    (void)state;
+    world_begin(&w);
+    v_own(&w);
+    world_sign(&w);
+    struct dr_gate_result result = evaluate(&w, &row);
+    if (!result.gate) {
+        fail_msg("there is no such gate");
+        return;
+    }
+    assert_string_equal(result.gate->item, "monitored"); // the next gate has its place
+    world_end(&w);
+}
+
+static void
 new_gates_have_names(void **state)
 {
     Drover__V1__Gate gate = DROVER__V1__GATE__INIT;
@@ -570,7 +742,7 @@ new_gates_have_names(void **state)
 int
 main(void)
 {
-    static struct CMUnitTest tests[DR_COUNT_OF(rows) + 2];
+    static struct CMUnitTest tests[DR_COUNT_OF(rows) + 3];
     static struct row copies[DR_COUNT_OF(rows)];
     size_t n = DR_COUNT_OF(rows);
     for (size_t i = 0; i < n; i++) {
@@ -578,6 +750,7 @@ main(void)
         tests[i] = (struct CMUnitTest){rows[i].name, run_row, NULL, NULL, &copies[i]};
     }
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(without_target_the_rehearsal_is_left_out);
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(without_target_what_was_rehearsed_is_left_out);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(new_gates_have_names);
     return _cmocka_run_group_tests("gate_run", tests, n, NULL, NULL);
 }
