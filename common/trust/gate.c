@@ -43,6 +43,15 @@ dr_gate_name_evidence(struct dr_gate_eval *eval, const uint8_t sha256[32])
             return;
         }
     }
+    if ((n & (n - 1)) == 0) { // room for twice as many, whenever a power of two is full
+        list = dr_arena_array(eval->arena, n ? 2 * n : 1, 32);
+        if (!list) {
+            eval->is_cut = true;
+            return;
+        }
+        memcpy(list, n ? eval->result->evidence : list, n * 32);
+        eval->result->evidence = list;
+    }
     memcpy(list[n], sha256, 32);
     eval->result->n_evidence++;
 }
@@ -288,14 +297,13 @@ dr_gate_evaluate(struct dr_arena *arena, const struct dr_gate_input *input,
             continue;
         }
         struct dr_gate_result *result = &results[n++];
-        struct dr_gate_eval eval = {arena, input, to_run, result};
+        struct dr_gate_eval eval = {arena, input, to_run, result, false};
         result->gate = policy->gates[i];
         result->is_after = policy->gates[i]->after;
-        result->evidence = dr_arena_array(arena, input->n_evidence + 1, 32);
-        if (!result->evidence) {
+        evaluate_one(&eval);
+        if (eval.is_cut) {
             return dr_err_set(err, DR_E_LIMIT, "no room for the evidence of a gate");
         }
-        evaluate_one(&eval);
     }
     *out = results;
     *out_n = n;

@@ -23,8 +23,6 @@
 #include "trust/attest.h"
 #include "trust/chain.h"
 
-#define DR_GATE_EVIDENCE_MAX 256u
-
 struct dr_gate_input {
     const struct dr_fleet_entry *policy; // the environment's entry
     const struct dr_chain *chain;

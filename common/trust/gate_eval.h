@@ -13,6 +13,7 @@ struct dr_gate_eval {
     const struct dr_gate_input *in;
     const bool *to_run;
     struct dr_gate_result *result;
+    bool is_cut; // the arena had no room for the evidence: nothing may be concluded
 };
 
 const char *dr_gate_said(const char *text);

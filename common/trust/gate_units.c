@@ -67,6 +67,8 @@ is_schema_restored(struct dr_gate_eval *eval, const struct dr_attestation *rever
     return false;
 }
 
+#define SPARES 8u // targets named beyond those that a gate needs
+
 // ---------------------------------------------------------------------- evidence per unit
 
 // What has to be shown of each unit.
@@ -237,7 +239,8 @@ is_probed(struct dr_gate_eval *eval, const Drover__V1__Target *target,
 typedef bool (*dr_gate_later_fn)(struct dr_gate_eval *eval, const Drover__V1__Target *target,
                                  const struct dr_attestation *since, const char **out_why);
 
-// Counts the targets of from_environment that meet the demand.
+// Counts the targets of from_environment that meet the demand. The evidence of as many as are
+// needed is named, and of a few that stand in when something happens to one of those.
 static void
 eval_targets(struct dr_gate_eval *eval, const struct demand *demand,
              const dr_gate_later_fn later[2], uint32_t needed)
@@ -256,9 +259,10 @@ eval_targets(struct dr_gate_eval *eval, const struct demand *demand,
         for (size_t k = 0; is_met && k < 2; k++) {
             is_met = !later[k] || later[k](eval, target, since, &lacks);
         }
+        bool is_named = is_met && n < needed + SPARES;
         n += is_met;
         why = is_met ? why : lacks;
-        eval->result->n_evidence = is_met ? eval->result->n_evidence : mark;
+        eval->result->n_evidence = is_named ? eval->result->n_evidence : mark;
     }
     if (n >= needed) {
         dr_gate_open(eval,

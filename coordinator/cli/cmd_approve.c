@@ -180,6 +180,19 @@ acknowledged_of(const struct approving *a, const struct dr_stage_target *t)
     return flags & a->acknowledged;
 }
 
+// The most that the targets can name together.
+static size_t
+evidence_of(const struct dr_stage *s)
+{
+    size_t n = s->n_targets; // a proof for a stamp each
+    for (size_t i = 0; i < s->n_targets; i++) {
+        for (size_t g = 0; g < s->targets[i].n_gates; g++) {
+            n += s->targets[i].gates[g].n_evidence;
+        }
+    }
+    return n;
+}
+
 // What I would sign for one plan.
 static enum dr_rc
 draft(struct approving *a, const struct dr_stage_plan *plan, struct dr_approval_request *r,
@@ -198,8 +211,7 @@ draft(struct approving *a, const struct dr_stage_plan *plan, struct dr_approval_
     r->header.rollout = s->rollout->id;
     r->header.remedy = s->rollout->remedy;
     r->targets = dr_arena_array(a->cli->arena, s->n_targets + 1, sizeof(*r->targets));
-    r->evidence = dr_arena_array(a->cli->arena, s->n_targets * (DR_GATE_EVIDENCE_MAX + 1) + 1,
-                                 sizeof(*r->evidence));
+    r->evidence = dr_arena_array(a->cli->arena, evidence_of(s) + 1, sizeof(*r->evidence));
     const struct dr_fleet_entry **entries =
         dr_arena_array(a->cli->arena, s->n_targets + 1, sizeof(*entries));
     if (r->targets == NULL || r->evidence == NULL || entries == NULL) {

@@ -740,6 +740,53 @@ results_name_their_evidence(void **state)
     world_end(&w);
 }
 
+// Twelve more targets of staging that have shown what the first one has.
+static void
+many_targets(struct world *w, struct dr_gate_input *in)
+{
+    enum { MORE = 12 };
+    static struct dr_attestation list[2 * MORE];
+    static Drover__V1__Attestation msg[2 * MORE];
+    static Drover__V1__Target target[MORE];
+    static Drover__V1__FleetEntry entry_msg[MORE];
+    static struct dr_fleet_entry entry[MORE];
+    static const size_t shown[2] = {E_APPLIED, E_STATE};
+    for (size_t i = 0; i < MORE; i++) {
+        const struct dr_fleet_entry *like = in->evidence[E_APPLIED].entry;
+        target[i] = *like->msg->target;
+        target[i].name = word(w, dr_arena_printf(w->arena, "staging/more-%zu", i));
+        entry_msg[i] = *like->msg;
+        entry_msg[i].target = &target[i];
+        entry[i] = *like;
+        entry[i].msg = &entry_msg[i];
+        for (size_t k = 0; k < 2; k++) {
+            size_t at = 2 * i + k;
+            msg[at] = *in->evidence[shown[k]].msg;
+            msg[at].target = target[i].name;
+            list[at] = (struct dr_attestation){.msg = &msg[at], .entry = &entry[i]};
+            memset(list[at].sha256, (int)at + 1, 32);
+        }
+    }
+    in->evidence = list;
+    in->n_evidence = 2 * MORE;
+    in->approval = NULL;
+}
+
+static void
+evidence_of_few_more_targets_than_needed_is_named(void **state)
+{
+    static struct world w;
+    size_t n = 0;
+    (void)state;
+    world_begin(&w);
+    world_sign(&w);
+    struct dr_gate_result *results = evaluate(&w, many_targets, &n);
+    assert_true(results[G_STAGED].is_open);
+    assert_string_equal(results[G_STAGED].shown_by, "12 targets of staging");
+    assert_int_equal(results[G_STAGED].n_evidence, 2 * (2 + 8));
+    world_end(&w);
+}
+
 static void
 without_target_the_backup_gate_is_left_out(void **state)
 {
@@ -869,6 +916,10 @@ lack_of_memory_is_an_error(void **state)
     world_sign(&w);
     OK(&w, dr_plandoc_decode(w.arena, w.plan_bytes, NULL, &plan, &w.err));
     OK(&w, dr_attest_decode(w.arena, w.ready, true, &ready, &w.err));
+    struct dr_attestation *all = NULL;
+    size_t n_all = 0, n_without_room = 0;
+    OK(&w, dr_gate_load_evidence(w.arena, &w.fleet, w.all, N, w.bundle.evidence,
+                                 w.bundle.n_evidence, false, &all, &n_all, &w.err));
     enum dr_rc rc = DR_E_LIMIT;
     for (size_t cap = 0; rc != DR_OK; cap += 16) {
         struct dr_arena *small = dr_arena_new(cap);
@@ -879,8 +930,11 @@ lack_of_memory_is_an_error(void **state)
                                    .mode = MODE(UP),
                                    .ready = ready.msg,
                                    .target = "production/orders",
+                                   .evidence = all,
+                                   .n_evidence = n_all,
                                    .now = NOW};
         rc = dr_gate_evaluate(small, &in, &results, &n, &w.err);
+        n_without_room += strcmp(w.err.message, "no room for the evidence of a gate") == 0;
         rc = rc == DR_OK ? dr_gate_load_evidence(small, &w.fleet, w.all, N, w.bundle.evidence, 1,
                                                  false, &evidence, &n, &w.err)
                          : rc;
@@ -891,6 +945,7 @@ lack_of_memory_is_an_error(void **state)
         dr_arena_free(&small);
         assert_true(cap < 1000000);
     }
+    assert_true(n_without_room > 0);
     world_end(&w);
 }
 
@@ -906,6 +961,7 @@ main(void)
     }
     const struct CMUnitTest more[] = {
         cmocka_unit_test(results_name_their_evidence),
+        cmocka_unit_test(evidence_of_few_more_targets_than_needed_is_named),
         cmocka_unit_test(without_target_the_backup_gate_is_left_out),
         cmocka_unit_test(backup_is_found_in_the_evidence),
         cmocka_unit_test(views_leave_out_what_does_not_verify),
