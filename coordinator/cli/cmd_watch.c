@@ -253,7 +253,10 @@ say_end(struct watching *w)
     if (reached) {
         return;
     }
-    if (where == DR_ROLLOUT_WAITS) {
+    if (where == DR_ROLLOUT_WAITS && waiting == NULL) {
+        dr_say(w->cli, "%s is paused: %s\nnext: drover rollout resume %s\n", w->id,
+               dr_print_safe(w->cli, w->last->pause_reason), w->id);
+    } else if (where == DR_ROLLOUT_WAITS) {
         say_waiting(w, waiting);
     } else if (where == DR_ROLLOUT_FAILED) {
         dr_say(w->cli, "%s has failed. next: drover why %s\n", w->id, w->id);

@@ -98,13 +98,19 @@ dr_rollout_where(const Drover__V1__Rollout *r)
     size_t bad = 0;
     size_t moving = 0;
     size_t pending = 0;
+    size_t active = 0;
     for (size_t i = 0; i < r->n_stages; i++) {
+        pending += r->stages[i]->soaking_wave != 0 ? 1 : 0;
         for (size_t t = 0; t < r->stages[i]->n_targets; t++) {
             const char *state = r->stages[i]->targets[t]->state;
             size_t row = row_of(state);
             bad += STATES[row].is_end && !is_good(r, state) ? 1 : 0;
             pending += dr_str_eq(state, "pending") ? 1 : 0;
             moving += !STATES[row].is_end && !dr_str_eq(state, "pending") ? 1 : 0;
+            active += dr_rollout_moves(state) || dr_str_eq(state, "preparing") ||
+                              dr_str_eq(state, "unreachable")
+                          ? 1
+                          : 0;
         }
     }
     if (dr_rollout_waiting_stage(r) != NULL) {
@@ -112,6 +118,9 @@ dr_rollout_where(const Drover__V1__Rollout *r)
     }
     if (bad > 0 && moving == 0) {
         return DR_ROLLOUT_FAILED;
+    }
+    if (dr_str_eq(r->state, "paused") && active == 0) {
+        return DR_ROLLOUT_WAITS;
     }
     return moving == 0 && pending == 0 ? DR_ROLLOUT_DONE : DR_ROLLOUT_GOES_ON;
 }

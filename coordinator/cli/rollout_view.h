@@ -29,9 +29,9 @@ enum dr_rollout_verdict {
     DR_ROLLOUT_DONE,
     DR_ROLLOUT_FAILED
 };
-// Where it stands: WAITS when nothing moves before a person signs or approves; DONE when every
-// target of every stage is where it should be. From the targets' states, not from the coordinator's
-// words.
+// Where it stands: WAITS when nothing moves before a person signs, approves or resumes; DONE when
+// every target of every stage is where it should be, and no wave soaks. From the targets' states,
+// not from the coordinator's words.
 enum dr_rollout_verdict dr_rollout_where(const Drover__V1__Rollout *rollout);
 // Is every target of `environment` in `state`? False when there is no such environment or no
 // target.

@@ -73,16 +73,23 @@ tell_hook(struct dr_watch_report *w, const json_t *change)
     free(text);
 }
 
-// One line for each target, as for a log.
+// One line for each target, as for a log; and for what stops the rollout or soaks.
 static void
-print_line(struct dr_watch_report *w, const struct thing *thing)
+print_line(struct dr_watch_report *w, const struct thing *thing, const Drover__V1__Rollout *r)
 {
-    if (thing->target[0] == '\0' || dr_str_eq(thing->state, "pending")) {
+    bool is_rollout = dr_str_eq(thing->kind, "rollout");
+    const char *name = thing->target[0] != '\0' ? thing->target
+                       : is_rollout             ? r->id
+                                                : thing->environment;
+    bool is_told = thing->target[0] != '\0'
+                       ? !dr_str_eq(thing->state, "pending")
+                       : thing->reason[0] != '\0' && r->is_paused == is_rollout;
+    if (!is_told) {
         return;
     }
     enum dr_tone tone = dr_rollout_tone(thing->state);
     dr_progress_end(&w->progress);
-    dr_say(w->cli, "%-28s %s%-11s%s %s\n", thing->target, dr_tone_begin(w->cli, tone), thing->state,
+    dr_say(w->cli, "%-28s %s%-11s%s %s\n", name, dr_tone_begin(w->cli, tone), thing->state,
            dr_tone_end(w->cli, tone), thing->reason);
     w->beat = dr_monotonic_ms() + HEARTBEAT_MS;
 }
@@ -119,9 +126,19 @@ compare(struct dr_watch_report *w, size_t at, const struct thing *thing,
     }
     json_decref(change);
     if (!w->is_live) {
-        print_line(w, thing);
+        print_line(w, thing, r);
     }
     return DR_OK;
+}
+
+// What the coordinator says of it; otherwise what stops or holds it.
+static const char *
+reason_of(const Drover__V1__StageStatus *stage)
+{
+    return stage->reason[0] != '\0'   ? stage->reason
+           : stage->hold[0] != '\0'   ? stage->hold
+           : stage->soaking_wave != 0 ? stage->waits
+                                      : "";
 }
 
 static enum dr_rc
@@ -132,7 +149,7 @@ compare_stage(struct dr_watch_report *w, size_t *at, const Drover__V1__StageStat
                                 stage->environment,
                                 "",
                                 stage->state,
-                                stage->reason,
+                                reason_of(stage),
                                 stage->waits,
                                 stage->next,
                                 "",
@@ -201,7 +218,8 @@ enum dr_rc
 dr_watch_take(struct dr_watch_report *w, const Drover__V1__Rollout *r, uint64_t log_index,
               struct dr_err *err)
 {
-    const struct thing whole = {"rollout", "", "", r->state, r->reason, r->waits, r->next, "", 0};
+    const char *why = r->is_paused && r->pause_reason[0] != '\0' ? r->pause_reason : r->reason;
+    const struct thing whole = {"rollout", "", "", r->state, why, r->waits, r->next, "", 0};
     size_t at = 1;
     enum dr_rc rc = make_room(w, r, err);
     for (size_t i = 0; rc == DR_OK && i < r->n_stages; i++) {

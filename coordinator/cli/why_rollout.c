@@ -68,13 +68,14 @@ dr_why_signers(const struct dr_cli *cli, const Drover__V1__Root *root,
     return text ? text : "";
 }
 
-// The first stage of which a target is not done.
+// The first stage of which a target is not done, or which soaks.
 static const Drover__V1__StageStatus *
 stage_of(const Drover__V1__Rollout *r)
 {
     for (size_t i = 0; i < r->n_stages; i++) {
         bool is_down = r->mode == DROVER__V1__MODE__DOWN;
-        if (!dr_rollout_all_in(r, r->stages[i]->environment, is_down ? "reverted" : "applied")) {
+        if (r->stages[i]->soaking_wave != 0 ||
+            !dr_rollout_all_in(r, r->stages[i]->environment, is_down ? "reverted" : "applied")) {
             return r->stages[i];
         }
     }

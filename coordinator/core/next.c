@@ -4,7 +4,7 @@
 #include "base/str.h"
 #include "trust/approval.h"
 
-enum condition { ALWAYS, OVER, PAUSED, BEFORE, AWAY, GATE, SIGN, AHEAD, LATER, DONE };
+enum condition { ALWAYS, OVER, PAUSED, BEFORE, AWAY, GATE, SIGN, AHEAD, LATER, SOAKS, STOPS, DONE };
 
 enum words { // what is waited for
     W_OVER,
@@ -19,6 +19,7 @@ enum words { // what is waited for
     W_AHEAD,
     W_LATER,
     W_GOES,
+    W_SOAKS,
     W_RUNS,
     W_HELD,
     W_FAILED,
@@ -53,6 +54,8 @@ static const struct {
     enum words words;
     enum command command;
 } ROWS[] = {
+    {S(APPLIED), STOPS, DR_NEXT_PAUSE, W_PAUSED, C_RESUME},
+    {S(APPLIED), SOAKS, DR_NEXT_SOAK, W_SOAKS, C_WATCH},
     {S(APPLIED) | S(REVERTED), DONE, DR_NEXT_NOTHING, W_NOTHING, C_NONE},
     {S(CANCELLED), ALWAYS, DR_NEXT_OVER, W_OVER, C_AGAIN},
     {BEGUN | WRONG, OVER, DR_NEXT_OVER, W_OVER, C_AGAIN},
@@ -96,6 +99,10 @@ holds(enum condition condition, const struct dr_next_facts *f)
         return f->ahead != NULL;
     case LATER:
         return f->goes_at > f->now;
+    case SOAKS:
+        return f->soaking != 0 && !f->is_over && dr_target_is_success(f->state, f->mode);
+    case STOPS:
+        return f->is_paused && holds(SOAKS, f);
     case DONE:
         return dr_target_is_success(f->state, f->mode);
     }
@@ -132,13 +139,35 @@ later_text(const struct dr_next_facts *f, struct dr_arena *arena)
 }
 
 static const char *
+paused_text(const struct dr_next_facts *f, struct dr_arena *arena)
+{
+    return dr_arena_printf(arena, "the rollout is paused: %s",
+                           f->paused_by[0] != '\0' ? f->paused_by : "somebody has to resume it");
+}
+
+static const char *
+soaks_text(const struct dr_next_facts *f, struct dr_arena *arena)
+{
+    char until[32];
+
+    dr_format_time(until, f->soaks_until);
+    return f->soaks_until > f->now
+               ? dr_arena_printf(arena,
+                                 "wave %u, the last, soaks until %s; then its probes have to pass",
+                                 f->soaking, until)
+               : dr_arena_printf(arena,
+                                 "wave %u, the last, has soaked: its probes are asked once more",
+                                 f->soaking);
+}
+
+static const char *
 words_of(enum words words, const struct dr_next_facts *f, struct dr_arena *arena)
 {
     switch (words) {
     case W_OVER:
         return "the rollout was aborted: nothing more happens here";
     case W_PAUSED:
-        return "the rollout is paused: somebody has to resume it";
+        return paused_text(f, arena);
     case W_BEFORE:
         return dr_arena_printf(arena, "%s begins when %s is done", f->environment, f->before);
     case W_BEGINS:
@@ -160,6 +189,8 @@ words_of(enum words words, const struct dr_next_facts *f, struct dr_arena *arena
         return later_text(f, arena);
     case W_GOES:
         return dr_arena_printf(arena, "approved: wave %u goes now", f->wave);
+    case W_SOAKS:
+        return soaks_text(f, arena);
     case W_RUNS:
         return dr_arena_printf(arena, "agent '%s' works: its signed answer is waited for",
                                f->agent);

@@ -17,6 +17,7 @@ enum dr_next_wait {
     DR_NEXT_AGENT,    // its agent is away
     DR_NEXT_RUN,      // its agent works
     DR_NEXT_TURN,     // others go first
+    DR_NEXT_SOAK,     // all went, and is looked at
     DR_NEXT_OVER,     // the rollout was aborted before it was done here
     DR_NEXT_NOTHING,  // done
     DR_NEXT_WAITS,
@@ -29,7 +30,8 @@ struct dr_next_facts {
     enum dr_target_state state;
     Drover__V1__Mode mode; // of the stage
     bool is_connected, is_paused, is_over;
-    int64_t agent_seen, now;           // unix seconds; agent_seen 0: not yet
+    const char *paused_by;   // is_paused: who or what did, and why; "" when that is not known
+    int64_t agent_seen, now; // unix seconds; agent_seen 0: not yet
     const char *before, *before_next;  // an earlier environment that is not done; NULL: its turn
     const char *gate, *missing, *try_; // the first closed gate; NULL: all are open
     uint32_t signatures, needed;       // of the approval that is asked for
@@ -37,6 +39,8 @@ struct dr_next_facts {
     uint32_t wave;
     int64_t goes_at;    // not before this time; 0: now
     const char *reason; // why, where a time is set
+    uint32_t soaking;   // its environment's last wave, which soaks; 0: it does not
+    int64_t soaks_until;
 };
 
 // Both in the arena; never empty but for DR_NEXT_NOTHING, whose command is "".

@@ -35,12 +35,23 @@ dr_stage_state(const struct dr_rollout_stage *stage)
         return DR_ROLLOUT_FAILED;
     }
     if (successes == stage->n_targets) {
-        return DR_ROLLOUT_DONE;
+        return stage->soaking_wave == 0 ? DR_ROLLOUT_DONE : DR_ROLLOUT_RUNNING;
     }
     if (counts[DR_TARGET_READY] + counts[DR_TARGET_APPROVED] > 0) {
         return DR_ROLLOUT_WAITING;
     }
     return counts[DR_TARGET_PREPARING] > 0 ? DR_ROLLOUT_PREPARING : DR_ROLLOUT_PENDING;
+}
+
+bool
+dr_stage_is_soaking(const struct dr_rollout_stage *stage)
+{
+    for (size_t i = 0; stage->soaking_wave != 0 && i < stage->n_targets; i++) {
+        if (!dr_target_is_success(stage->targets[i].state, stage->mode)) {
+            return false;
+        }
+    }
+    return stage->soaking_wave != 0;
 }
 
 const struct dr_rollout_stage *
@@ -100,7 +111,8 @@ dr_rollout_retry_all(struct dr_rollout *rollout)
         for (size_t t = 0; t < rollout->stages[s].n_targets; t++) {
             struct dr_rollout_target *target = &rollout->stages[s].targets[t];
 
-            target->retry_at = target->state == DR_TARGET_APPROVED ? 1 : 0;
+            target->retry_at =
+                target->state == DR_TARGET_APPROVED || target->state == DR_TARGET_PENDING ? 1 : 0;
         }
     }
 }

@@ -47,7 +47,7 @@ struct dr_rollout_stage {
     char hold[DR_ROLLOUT_TEXT_MAX]; // why nothing more of it starts; "": it does
     uint32_t soaking_wave;          // 0: none
     int64_t soaks_until;
-    uint32_t promoted_wave; // a person ended the soak of this wave, at this time
+    uint32_t promoted_wave; // a person, or at the end its probes, ended the soak of this wave then
     int64_t promoted_at;
 };
 
@@ -88,11 +88,14 @@ enum dr_rollout_state {
     DR_ROLLOUT_ABORTED,
 };
 enum dr_rollout_state dr_stage_state(const struct dr_rollout_stage *stage);
+// Has every target succeeded, while the last wave still soaks?
+bool dr_stage_is_soaking(const struct dr_rollout_stage *stage);
 // Has an end not been reached? A done or aborted rollout with nothing at work is closed.
 bool dr_rollout_is_open(const struct dr_rollout *rollout);
 // The stage that is at work or waits; the last one when all are done.
 const struct dr_rollout_stage *dr_rollout_current(const struct dr_rollout *rollout);
-// Approved targets are tried again at the next tick: when they could not be sent is not stored.
+// Targets that wait are looked at again at the next tick: when to try what could not be sent again
+// is not stored.
 void dr_rollout_retry_all(struct dr_rollout *rollout);
 // The mode that runs in a stage, and the plan for an engine (NULL: none).
 const struct dr_rollout_plan *

@@ -211,6 +211,10 @@ dr_schedule_advance(struct dr_core *core, struct dr_rollout *rollout, struct dr_
     for (size_t s = 0; !waits && s < rollout->n_stages; s++) {
         struct dr_rollout_stage *stage = &rollout->stages[s];
 
+        DR_TRY(dr_schedule_last_of_others(core, rollout, stage, &waits, err));
+        if (waits) {
+            return DR_OK;
+        }
         DR_TRY(begin_stage(core, rollout, stage, err));
         DR_TRY(dr_schedule_waves(core, rollout, stage, err));
         if (dr_stage_state(stage) != DR_ROLLOUT_DONE) {

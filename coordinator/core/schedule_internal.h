@@ -30,6 +30,22 @@ DR_MUST_CHECK enum dr_rc dr_schedule_after(struct dr_core *core, struct dr_rollo
 // Is the other one done, so that it has to be looked at?
 bool dr_schedule_after_is_due(struct dr_core *core, const struct dr_rollout *rollout);
 
+// schedule_last.c
+// Does this stage, once all has succeeded, soak with its probes before it is done?
+bool
+dr_schedule_is_looked_after(const struct dr_rollout *rollout, const struct dr_rollout_stage *stage);
+// Has all succeeded, and it is not noted yet that nothing is waited for any more?
+bool dr_schedule_is_last_open(const struct dr_rollout_stage *stage);
+// Notes that once, when nothing soaks.
+DR_MUST_CHECK enum dr_rc dr_schedule_last_done(struct dr_core *core, struct dr_rollout *rollout,
+                                               struct dr_rollout_stage *stage,
+                                               const struct dr_wave_plan *plan, struct dr_err *err);
+// Does this stage, which has not begun, wait because another rollout's last wave soaks on one of
+// its targets? On its way down it ends that soak.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_last_of_others(struct dr_core *core, struct dr_rollout *rollout,
+                           struct dr_rollout_stage *stage, bool *out_waits, struct dr_err *err);
+
 // schedule_probes.c
 // What probes said does not count any more.
 void dr_schedule_probe_forget(struct dr_rollout_target *target);
@@ -44,7 +60,7 @@ dr_schedule_state(struct dr_core *core, struct dr_rollout *rollout, struct dr_ro
 DR_MUST_CHECK enum dr_rc
 dr_schedule_probe_tick(struct dr_core *core, struct dr_rollout *rollout,
                        struct dr_rollout_stage *stage, struct dr_rollout_target *target,
-                       const struct dr_wave_rules *rules, struct dr_err *err);
+                       const struct dr_wave_rules *rules, bool is_last, struct dr_err *err);
 // resume: what did not pass is asked again, and has to pass.
 void dr_schedule_probe_again(struct dr_rollout *rollout);
 // promote: ends the soak of the wave that soaks. DR_E_ROLLOUT_EVENT when none does, or when a probe

@@ -40,9 +40,19 @@ note_order(struct dr_core *core, struct dr_rollout *rollout, const char *order, 
 static enum dr_rc
 abort_targets(struct dr_core *core, struct dr_rollout *rollout, struct dr_err *err)
 {
+    if (dr_stage_is_soaking(&rollout->stages[rollout->n_stages - 1])) {
+        dr_err_set(err, DR_E_ROLLOUT_EVENT,
+                   "everything of rollout '%s' has run, its last wave soaks", rollout->id);
+        return dr_err_hint(err,
+                           "drover rollout promote %s ends that, drover rollout undo %s takes it "
+                           "back",
+                           rollout->id, rollout->id);
+    }
     rollout->is_aborted = true;
     for (size_t s = 0; s < rollout->n_stages; s++) {
         struct dr_rollout_stage *stage = &rollout->stages[s];
+
+        stage->soaking_wave = 0; // nobody looks any more
 
         for (size_t t = 0; t < stage->n_targets; t++) {
             struct dr_err ignored = {0};
@@ -75,6 +85,15 @@ is_meant(const struct dr_rollout_stage *stage, const struct dr_rollout_target *t
 }
 
 static enum dr_rc
+not_now(const char *order, const struct dr_rollout_target *target, enum dr_target_state state,
+        struct dr_err *err)
+{
+    dr_err_set(err, DR_E_ROLLOUT_EVENT, "target '%s' is %s: there is nothing to %s", target->name,
+               dr_target_state_name(state), order);
+    return dr_err_hint(err, "drover why %s", target->name);
+}
+
+static enum dr_rc
 order_targets(struct dr_core *core, struct dr_rollout *rollout, const char *order, const char *name,
               struct dr_err *err)
 {
@@ -86,11 +105,16 @@ order_targets(struct dr_core *core, struct dr_rollout *rollout, const char *orde
         for (size_t t = 0; t < stage->n_targets; t++) {
             struct dr_rollout_target *target = &stage->targets[t];
 
-            if (is_meant(stage, target, order, name)) {
-                DR_TRY(dr_schedule_event(core, rollout, stage, target, DR_EVENT_RETRY, false, NULL,
-                                         err));
-                n++;
+            if (!is_meant(stage, target, order, name)) {
+                continue;
             }
+            enum dr_target_state state = target->state;
+            enum dr_rc rc =
+                dr_schedule_event(core, rollout, stage, target, DR_EVENT_RETRY, false, NULL, err);
+            if (rc != DR_OK) {
+                return rc == DR_E_ROLLOUT_EVENT ? not_now(order, target, state, err) : rc;
+            }
+            n++;
         }
     }
     if (n == 0) {
@@ -133,7 +157,8 @@ dr_schedule_order(struct dr_core *core, struct dr_rollout *rollout, const char *
                   const char *target, const char *actor, const char *note, struct dr_err *err)
 {
     if (!dr_rollout_is_open(rollout)) {
-        return dr_err_set(err, DR_E_ROLLOUT_ENDED, "rollout '%s' has ended", rollout->id);
+        dr_err_set(err, DR_E_ROLLOUT_ENDED, "rollout '%s' has ended", rollout->id);
+        return dr_err_hint(err, "drover rollout show %s", rollout->id);
     }
     for (size_t i = 0; i < DR_COUNT_OF(ORDERS); i++) {
         if (strcmp(ORDERS[i].name, order) == 0) {
@@ -256,6 +281,7 @@ tick_stage(struct dr_core *core, struct dr_rollout *rollout, size_t s, int64_t n
 {
     struct dr_rollout_stage *stage = &rollout->stages[s];
     struct dr_wave_rules rules = {0};
+    bool is_last = dr_stage_is_soaking(stage);
 
     if (stage->soaking_wave != 0) {
         dr_schedule_rules(core, stage->environment, &rules);
@@ -267,7 +293,7 @@ tick_stage(struct dr_core *core, struct dr_rollout *rollout, size_t s, int64_t n
         if (away || wants_state(core, rollout, s, target, now)) {
             DR_TRY(tick_target(core, rollout, s, target, away, err));
         } else if (stage->soaking_wave != 0) {
-            DR_TRY(dr_schedule_probe_tick(core, rollout, stage, target, &rules, err));
+            DR_TRY(dr_schedule_probe_tick(core, rollout, stage, target, &rules, is_last, err));
         }
     }
     return DR_OK;

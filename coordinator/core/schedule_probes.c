@@ -120,17 +120,30 @@ is_overdue(struct dr_core *core, const struct dr_rollout_target *target, int64_t
     return !is_answered(target) && (is_away || now - target->probe_asked >= DR_PROBE_ANSWER_S);
 }
 
+// As often as the policy says; and once more when the soak has ended, though not sooner than an
+// agent lets itself be asked again.
+static bool
+is_time(const struct dr_rollout_stage *stage, const struct dr_rollout_target *target,
+        const struct dr_wave_rules *rules)
+{
+    int64_t ago = rules->now - target->probe_asked;
+    int64_t every_s = rules->probe_every_s[target->engine];
+
+    return ago >= every_s || (rules->now >= stage->soaks_until &&
+                              target->probe_asked < stage->soaks_until && ago > every_s / 2 + 1);
+}
+
 enum dr_rc
 dr_schedule_probe_tick(struct dr_core *core, struct dr_rollout *rollout,
                        struct dr_rollout_stage *stage, struct dr_rollout_target *target,
-                       const struct dr_wave_rules *rules, struct dr_err *err)
+                       const struct dr_wave_rules *rules, bool is_last, struct dr_err *err)
 {
-    if (rollout->is_paused || rollout->is_aborted || !dr_wave_is_probed(stage, target, rules)) {
+    if (rollout->is_paused || rollout->is_aborted ||
+        !dr_wave_is_probed(stage, target, rules, is_last)) {
         return DR_OK;
     }
     bool is_late = is_overdue(core, target, rules->now);
-    bool is_due = is_answered(target) &&
-                  rules->now - target->probe_asked >= rules->probe_every_s[target->engine];
+    bool is_due = is_answered(target) && is_time(stage, target, rules);
     if (!is_late && !is_due) {
         return DR_OK;
     }
@@ -185,7 +198,7 @@ dr_schedule_promote(struct dr_rollout *rollout, struct dr_err *err)
             dr_err_set(err, DR_E_ROLLOUT_EVENT, "%s: %s; nobody promotes past that", target->name,
                        target->probe);
             return dr_err_hint(err,
-                               "mend the cause, then drover rollout resume %s, which asks again; "
+                               "mend the cause, then drover rollout resume %s, which asks again, "
                                "or drover rollout undo %s --wave %u",
                                rollout->id, rollout->id, soaking->soaking_wave);
         }

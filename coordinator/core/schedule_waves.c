@@ -26,6 +26,23 @@ soak_of(const Drover__V1__Environment *policy)
     return soak;
 }
 
+// At least as long as what is asked for afterwards.
+static uint64_t
+last_soak_of(const Drover__V1__Environment *policy)
+{
+    uint64_t soak = soak_of(policy);
+
+    for (size_t i = 0; i < policy->n_gates; i++) {
+        const Drover__V1__Gate *gate = policy->gates[i];
+
+        if (gate->kind == DROVER__V1__GATE_KIND__GATE_PROBED && gate->after &&
+            strcmp(gate->from_environment, policy->name) == 0 && gate->soak_s > soak) {
+            soak = gate->soak_s;
+        }
+    }
+    return soak;
+}
+
 void
 dr_schedule_rules(struct dr_core *core, const char *environment, struct dr_wave_rules *out)
 {
@@ -37,6 +54,7 @@ dr_schedule_rules(struct dr_core *core, const char *environment, struct dr_wave_
     }
     const Drover__V1__Environment *policy = entry->msg->environment;
     out->soak_s = soak_of(policy);
+    out->last_soak_s = last_soak_of(policy);
     out->parallel = policy->wave_parallel;
     out->server_parallel = policy->server_parallel;
     out->budget = policy->failure_budget;
@@ -116,8 +134,8 @@ note_soak(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_st
     }
     dr_format_time(until, plan->soaks_until);
     (void)snprintf(subject, sizeof subject, "%s %s", rollout->id, stage->environment);
-    DR_TRY(dr_events_add(core->events, &event, NULL, err, "wave %u soaks until %s",
-                         plan->soaking_wave, until));
+    DR_TRY(dr_events_add(core->events, &event, NULL, err, "wave %u%s soaks until %s",
+                         plan->soaking_wave, plan->last_wave != 0 ? ", the last," : "", until));
     dr_schedule_touch(core, rollout);
     return DR_OK;
 }
@@ -203,6 +221,7 @@ carry_out(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_st
             (void)snprintf(hold, sizeof hold, "%s", reason);
         }
     }
+    DR_TRY(dr_schedule_last_done(core, rollout, stage, plan, err));
     DR_TRY(note_soak(core, rollout, stage, plan, err));
     return note_hold(core, rollout, stage, plan->hold == DR_WAVE_GOES ? "" : hold, err);
 }
@@ -214,7 +233,8 @@ dr_schedule_waves(struct dr_core *core, struct dr_rollout *rollout, struct dr_ro
     const char *const *servers = NULL;
     struct dr_wave_rules rules;
     struct dr_wave_plan plan;
-    bool is_asked = stage->hold[0] != '\0' || stage->soaking_wave != 0;
+    bool is_asked =
+        stage->hold[0] != '\0' || stage->soaking_wave != 0 || dr_schedule_is_last_open(stage);
 
     for (size_t i = 0; !is_asked && i < stage->n_targets; i++) {
         is_asked = stage->targets[i].state == DR_TARGET_APPROVED;
@@ -228,6 +248,7 @@ dr_schedule_waves(struct dr_core *core, struct dr_rollout *rollout, struct dr_ro
     }
     dr_schedule_rules(core, stage->environment, &rules);
     rules.opens = window_of(core, stage, rules.now);
+    rules.is_looked_after = dr_schedule_is_looked_after(rollout, stage);
     if (rules.server_parallel > 0) {
         servers = servers_of(core, stage, arena);
     }

@@ -104,6 +104,7 @@ facts_of(const struct dr_view_stage *v, const char *again, const struct dr_rollo
         .state = target->state,
         .mode = v->stage->mode,
         .is_paused = v->rollout->is_paused,
+        .paused_by = v->rollout->pause_reason,
         .is_over = v->rollout->is_aborted,
         .now = dr_now_unix_s(),
         .before = v->before != NULL              ? v->before->environment
@@ -120,6 +121,8 @@ facts_of(const struct dr_view_stage *v, const char *again, const struct dr_rollo
         .wave = target->wave,
         .goes_at = target->retry_at,
         .reason = target->reason,
+        .soaking = v->is_soaking ? v->stage->soaking_wave : 0,
+        .soaks_until = v->stage->soaks_until,
     };
     add_agent(v, target, &facts);
     return facts;
@@ -194,6 +197,7 @@ stage_waits(const struct dr_view_stage *v, const struct dr_rollout_target *targe
     case DR_NEXT_PAUSE:
     case DR_NEXT_GATE:
     case DR_NEXT_APPROVAL:
+    case DR_NEXT_SOAK:
     case DR_NEXT_OVER:
     case DR_NEXT_NOTHING:
         return next->waits;

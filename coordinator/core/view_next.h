@@ -15,6 +15,7 @@ struct dr_view_stage {
     size_t first, last;
     const Drover__V1__StageStatus *before; // the first stage that is not done, when this is a later
                                            // one; NULL: it is this one's turn, or all are done
+    bool is_soaking;                       // all has succeeded, the last wave soaks
 };
 
 // Fills `waits` and `next` of the stage and of its shown targets. DR_E_LIMIT.

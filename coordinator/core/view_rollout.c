@@ -34,7 +34,8 @@ static const struct {
     {"verified", "foreign keys, constraints and indexes as on the environment before"},
     {"logs-reviewed", "migration logs reviewed for errors"},
     {"application-updated", "application updated to the new schema"},
-    {"monitoring", "application monitored after the deployment"},
+    {"monitored", "application monitored after the deployment"},
+    {"probed", "probes passed after the soak"},
 };
 
 static const char *
@@ -141,11 +142,13 @@ add_gate(struct maker *m, const struct dr_gate_result *result, const char *targe
     return DR_OK;
 }
 
-// What people sign afterwards: one target speaks for the stage, since a word is about the plan.
+// What people sign and probes say afterwards: one target speaks for the stage, since a word is
+// about the plan, and probes about an environment.
 static bool
 is_asked_afterwards(const struct dr_gate_result *result)
 {
-    return result->is_after && result->gate->kind == DROVER__V1__GATE_KIND__GATE_SIGNOFF;
+    return result->is_after && (result->gate->kind == DROVER__V1__GATE_KIND__GATE_SIGNOFF ||
+                                result->gate->kind == DROVER__V1__GATE_KIND__GATE_PROBED);
 }
 
 static enum dr_rc
@@ -287,7 +290,8 @@ add_approvals(struct maker *m, struct dr_err *err)
 static enum dr_rc
 fill_stage(struct maker *m, const Drover__V1__StageStatus *before, struct dr_err *err)
 {
-    bool is_done = dr_stage_state(m->stage) == DR_ROLLOUT_DONE;
+    bool is_soaking = dr_stage_is_soaking(m->stage);
+    bool is_done = is_soaking || dr_stage_state(m->stage) == DR_ROLLOUT_DONE;
     if (is_done || dr_rollout_is_open(m->rollout)) {
         struct dr_err closed = {0};
         enum dr_rc rc = add_gates(m, is_done, &closed);
@@ -298,8 +302,8 @@ fill_stage(struct maker *m, const Drover__V1__StageStatus *before, struct dr_err
         }
     }
     DR_TRY(add_approvals(m, err));
-    const struct dr_view_stage view = {m->core, m->arena, m->rollout, m->stage,
-                                       m->out,  m->first, m->last,    before};
+    const struct dr_view_stage view = {m->core,  m->arena, m->rollout, m->stage,  m->out,
+                                       m->first, m->last,  before,     is_soaking};
     DR_TRY(dr_view_next(&view, err));
     m->out->targets += m->first;
     m->out->n_targets = m->last - m->first;

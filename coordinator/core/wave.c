@@ -92,6 +92,14 @@ before(const struct group *group)
     return group->at == UINT32_MAX ? UINT32_MAX : group->at - 1;
 }
 
+// An answer to what was asked before the end of the soak says nothing about the whole of it.
+static bool
+has_passed(const struct dr_rollout_target *target, int64_t until)
+{
+    return target->probe_outcome == DROVER__V1__PROBE_OUTCOME__PASSED &&
+           target->probe_asked >= until && target->probe_time >= target->probe_asked;
+}
+
 // With the present wave known: when the one before it ended, and how its probes stand.
 static void
 look_back(const struct dr_rollout_stage *stage, const struct dr_wave_rules *rules,
@@ -111,18 +119,30 @@ look_back(const struct dr_rollout_stage *stage, const struct dr_wave_rules *rule
             continue;
         }
         group->settled = target->since > group->settled ? target->since : group->settled;
-        if (has_probes(rules, target) && dr_target_is_success(target->state, stage->mode) &&
-            target->probe_outcome != DROVER__V1__PROBE_OUTCOME__PASSED) {
+    }
+    for (size_t i = 0; i < stage->n_targets; i++) {
+        const struct dr_rollout_target *target = &stage->targets[i];
+        struct group *group = group_of(groups, target);
+
+        if (group != NULL && target->wave == before(group) && has_probes(rules, target) &&
+            dr_target_is_success(target->state, stage->mode) &&
+            !has_passed(target, group->settled + (int64_t)rules->soak_s)) {
             group->is_probe_open = true;
         }
     }
 }
 
+bool
+dr_wave_is_promoted(const struct dr_rollout_stage *stage, uint32_t wave, int64_t settled)
+{
+    return stage->promoted_wave > 0 && wave <= stage->promoted_wave &&
+           settled <= stage->promoted_at;
+}
+
 static void
 judge(const struct dr_rollout_stage *stage, const struct dr_wave_rules *rules, struct group *group)
 {
-    bool is_promoted = before(group) <= stage->promoted_wave &&
-                       group->settled <= stage->promoted_at && stage->promoted_wave > 0;
+    bool is_promoted = dr_wave_is_promoted(stage, before(group), group->settled);
 
     group->wait = DR_WAVE_GOES;
     if (group->failures > rules->budget) {
@@ -157,6 +177,45 @@ tell_groups(const struct groups *groups, const struct dr_wave_rules *rules,
         if (group->wait == DR_WAVE_SOAKS && (out->look_at == 0 || until < out->look_at)) {
             out->look_at = until;
         }
+    }
+}
+
+// ---- after the last wave
+
+// When all have succeeded. What was there already was not sent by this rollout, and is not probed.
+static void
+look_after(const struct dr_rollout_stage *stage, const struct dr_wave_rules *rules,
+           struct dr_wave_plan *out)
+{
+    bool is_probed = false, is_open = false;
+    uint32_t last = 0;
+    int64_t settled = 0;
+
+    for (size_t i = 0; i < stage->n_targets; i++) {
+        const struct dr_rollout_target *target = &stage->targets[i];
+
+        if (!dr_target_is_success(target->state, stage->mode)) {
+            return;
+        }
+        if (target->has_approval) {
+            is_probed = is_probed || has_probes(rules, target);
+            last = target->wave > last ? target->wave : last;
+            settled = target->since > settled ? target->since : settled;
+        }
+    }
+    int64_t until = settled + (int64_t)rules->last_soak_s;
+    for (size_t i = 0; i < stage->n_targets; i++) {
+        const struct dr_rollout_target *target = &stage->targets[i];
+
+        is_open = is_open ||
+                  (target->has_approval && has_probes(rules, target) && !has_passed(target, until));
+    }
+    out->last_wave = last;
+    out->settled = settled;
+    if (rules->is_looked_after && is_probed && !dr_wave_is_promoted(stage, last, settled) &&
+        (is_open || rules->now < until)) {
+        out->soaking_wave = last;
+        out->soaks_until = until;
     }
 }
 
@@ -257,6 +316,7 @@ dr_wave_plan(const struct dr_rollout_stage *stage, const struct dr_wave_rules *r
         judge(stage, rules, &groups.items[i]);
     }
     tell_groups(&groups, rules, &plan);
+    look_after(stage, rules, &plan);
     choose(stage, &groups, &going, &plan);
     HASH_CLEAR(hh, going.by_name);
     *out = plan;
@@ -265,10 +325,11 @@ dr_wave_plan(const struct dr_rollout_stage *stage, const struct dr_wave_rules *r
 
 bool
 dr_wave_is_probed(const struct dr_rollout_stage *stage, const struct dr_rollout_target *target,
-                  const struct dr_wave_rules *rules)
+                  const struct dr_wave_rules *rules, bool is_last)
 {
     return has_probes(rules, target) && target->has_approval && stage->soaking_wave > 0 &&
-           target->wave == stage->soaking_wave && dr_target_is_success(target->state, stage->mode);
+           (is_last || target->wave == stage->soaking_wave) &&
+           dr_target_is_success(target->state, stage->mode);
 }
 
 void

@@ -46,7 +46,7 @@ target_sql() { # PATTERN SQL
         [[ $target == $1 ]] || continue
         any=yes
         if [ -z "${server_of[$target]}" ]; then
-            sqlite3 "${database_of[$target]}" "$2"
+            sqlite3 -cmd '.timeout 10000' "${database_of[$target]}" "$2"
         else
             cluster_sql "${server_of[$target]}" "${database_of[$target]}" "$2"
         fi || return 1

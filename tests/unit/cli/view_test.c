@@ -88,6 +88,23 @@ the_way_back_is_done_when_all_are_reverted(void **state)
     assert_int_equal(dr_rollout_where(&s.rollout), DR_ROLLOUT_DONE);
 }
 
+// id: G7
+static void
+what_soaks_is_not_done_and_what_is_paused_waits(void **state)
+{
+    static const char *const applied[] = {"applied", "applied", "applied", "applied"};
+    char paused[] = "paused";
+    struct sample s;
+    (void)state;
+    sample(&s, applied);
+    s.stages[1].soaking_wave = 1;
+    assert_int_equal(dr_rollout_where(&s.rollout), DR_ROLLOUT_GOES_ON);
+    s.rollout.state = paused;
+    assert_int_equal(dr_rollout_where(&s.rollout), DR_ROLLOUT_WAITS);
+    snprintf(s.states[3], sizeof(s.states[3]), "running");
+    assert_int_equal(dr_rollout_where(&s.rollout), DR_ROLLOUT_GOES_ON);
+}
+
 static void
 an_environment_is_in_a_state_when_all_its_targets_are(void **state)
 {
@@ -227,6 +244,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rollout_stands_where_its_targets_do),
         cmocka_unit_test(the_way_back_is_done_when_all_are_reverted),
+        cmocka_unit_test(what_soaks_is_not_done_and_what_is_paused_waits),
         cmocka_unit_test(an_environment_is_in_a_state_when_all_its_targets_are),
         cmocka_unit_test(only_states_are_states),
         cmocka_unit_test(a_rollout_is_called_r_and_a_number),

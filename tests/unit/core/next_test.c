@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#define CONDITIONS 8u
+#define CONDITIONS 9u
 #define NOW        1800000000
 
 struct fixture {
@@ -51,6 +51,9 @@ facts_of(enum dr_target_state state, Drover__V1__Mode mode, unsigned conditions)
         .wave = 2,
         .goes_at = (conditions & 64) != 0 ? NOW + 60 : 0,
         .reason = "the wave before soaks",
+        .paused_by = (conditions & 8) != 0 ? "paused by bob" : "",
+        .soaking = (conditions & 256) != 0 ? 2 : 0,
+        .soaks_until = (conditions & 64) != 0 ? NOW + 60 : NOW,
     };
 }
 
@@ -84,7 +87,8 @@ takes(const struct dr_next_facts *f, enum dr_target_event event)
 static void
 check_command(const struct dr_next_facts *f, const struct dr_next *next)
 {
-    bool is_done = dr_target_is_success(f->state, f->mode);
+    bool is_good = dr_target_is_success(f->state, f->mode);
+    bool is_done = is_good && (f->soaking == 0 || f->state != DR_TARGET_APPLIED || f->is_over);
     bool is_active = dr_target_is_active(f->state);
 
     assert_int_equal(next->command[0] == '\0', is_done);
@@ -113,7 +117,7 @@ check_command(const struct dr_next_facts *f, const struct dr_next *next)
         assert_false(dr_target_is_failure(f->state, f->mode) || f->state == DR_TARGET_READY);
         assert_true(f->is_connected || !is_active);
         assert_false(f->is_paused &&
-                     (f->state == DR_TARGET_PENDING || f->state == DR_TARGET_APPROVED));
+                     (f->state == DR_TARGET_PENDING || f->state == DR_TARGET_APPROVED || is_good));
     }
 }
 
@@ -177,7 +181,16 @@ static const struct {
      "drover rollout retry R-7 -t production/orders"},
     {DR_TARGET_REFUSED, 1 + 4, DR_NEXT_OVER, "the rollout was aborted: nothing more happens here",
      "drover upgrade head"},
+    {DR_TARGET_APPROVED, 1 + 2 + 8, DR_NEXT_PAUSE, "the rollout is paused: paused by bob",
+     "drover rollout resume R-7"},
     {DR_TARGET_APPLIED, 1 + 2 + 32, DR_NEXT_NOTHING, "done: nothing is waited for", ""},
+    {DR_TARGET_APPLIED, 1 + 64 + 256, DR_NEXT_SOAK,
+     "wave 2, the last, soaks until 2027-01-15T08:01:00Z; then its probes have to pass",
+     "drover rollout watch R-7"},
+    {DR_TARGET_APPLIED, 1 + 256, DR_NEXT_SOAK,
+     "wave 2, the last, has soaked: its probes are asked once more", "drover rollout watch R-7"},
+    {DR_TARGET_APPLIED, 1 + 2 + 8 + 256, DR_NEXT_PAUSE, "the rollout is paused: paused by bob",
+     "drover rollout resume R-7"},
 };
 
 static void

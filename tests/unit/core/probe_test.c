@@ -40,12 +40,12 @@ at(int64_t seconds)
     dr_clock_set_for_test((NOW + seconds) * 1000);
 }
 
-// The order that reaches the canary next, of those that are not "state".
+// The order that reaches an agent next, of those that are not "state".
 static void
-is_asked(struct site *site)
+agent_is_asked(struct site *site, int agent)
 {
     for (;;) {
-        Drover__V1__Push *push = agent_next(site, PRD_BILLING, DROVER__V1__PUSH_KIND__PUSH_ORDER);
+        Drover__V1__Push *push = agent_next(site, agent, DROVER__V1__PUSH_KIND__PUSH_ORDER);
         Drover__V1__Order *order = drover__v1__order__unpack(dr_arena_protobuf(site->w.arena),
                                                              push->body.len, push->body.data);
 
@@ -57,14 +57,21 @@ is_asked(struct site *site)
 }
 
 static void
-answer(struct site *site, Drover__V1__ProbeOutcome outcome, const char *value, const char *detail)
+is_asked(struct site *site)
+{
+    agent_is_asked(site, PRD_BILLING);
+}
+
+static void
+agent_answers(struct site *site, int agent, Drover__V1__ProbeOutcome outcome, const char *value,
+              const char *detail)
 {
     Drover__V1__ProbeResult result = DROVER__V1__PROBE_RESULT__INIT, *results[1] = {&result};
     Drover__V1__Attestation msg;
     uint8_t sha256[32];
     struct world *w = &site->w;
 
-    begin_attestation(w, &msg, PRD_BILLING, ATT(STATE), NOW);
+    begin_attestation(w, &msg, agent, ATT(STATE), NOW);
     msg.heads = &w->head_p[2];
     msg.n_heads = 1;
     msg.fingerprint = DATA32(w->fp_after);
@@ -74,15 +81,19 @@ answer(struct site *site, Drover__V1__ProbeOutcome outcome, const char *value, c
     result.detail = word(w, detail);
     msg.probes = results;
     msg.n_probes = 1;
-    OK(w, agent_attest(site, PRD_BILLING, &msg, sha256));
+    OK(w, agent_attest(site, agent, &msg, sha256));
+}
+
+static void
+answer(struct site *site, Drover__V1__ProbeOutcome outcome, const char *value, const char *detail)
+{
+    agent_answers(site, PRD_BILLING, outcome, value, detail);
 }
 
 // Staging is done, production approved, its canary applied: it soaks.
 static void
-soak(struct site *site)
+soak_under(struct site *site, uint8_t approval[32])
 {
-    uint8_t approval[32];
-
     begin_site(site);
     OK(&site->w, create_rollout(site, NULL));
     run_staging(site);
@@ -93,6 +104,14 @@ soak(struct site *site)
     agent_applied(site, PRD_BILLING, NOW - 1, approval);
     assert_string_equal(state_of(site, PRD_ORDERS), "approved");
     is_asked(site);
+}
+
+static void
+soak(struct site *site)
+{
+    uint8_t approval[32];
+
+    soak_under(site, approval);
 }
 
 static const Drover__V1__Rollout *
@@ -122,7 +141,9 @@ the_next_wave_goes_after_the_soak_when_the_probe_passed(void **state)
     is_asked(site);
     answer(site, DROVER__V1__PROBE_OUTCOME__PASSED, "4", "");
     at(SOAK_S);
-    (void)agent_next(site, PRD_ORDERS, DROVER__V1__PUSH_KIND__PUSH_BUNDLE);
+    is_asked(site);
+    assert_string_equal(state_of(site, PRD_ORDERS), "approved"); // nothing was said since
+    answer(site, DROVER__V1__PROBE_OUTCOME__PASSED, "4", "");
     assert_string_equal(state_of(site, PRD_ORDERS), "sent");
 }
 
@@ -206,9 +227,103 @@ a_soak_goes_on_over_a_restart(void **state)
     assert_string_equal(state_of(site, PRD_ORDERS), "approved");
     assert_int_equal(get_rollout(site)->stages[1]->soaking_wave, 1);
     at(SOAK_S);
-    agent_watch(site, PRD_ORDERS, 1);
-    (void)agent_next(site, PRD_ORDERS, DROVER__V1__PUSH_KIND__PUSH_BUNDLE);
+    agent_watch(site, PRD_BILLING, 1);
+    is_asked(site);
+    answer(site, DROVER__V1__PROBE_OUTCOME__PASSED, "3", "");
     assert_string_equal(state_of(site, PRD_ORDERS), "sent");
+}
+
+// ---- after the last wave
+
+// Both targets are applied, and nothing but the last soak is left.
+static void
+soak_last(struct site *site)
+{
+    struct world *w = &site->w;
+    uint8_t approval[32];
+
+    soak_under(site, approval);
+    answer(site, DROVER__V1__PROBE_OUTCOME__PASSED, "3", "");
+    OK(w, order(site, "promote", ""));
+    (void)agent_next(site, PRD_ORDERS, DROVER__V1__PUSH_KIND__PUSH_BUNDLE);
+    agent_applied(site, PRD_ORDERS, NOW - 1, approval);
+    assert_string_equal(state_of(site, PRD_ORDERS), "applied");
+    assert_string_equal(get_rollout(site)->state, "running");
+    assert_int_equal(get_rollout(site)->stages[1]->soaking_wave, 2);
+}
+
+static void
+both_answer(struct site *site, Drover__V1__ProbeOutcome outcome)
+{
+    agent_is_asked(site, PRD_BILLING);
+    agent_is_asked(site, PRD_ORDERS);
+    agent_answers(site, PRD_BILLING, DROVER__V1__PROBE_OUTCOME__PASSED, "3", "");
+    agent_answers(site, PRD_ORDERS, outcome, "7", "it gave NULL");
+}
+
+// id: G7
+static void
+a_rollout_is_done_when_all_probes_have_passed_after_its_last_soak(void **state)
+{
+    struct site *site = *state;
+
+    soak_last(site);
+    agent_is_asked(site, PRD_ORDERS);
+    agent_answers(site, PRD_ORDERS, DROVER__V1__PROBE_OUTCOME__PASSED, "3", "");
+    assert_string_equal(get_rollout(site)->state, "running"); // it soaks all the same
+    const Drover__V1__TargetStatus *target = get_rollout(site)->stages[1]->targets[1];
+    assert_non_null(strstr(target->waits, "wave 2, the last, soaks until"));
+    assert_string_equal(target->next, "drover rollout watch R-1");
+    at(EVERY_S);
+    both_answer(site, DROVER__V1__PROBE_OUTCOME__PASSED); // also the wave before
+    assert_string_equal(get_rollout(site)->state, "running");
+    at(SOAK_S);
+    both_answer(site, DROVER__V1__PROBE_OUTCOME__PASSED);
+    assert_string_equal(get_rollout(site)->state, "applied");
+    assert_int_equal(get_rollout(site)->stages[1]->soaking_wave, 0);
+    site_restart(site);
+    assert_string_equal(get_rollout(site)->state, "applied");
+}
+
+// id: G7
+static void
+an_inconclusive_probe_after_the_last_wave_pauses(void **state)
+{
+    struct site *site = *state;
+
+    soak_last(site);
+    agent_is_asked(site, PRD_ORDERS);
+    agent_answers(site, PRD_ORDERS, DROVER__V1__PROBE_OUTCOME__PASSED, "3", "");
+    at(SOAK_S);
+    both_answer(site, DROVER__V1__PROBE_OUTCOME__INCONCLUSIVE);
+    assert_string_equal(get_rollout(site)->state, "paused");
+    const Drover__V1__TargetStatus *target = get_rollout(site)->stages[1]->targets[1];
+    assert_non_null(strstr(target->waits, "probe 'errors' is inconclusive: it gave NULL"));
+    assert_string_equal(target->next, "drover rollout resume R-1");
+    OK(&site->w, order(site, "resume", ""));
+    agent_is_asked(site, PRD_ORDERS);
+    assert_string_equal(get_rollout(site)->state, "running");
+    agent_answers(site, PRD_ORDERS, DROVER__V1__PROBE_OUTCOME__PASSED, "3", "");
+    assert_string_equal(get_rollout(site)->state, "applied");
+}
+
+// id: G7
+static void
+a_person_ends_the_last_soak_but_not_past_what_did_not_pass(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+
+    soak_last(site);
+    agent_is_asked(site, PRD_ORDERS);
+    agent_answers(site, PRD_ORDERS, DROVER__V1__PROBE_OUTCOME__NOT_PASSED, "12", "");
+    assert_string_equal(get_rollout(site)->state, "paused");
+    REFUSED(DR_E_ROLLOUT_EVENT, order(site, "promote", ""));
+    REFUSED(DR_E_ROLLOUT_EVENT, order(site, "abort", ""));
+    assert_non_null(strstr(w->err.message, "everything of rollout 'R-1' has run"));
+    OK(w, order(site, "resume", ""));
+    OK(w, order(site, "promote", ""));
+    assert_string_equal(get_rollout(site)->state, "applied");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, site_setup, site_teardown)
@@ -223,6 +338,9 @@ main(void)
         TEST(an_agent_that_does_not_answer_is_inconclusive),
         TEST(a_person_ends_a_soak_before_its_time),
         TEST(a_soak_goes_on_over_a_restart),
+        TEST(a_rollout_is_done_when_all_probes_have_passed_after_its_last_soak),
+        TEST(an_inconclusive_probe_after_the_last_wave_pauses),
+        TEST(a_person_ends_the_last_soak_but_not_past_what_did_not_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,6 +186,13 @@ a_person_ends_the_soak_of_one_wave_only(void **unused)
     end(&t);
 }
 
+static void
+passes(struct dr_rollout_target *target, int64_t time)
+{
+    target->probe_outcome = DROVER__V1__PROBE_OUTCOME__PASSED;
+    target->probe_asked = target->probe_time = time;
+}
+
 // id: G7
 static void
 a_wave_goes_only_after_every_probe_of_the_one_before_passed(void **unused)
@@ -197,12 +204,15 @@ a_wave_goes_only_after_every_probe_of_the_one_before_passed(void **unused)
     t.rules.has_probes[DROVER__V1__ENGINE__SQLITE] = true;
     gives(&t, "..ppppeeeeee");
     t.stage.soaking_wave = t.plan.soaking_wave;
-    assert_true(dr_wave_is_probed(&t.stage, &t.targets[0], &t.rules));
-    assert_false(dr_wave_is_probed(&t.stage, &t.targets[2], &t.rules));
-    t.targets[0].probe_outcome = DROVER__V1__PROBE_OUTCOME__PASSED;
+    assert_true(dr_wave_is_probed(&t.stage, &t.targets[0], &t.rules, false));
+    assert_false(dr_wave_is_probed(&t.stage, &t.targets[2], &t.rules, false));
+    passes(&t.targets[0], NOW);
+    passes(&t.targets[1], NOW - 101); // asked while it soaked
+    gives(&t, "..ppppeeeeee");
+    passes(&t.targets[1], NOW);
     t.targets[1].probe_outcome = DROVER__V1__PROBE_OUTCOME__INCONCLUSIVE;
     gives(&t, "..ppppeeeeee");
-    t.targets[1].probe_outcome = DROVER__V1__PROBE_OUTCOME__PASSED;
+    passes(&t.targets[1], NOW);
     gives(&t, "..GGGGeeeeee");
     t.targets[1].probe_outcome = DROVER__V1__PROBE_OUTCOME__NOT_PASSED;
     gives(&t, "..bbbbbbbbbb"); // it counts as a failure
@@ -245,6 +255,69 @@ each_wait_says_what_for(void **unused)
     }
 }
 
+// id: G7
+static void
+after_the_last_wave_every_target_is_looked_at_once_more(void **unused)
+{
+    struct sheet t;
+
+    (void)unused;
+    begin(&t, "112222222222", "++++++++++++");
+    t.rules.last_soak_s = 150;
+    t.rules.has_probes[DROVER__V1__ENGINE__SQLITE] = true;
+    for (size_t i = 0; i < N; i++) {
+        passes(&t.targets[i], NOW - 20);
+    }
+    gives(&t, "............");
+    assert_int_equal(t.plan.soaking_wave, 0); // not asked for
+    t.rules.is_looked_after = true;
+    gives(&t, "............");
+    assert_int_equal(t.plan.soaking_wave, 2);
+    assert_int_equal(t.plan.soaks_until, NOW + 50);
+    t.stage.soaking_wave = 2;
+    assert_true(dr_wave_is_probed(&t.stage, &t.targets[0], &t.rules, true));
+    t.rules.now = NOW + 60;
+    gives(&t, "............");
+    assert_int_equal(t.plan.soaking_wave, 2); // the answers are older
+    for (size_t i = 1; i < N; i++) {
+        passes(&t.targets[i], NOW + 50);
+    }
+    gives(&t, "............");
+    assert_int_equal(t.plan.soaking_wave, 2); // one is missing
+    passes(&t.targets[0], NOW + 50);
+    gives(&t, "............");
+    assert_int_equal(t.plan.soaking_wave, 0);
+    assert_int_equal(t.plan.last_wave, 2);
+    end(&t);
+}
+
+static void
+what_is_not_whole_or_promoted_or_was_there_before_is_not_looked_at(void **unused)
+{
+    struct sheet t;
+
+    (void)unused;
+    begin(&t, "112222222222", "+++++++++++x");
+    t.rules.budget = 1;
+    t.rules.is_looked_after = t.rules.has_probes[DROVER__V1__ENGINE__SQLITE] = true;
+    gives(&t, "............");
+    assert_int_equal(t.plan.soaking_wave, 0);
+    t.targets[N - 1].state = DR_TARGET_APPLIED;
+    gives(&t, "............");
+    assert_int_equal(t.plan.soaking_wave, 2);
+    t.stage.promoted_wave = 2;
+    t.stage.promoted_at = NOW;
+    gives(&t, "............");
+    assert_int_equal(t.plan.soaking_wave, 0);
+    t.stage.promoted_at = 0;
+    for (size_t i = 0; i < N; i++) {
+        t.targets[i].has_approval = false;
+    }
+    gives(&t, "............");
+    assert_int_equal(t.plan.soaking_wave, 0);
+    end(&t);
+}
+
 int
 main(void)
 {
@@ -254,6 +327,8 @@ main(void)
         cmocka_unit_test(the_soak_is_told_with_its_end),
         cmocka_unit_test(a_person_ends_the_soak_of_one_wave_only),
         cmocka_unit_test(a_wave_goes_only_after_every_probe_of_the_one_before_passed),
+        cmocka_unit_test(after_the_last_wave_every_target_is_looked_at_once_more),
+        cmocka_unit_test(what_is_not_whole_or_promoted_or_was_there_before_is_not_looked_at),
         cmocka_unit_test(each_wait_says_what_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -217,7 +217,11 @@ call(struct site *site, struct dr_rpc_client *client, enum dr_method_id method,
      const ProtobufCMessage *request, ProtobufCMessage **out)
 {
     memset(&site->w.err, 0, sizeof site->w.err);
-    return dr_rpc_call(client, method, request, site->w.arena, out, DEADLINE_MS, &site->w.err);
+    enum dr_rc rc =
+        dr_rpc_call(client, method, request, site->w.arena, out, DEADLINE_MS, &site->w.err);
+    // What has one of these is not shown to people: they may paste it into a shell.
+    assert_null(strpbrk(site->w.err.hint, ";|&$`<>\"\\\n*?~#![]{}%^"));
+    return rc;
 }
 
 DR_UNUSED static enum dr_rc
