@@ -103,7 +103,7 @@ struct dr_agent_slot {
     bool has_approval_sha256;
     Drover__V1__Mode mode;
     const char *rollout;
-    bool with_backup, with_rehearsal;
+    bool with_backup;
     uint8_t (*blobs)[32]; // needed
     size_t n_blobs;
     struct dr_err failure; // why, for a report

@@ -4,7 +4,8 @@
 #include "trust/attest.h"
 #include "trust/strict.h"
 
-// Does the policy that this agent trusts ask for it, whatever was ordered?
+// Does the policy that this agent trusts ask for it? An order alone, which nobody signs, starts
+// none.
 static bool
 asks_rehearsal(const struct dr_agent_slot *slot)
 {
@@ -21,7 +22,7 @@ dr_exec_fill_prepare(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, str
 {
     struct dr_bytes payload = {0};
     struct dr_attestation ready = {0};
-    run->with_rehearsal = slot->with_rehearsal || asks_rehearsal(slot);
+    run->with_rehearsal = asks_rehearsal(slot);
     enum dr_rc rc =
         dr_agent_state_ready(slot->agent->state, slot->arena, slot->target->name, &payload, err);
     if (rc != DR_OK || payload.len == 0) {

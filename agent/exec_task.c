@@ -51,7 +51,6 @@ begin_prepare(struct dr_agent_slot *slot, struct dr_err *err)
         prepare->mode == DROVER__V1__MODE__MODE_NONE ? DROVER__V1__MODE__UP : prepare->mode;
     slot->rollout = prepare->rollout;
     slot->with_backup = prepare->with_backup && !dr_str_eq(slot->agent->config->backup, "none");
-    slot->with_rehearsal = prepare->with_rehearsal;
     return need(slot, slot->plan_sha256, err);
 }
 

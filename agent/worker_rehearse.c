@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "engine/rehearse.h"
+#include "revision/plan.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +14,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define NOTE_MAX 300u // bytes of objects that are named
+#define NOTE_MAX   300u        // bytes of objects that are named
+#define PARSED_MAX (64u << 20) // bytes of one revision's sections
 
 // One descriptor that is readable when exec says stop, or the service manager does.
 static int
@@ -157,6 +159,28 @@ rehearse(struct dr_worker *worker, const struct dr_engine_state *state, int canc
     return rc != DR_OK ? rc : filled;
 }
 
+// Nobody has signed this plan: on the copy, too, only what the chain's own files say may run.
+static enum dr_rc
+check_plan(struct dr_worker *worker, struct dr_err *err)
+{
+    enum dr_rc rc = DR_OK;
+    for (size_t i = 0; rc == DR_OK && i < worker->plan->n_revisions; i++) {
+        const Drover__V1__PlanRevision *revision = worker->plan->revisions[i];
+        struct dr_arena *parsed = dr_arena_new(PARSED_MAX);
+        const char *bytes = NULL;
+        size_t len = 0;
+        if (parsed == NULL) {
+            return dr_err_set(err, DR_E_NOMEM, "out of memory");
+        }
+        rc = dr_worker_file(worker, revision->file_sha256.data, &bytes, &len, err);
+        rc = rc != DR_OK
+                 ? rc
+                 : dr_plan_check_sections(revision, worker->plan->engine, bytes, len, parsed, err);
+        dr_arena_free(&parsed);
+    }
+    return rc;
+}
+
 // Modes that run no unit of up or down have nothing to rehearse.
 static bool
 has_units(Drover__V1__Mode mode)
@@ -172,11 +196,15 @@ dr_worker_rehearse(struct dr_worker *worker, struct dr_err *err)
     if (!has_units(worker->run->mode)) {
         return DR_OK;
     }
+    enum dr_rc rc = check_plan(worker, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
     int both = watch_both(worker);
     if (both < 0) {
         return dr_err_errno(err, DR_E_IO, errno, "cannot watch for a stop");
     }
-    enum dr_rc rc = dr_engine_read_state(worker->engine, worker->arena, true, false, &state, err);
+    rc = dr_engine_read_state(worker->engine, worker->arena, true, false, &state, err);
     rc = rc == DR_OK ? rehearse(worker, &state, both, err) : rc;
     (void)close(both);
     return rc;

@@ -33,8 +33,8 @@ copy(struct compile *c, const char *text)
     return own;
 }
 
-static Drover__V1__UnitKind
-unit_kind(const struct dr_section *s)
+Drover__V1__UnitKind
+dr_plan_unit_kind(const struct dr_section *s)
 {
     static const Drover__V1__UnitKind kinds[] = {
         DROVER__V1__UNIT_KIND__UNIT_NONE, DROVER__V1__UNIT_KIND__UNIT_PREFLIGHT,
@@ -82,7 +82,7 @@ make_unit(struct compile *c, const struct dr_checked *item, const uint8_t digest
         return nomem(c->err);
     }
     drover__v1__unit__init(unit);
-    unit->kind = unit_kind(s);
+    unit->kind = dr_plan_unit_kind(s);
     unit->name = copy(c, s->name);
     unit->outside_transaction = s->outside_transaction;
     unit->lock_timeout_ms = s->lock_timeout_ms != 0 ? s->lock_timeout_ms : r->lock_timeout_ms;

@@ -60,6 +60,19 @@ dr_plan_check_preflights(const Drover__V1__PlanRevision *revision, Drover__V1__E
                          const char *file, size_t file_len, struct dr_arena *arena,
                          struct dr_err *err);
 
+// dr_plan_check_file, and that the revision's units are the sections of its file for `engine`: all
+// of them, in the file's order, each with all of its statements, its kind, its options and its
+// author's probe. What a rehearsal runs before anybody has signed the plan. A built-in probe's
+// object is not compared: it is only ever a value of the engine's own question. Parses the file
+// into `arena`. DR_E_PLAN_MISMATCH and dr_revision_parse's.
+DR_MUST_CHECK enum dr_rc
+dr_plan_check_sections(const Drover__V1__PlanRevision *revision, Drover__V1__Engine engine,
+                       const char *file, size_t file_len, struct dr_arena *arena,
+                       struct dr_err *err);
+
+// What a section is as a unit.
+Drover__V1__UnitKind dr_plan_unit_kind(const struct dr_section *section);
+
 // The bytes of one statement; false when it lies outside of the file.
 DR_MUST_CHECK bool dr_plan_statement(const Drover__V1__Statement *statement, const char *file,
                                      size_t file_len, struct dr_bytes *out);

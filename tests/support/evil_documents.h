@@ -41,7 +41,7 @@ struct evil {
         uint64_t version;
         int64_t issued_in, expires_in;
         bool without_me, is_retired, has_other_key, is_moved, is_foreign;
-        bool retires_orders, renews_orders_key, has_unknown_gate;
+        bool retires_orders, renews_orders_key, has_unknown_gate, rehearses;
         size_t signers;
     } fleet;
     size_t gates; // of production: the first so many
@@ -210,6 +210,7 @@ e_policy(struct evil *e, const char *name, uint32_t rank)
     policy->approval_max_s = 7200;
     if (rank == 2) {
         policy->canary_targets = 1;
+        policy->rehearse = e->fleet.rehearses;
         e_gates(e, policy);
     }
     return entry;

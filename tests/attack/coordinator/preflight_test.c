@@ -1,6 +1,7 @@
-// Preflights run without an approval of their target: the named exception of the promise. A
-// revision that the reviewers let through (or three people in league with the coordinator) tries to
-// write, to tell, to unlock and to reach out from one. Nothing of it may reach the server.
+// What runs without an approval of its target: preflights, the named exception of the promise, and
+// rehearsals on a copy. A revision that the reviewers let through (or three people in league with
+// the coordinator) tries to write, to tell, to unlock and to reach out from a preflight, and the
+// coordinator to bring SQL of its own. Nothing of it may reach a server.
 #include "support/evil.h"
 
 static struct dr_pgcluster *cluster;
@@ -228,6 +229,117 @@ a_preflight_is_asked_once_for_a_ready(void **state)
     e_end(&e);
 }
 
+static void
+pack_plan(struct coord *c)
+{
+    Drover__V1__PlanRevision *revision = c->plan->plan->revisions[0];
+    uint8_t digest[32];
+    for (size_t i = 0; i < revision->n_units; i++) {
+        C_OK(c, dr_digest_unit(digest, revision->digest.data, revision->units[i], c->plan->files[0],
+                               c->plan->sizes[0], &c->err));
+        memcpy(revision->units[i]->digest.data, digest, 32);
+    }
+    c->plan_bytes = c_pack(c, &c->plan->plan->base);
+    dr_digest_sha256(c->plan->sha256, c->plan_bytes.data, c->plan_bytes.len);
+}
+
+// A plan of a revision in the chain, and an order to rehearse it; `asks`: the policy wants that.
+static void
+begin_rehearsal(struct evil *e, bool asks)
+{
+    static const char LOOK[] = "SELECT 1 = 1";
+    static const struct tp_revision revisions[] = {
+        {.id = "001_users",
+         .sections = {TP_PREFLIGHT(LOOK), TP_UP("CREATE TABLE users(id int)"),
+                      TP_DOWN("DROP TABLE users")}},
+    };
+    e_begin_with(e, DROVER__V1__ENGINE__POSTGRESQL, cluster, 0, revisions, 1);
+    e->fleet.rehearses = asks;
+    e_make_fleet(e);
+    e_believe_fleet(e);
+    write_file(e, LOOK);
+}
+
+static void
+push_rehearsal(struct coord *c)
+{
+    Drover__V1__Prepare *prepare = c_new(c, &drover__v1__prepare__descriptor);
+    prepare->rollout = c_text(c, "R-1");
+    prepare->target = c_text(c, C_TARGET);
+    prepare->plan_sha256 = c_data(c, c->plan->sha256, 32);
+    prepare->mode = E_MODE(UP);
+    prepare->with_rehearsal = true;
+    c_push(c, E_PUSH(PREPARE), &prepare->base);
+}
+
+static struct dr_attestation
+next_word(struct coord *c)
+{
+    struct dr_attestation one;
+    do {
+        one = c_next(c);
+    } while (one.msg->kind == KIND_OF(STATE));
+    return one;
+}
+
+// The digests of such a plan are all right: whoever makes a unit makes its digest. id: P1
+static void
+a_rehearsal_runs_nothing_that_is_not_in_the_chains_files(void **state)
+{
+    static struct evil e;
+    static char stolen[] = "lo_get(pg_read_binary_file('agent.key')::text::oid) IS NULL";
+    static const char HIDDEN[] = "Create Date: 2026-02-13 14:30:00";
+    (void)state;
+    begin_rehearsal(&e, true);
+    Drover__V1__Unit *up = e.c.plan->plan->revisions[0]->units[1];
+    const Drover__V1__Unit good = *up;
+    const Drover__V1__Statement where = *up->statements[0];
+    c_start_agent(&e.c, NULL);
+    c_push_trust(&e.c);
+    for (unsigned i = 0; i < 3; i++) {
+        if (i == 0) {
+            up->outside_transaction = true;
+            up->probe = DROVER__V1__PROBE__PROBE_QUERY;
+            up->probe_object = stolen;
+        } else if (i == 1) {
+            up->kind = DROVER__V1__UNIT_KIND__UNIT_DOWN;
+        } else {
+            place(&e.c, e.c.plan->plan->revisions[0], 1, HIDDEN);
+        }
+        pack_plan(&e.c);
+        push_rehearsal(&e.c);
+        struct dr_attestation one = next_word(&e.c);
+        if (one.msg->kind != KIND_OF(FAILED) || strcmp(one.msg->code, "plan-mismatch") != 0) {
+            fail_msg("row %u: attestation %d %s (%s)", i, (int)one.msg->kind, one.msg->code,
+                     one.msg->detail);
+        }
+        *up = good;
+        *up->statements[0] = where;
+    }
+    pack_plan(&e.c); // what the file says goes
+    push_rehearsal(&e.c);
+    struct dr_attestation one = next_word(&e.c);
+    if (one.msg->kind != KIND_OF(REHEARSED) || one.msg->code[0] != '\0') {
+        fail_msg("attestation %d %s (%s)", (int)one.msg->kind, one.msg->code, one.msg->detail);
+    }
+    assert_int_equal(next_word(&e.c).msg->kind, KIND_OF(READY));
+    e_end(&e);
+}
+
+// id: P1
+static void
+a_rehearsal_that_only_the_coordinator_wants_is_not_made(void **state)
+{
+    static struct evil e;
+    (void)state;
+    begin_rehearsal(&e, false);
+    c_start_agent(&e.c, NULL);
+    c_push_trust(&e.c);
+    push_rehearsal(&e.c);
+    assert_int_equal(next_word(&e.c).msg->kind, KIND_OF(READY));
+    e_end(&e);
+}
+
 int
 main(void)
 {
@@ -236,6 +348,8 @@ main(void)
         cmocka_unit_test(a_preflight_that_would_write_never_reaches_the_server),
         cmocka_unit_test(a_preflight_that_would_tell_unlock_or_reach_out_never_reaches_the_server),
         cmocka_unit_test(a_preflight_that_only_looks_gets_its_answer),
+        cmocka_unit_test(a_rehearsal_runs_nothing_that_is_not_in_the_chains_files),
+        cmocka_unit_test(a_rehearsal_that_only_the_coordinator_wants_is_not_made),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
