@@ -78,7 +78,7 @@ find(const struct dr_backup_job *job, struct dr_backup_kept *out, bool *out_is_n
 // The backup with a note of it that may be changed.
 static enum dr_rc
 find_noted(const struct dr_backup_job *job, struct dr_backup *out_backup,
-           struct dr_backup_done *out, struct dr_err *err)
+           struct dr_backup_source *out_source, struct dr_backup_done *out, struct dr_err *err)
 {
     struct dr_backup_kept kept = {0};
     enum dr_rc rc = find(job, &kept, &out->is_newest, err);
@@ -96,6 +96,8 @@ find_noted(const struct dr_backup_job *job, struct dr_backup *out_backup,
     }
     note->backup = record;
     out->note = note;
+    *out_source = kept.source;
+    out_backup->source_bytes = kept.source.size_bytes;
     return DR_OK;
 }
 
@@ -129,9 +131,10 @@ dr_backup_job_verify(const struct dr_backup_job *job, struct dr_backup_done *out
                      struct dr_err *err)
 {
     struct dr_backup backup = {0};
+    struct dr_backup_source source = {0};
     char name[160];
     const struct dr_backup_options options = dr_backup_job_options(job, name);
-    enum dr_rc rc = find_noted(job, &backup, out, err);
+    enum dr_rc rc = find_noted(job, &backup, &source, out, err);
     if (rc != DR_OK) {
         return rc;
     }
@@ -146,10 +149,11 @@ dr_backup_job_restore_test(const struct dr_backup_job *job, struct dr_backup_don
                            struct dr_err *err)
 {
     struct dr_backup backup = {0};
+    struct dr_backup_source source = {0};
     struct dr_backup_proof proof = {0};
     char text[200] = "";
     const struct dr_backup_restore_options options = dr_backup_job_restore(job);
-    enum dr_rc rc = find_noted(job, &backup, out, err);
+    enum dr_rc rc = find_noted(job, &backup, &source, out, err);
     if (rc != DR_OK) {
         return rc;
     }
@@ -158,6 +162,8 @@ dr_backup_job_restore_test(const struct dr_backup_job *job, struct dr_backup_don
         .schema = note->identity == NULL ? "" : note->identity->schema,
         .fingerprint = note->fingerprint.len == 32 ? note->fingerprint.data : NULL,
         .ledger_head = note->ledger_head.len == 32 ? note->ledger_head.data : NULL,
+        .tolerate = source.tolerate,
+        .tolerate_count = source.tolerate_count,
     };
     rc = dr_backup_prove(&backup, DR_BACKUP_QUERIED, &expect, &options, &proof, err);
     if (rc == DR_OK) {

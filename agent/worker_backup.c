@@ -67,6 +67,8 @@ prove(struct dr_worker *worker, const struct dr_backup_job *job, struct dr_backu
         .schema = worker->run->identity == NULL ? "" : worker->run->identity->schema,
         .fingerprint = is->fingerprint.data,
         .ledger_head = is->ledger_head.data,
+        .tolerate = (const char *const *)worker->run->tolerances,
+        .tolerate_count = worker->run->n_tolerances,
     };
     const struct dr_backup_restore_options options = dr_backup_job_restore(job);
     enum dr_rc rc = dr_backup_prove(backup, (uint32_t)worker->run->restore_level, &expect, &options,
@@ -142,6 +144,7 @@ dr_worker_take_backup(struct dr_worker *worker, struct dr_err *err)
         return rc;
     }
     prune(&options, &backup);
+    worker->backup = backup;
     worker->result.backup = record;
     return DR_OK;
 }
@@ -171,7 +174,13 @@ dr_worker_note_backup(struct dr_worker *worker, struct dr_err *err)
     note->detail = result->detail;
     result->noted = note;
     result->is_newest = true;
-    return dr_backup_note(note, err);
+    const struct dr_backup_source source = {
+        .size_bytes = worker->backup.source_bytes,
+        .tolerate = (const char *const *)worker->run->tolerances,
+        .tolerate_count = worker->run->n_tolerances,
+    };
+    enum dr_rc rc = dr_backup_note_source(&worker->backup, &source, err);
+    return rc != DR_OK ? rc : dr_backup_note(note, err);
 }
 
 // ------------------------------------------------------------------------------------- JOB_BACKUP

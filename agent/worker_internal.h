@@ -5,6 +5,7 @@
 #include "agent/pipe.h"
 #include "agent/worker.h"
 #include "base/arena.h"
+#include "engine/backup.h"
 #include "engine/run.h"
 #include "proto/pipe.pb-c.h"
 #include "proto/service.pb-c.h"
@@ -15,6 +16,7 @@ struct dr_worker {
     const char *url;
     const Drover__V1__WorkerRun *run;
     Drover__V1__WorkerResult result;
+    struct dr_backup backup; // of result.backup
     struct dr_engine *engine;
     Drover__V1__Plan *plan;
     int64_t next_progress_ms;

@@ -8,11 +8,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NOTE_MAX 262144u
+#define NOTE_MAX      262144u
+#define SIZE_WORD     "size_bytes "
+#define TOLERATE_WORD "tolerate "
 
 void
 dr_backup_target_name(const char *target, char *out, size_t out_size)
@@ -59,6 +62,60 @@ read_note(const char *location, struct dr_arena *arena)
     return is_good ? note : NULL;
 }
 
+enum dr_rc
+dr_backup_note_source(const struct dr_backup *backup, const struct dr_backup_source *source,
+                      struct dr_err *err)
+{
+    char path[PATH_MAX + 16];
+    struct dr_buf text = {.max = NOTE_MAX};
+    dr_buf_printf(&text, "%s%" PRIu64 "\n", SIZE_WORD, source->size_bytes);
+    for (size_t i = 0; i < source->tolerate_count; i++) {
+        if (strchr(source->tolerate[i], '\n') != NULL) {
+            dr_buf_fini(&text);
+            return dr_err_set(err, DR_E_INVALID, "a tolerance has more than one line");
+        }
+        dr_buf_printf(&text, "%s%s\n", TOLERATE_WORD, source->tolerate[i]);
+    }
+    (void)snprintf(path, sizeof path, "%s" DR_BACKUP_FROM_SUFFIX, backup->location);
+    enum dr_rc rc = text.failed ? dr_err_set(err, DR_E_NOMEM, "no memory left")
+                                : dr_file_write(path, text.data, text.len, 0600, err);
+    dr_buf_fini(&text);
+    return rc;
+}
+
+// All 0 when it is not there, or not as dr_backup_note_source writes it.
+static struct dr_backup_source
+read_source(const char *location, struct dr_arena *arena)
+{
+    char path[PATH_MAX + 16], *bytes = NULL;
+    size_t len = 0, n = 0;
+    struct dr_backup_source source = {0};
+    struct dr_err ignored = {0};
+    (void)snprintf(path, sizeof path, "%.*s" DR_BACKUP_FROM_SUFFIX, PATH_MAX, location);
+    if (dr_file_read(path, NOTE_MAX, &bytes, &len, &ignored) != DR_OK) {
+        return source;
+    }
+    char *text = dr_arena_strn(arena, bytes, len);
+    const char **tolerate =
+        dr_arena_array(arena, len / strlen(TOLERATE_WORD) + 1, sizeof *tolerate);
+    bool is_known =
+        text != NULL && tolerate != NULL && len > 0 && strlen(text) == len && text[len - 1] == '\n';
+    free(bytes);
+    for (char *line = text, *end = NULL; is_known && *line != '\0'; line = end + 1) {
+        end = strchr(line, '\n');
+        *end = '\0';
+        if (dr_str_starts(line, TOLERATE_WORD)) {
+            tolerate[n++] = line + strlen(TOLERATE_WORD);
+        } else {
+            is_known = dr_str_starts(line, SIZE_WORD) &&
+                       dr_parse_u64(line + strlen(SIZE_WORD), 0, UINT64_MAX, &source.size_bytes);
+        }
+    }
+    source.tolerate = tolerate;
+    source.tolerate_count = n;
+    return is_known ? source : (struct dr_backup_source){0};
+}
+
 // By the time in the name; a second one of the same second has a number behind it.
 static int
 compare_newest_first(const void *a, const void *b)
@@ -83,6 +140,7 @@ add_kept(struct dr_arena *arena, const char *folder, const char *name, struct dr
     }
     out->keep_until = dr_backup_promise(out->location);
     out->note = read_note(out->location, arena);
+    out->source = read_source(out->location, arena);
     return DR_OK;
 }
 

@@ -11,10 +11,18 @@
 
 #define DR_BACKUPS_MAX 10000u // of one target
 
+// What a backup was taken from, as it stands beside it.
+struct dr_backup_source {
+    uint64_t size_bytes;         // of the database then; 0: not known
+    const char *const *tolerate; // what the noted fingerprint left out
+    size_t tolerate_count;
+};
+
 struct dr_backup_kept {
     const char *location;
     int64_t keep_until; // unix seconds; 0: no promise stands beside it, so nobody removes it
     const Drover__V1__Attestation *note; // its `backup` is there; NULL: none, or not readable
+    struct dr_backup_source source;      // all 0: nothing stands beside it
 };
 
 // A target's name as it stands in its backups' file names. `out` has `out_size` bytes.
@@ -23,6 +31,12 @@ void dr_backup_target_name(const char *target, char *out, size_t out_size);
 // Writes "<location>.note", durable: `note->backup` and what the target was then. DR_E_IO and its
 // like, DR_E_NOMEM.
 DR_MUST_CHECK enum dr_rc dr_backup_note(const Drover__V1__Attestation *note, struct dr_err *err);
+
+// Writes "<backup>.from", durable. DR_E_IO and its like, DR_E_NOMEM, DR_E_INVALID (a pattern of
+// more than one line).
+DR_MUST_CHECK enum dr_rc
+dr_backup_note_source(const struct dr_backup *backup, const struct dr_backup_source *source,
+                      struct dr_err *err);
 
 // This target's backups in `options->folder`, the newest first, in the arena. A folder that is not
 // there has none. DR_E_IO, DR_E_LIMIT, DR_E_NOMEM.

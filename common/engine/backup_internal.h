@@ -46,6 +46,7 @@ dr_backup_check_space(const char *folder, uint64_t needed_bytes, struct dr_err *
 #define DR_BACKUP_ROWS_SUFFIX ".rows" // "COUNT TABLE" lines, by name
 #define DR_BACKUP_NOTE_SUFFIX ".note" // a packed Attestation: backup_folder.h
 #define DR_BACKUP_KEEP_SUFFIX ".keep" // until when it stays
+#define DR_BACKUP_FROM_SUFFIX ".from" // what it was taken from: backup_folder.h
 #define DR_BACKUP_ROWS_MAX    (16u * 1048576u)
 
 // backup_digest.c: of a file its SHA-256 and size; of a folder the SHA-256 of the lines "NAME SIZE

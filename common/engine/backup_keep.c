@@ -107,7 +107,7 @@ bool
 dr_backup_remove_all(const char *location)
 {
     static const char *const beside[] = {DR_BACKUP_ROWS_SUFFIX, DR_BACKUP_NOTE_SUFFIX,
-                                         DR_BACKUP_KEEP_SUFFIX};
+                                         DR_BACKUP_FROM_SUFFIX, DR_BACKUP_KEEP_SUFFIX};
     bool is_gone = dr_backup_remove_path(location);
     for (size_t i = 0; is_gone && i < DR_COUNT_OF(beside); i++) {
         char path[PATH_MAX + 320];

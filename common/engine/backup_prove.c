@@ -39,8 +39,12 @@ look(const char *url, const struct dr_backup_expect *expect, int cancel_fd,
 {
     struct dr_engine *engine = NULL;
     struct dr_engine_state state = {0};
-    const struct dr_engine_options options = {
-        .url = url, .schema = expect->schema, .target = "restore", .cancel_fd = cancel_fd};
+    const struct dr_engine_options options = {.url = url,
+                                              .schema = expect->schema,
+                                              .target = "restore",
+                                              .tolerate = expect->tolerate,
+                                              .tolerate_count = expect->tolerate_count,
+                                              .cancel_fd = cancel_fd};
     struct dr_arena *arena = dr_arena_new(ARENA_MAX);
     if (arena == NULL) {
         return dr_err_set(err, DR_E_NOMEM, "no memory left");

@@ -6,6 +6,7 @@
 #include "engine/backup.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct dr_backup_copy; // a throw-away database with a backup in it
 
@@ -41,9 +42,11 @@ void dr_backup_copy_close(struct dr_backup_copy **copy);
 
 // What the restored copy has to be. Everything is borrowed; NULL: any.
 struct dr_backup_expect {
-    const char *schema;         // the target's; NULL: ""
-    const uint8_t *fingerprint; // 32 bytes
-    const uint8_t *ledger_head; // 32 bytes
+    const char *schema;          // the target's; NULL: ""
+    const uint8_t *fingerprint;  // 32 bytes
+    const uint8_t *ledger_head;  // 32 bytes
+    const char *const *tolerate; // patterns that the fingerprint left out
+    size_t tolerate_count;
 };
 
 struct dr_backup_proof {

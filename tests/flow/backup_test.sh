@@ -17,12 +17,14 @@ as alice drover sign trust/root.1.drv >/dev/null
 cluster_start main || exit 1
 database_make main shop
 cluster_sql main shop "CREATE TABLE kept (i int PRIMARY KEY); INSERT INTO kept SELECT generate_series(1, 300); ALTER TABLE kept OWNER TO drover" >/dev/null
+cluster_sql main shop "CREATE TABLE aside (i int); ALTER TABLE aside OWNER TO drover" >/dev/null
 cluster_sql main shop "CREATE ROLE auditor; GRANT SELECT ON kept TO auditor" >/dev/null
 sqlite_make "$WORLD/a.db"
 SIGNER=alice agent_make one staging "staging/shop=$(cluster_url main shop)" "staging/lite=sqlite:$WORLD/a.db" >/dev/null
 as alice drover sign trust/fleet.2.drv --quiet >/dev/null 2>&1
 coordinator_start || exit 1
-as alice drover policy show | sed 's/restore = "listed"/restore = "queried"/' >policy.conf
+as alice drover policy show | sed 's/restore = "listed"/restore = "queried"/
+    s/tolerances = .*/tolerances = { "table aside" }/' >policy.conf
 run 0 as alice drover policy apply policy.conf --yes
 run 0 as alice drover submit
 run 0 as alice drover approve chain --yes
@@ -33,7 +35,7 @@ agent_start one || wrong "the agent did not start"
 test_begin a_gate_that_asks_for_queried_is_opened_by_a_restored_backup # id: G1
 run 8 as alice drover upgrade head --wait --timeout 30s
 run_json 0 "len(d['backups']) == 2 and all(b['restoreLevel'] == 'queried' for b in d['backups'])" as alice drover backup list
-run_json 0 "'300 rows of 1 table read' in d['backups'][0]['detail'] and 'as many as in the backup' in d['backups'][0]['detail']" \
+run_json 0 "'300 rows of 2 tables read' in d['backups'][0]['detail'] and 'as many as in the backup' in d['backups'][0]['detail']" \
     as alice drover backup list staging/shop
 run 0 as alice drover backup list
 says "staging/shop" "staging/lite" "queried" "KEPT UNTIL"
@@ -46,6 +48,9 @@ says "restored in " "queried, kept until"
 run 0 as alice drover backup verify staging/shop --timeout 30s
 says "size, digest and contents are as recorded"
 run 0 as alice drover backup restore-test staging/lite --timeout 30s
+says "schema and history as recorded"
+grep -q "^tolerate table aside\$" agents/one/state/backups/staging-shop-*.from || wrong "what was tolerated is not noted"
+run 0 agent restore-test --target staging/shop
 says "schema and history as recorded"
 case $(ls agents/one/state/backups) in *.dir*) ;; *) wrong "no folder" ;; esac
 run 1 as alice drover backup take staging/nowhere

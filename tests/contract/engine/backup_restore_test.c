@@ -79,7 +79,8 @@ look(struct fixture *f, const char *url)
 {
     struct dr_engine *engine = NULL;
     struct dr_engine_state state = {0};
-    const struct dr_engine_options options = {.url = url};
+    const struct dr_engine_options options = {
+        .url = url, .tolerate = f->expect.tolerate, .tolerate_count = f->expect.tolerate_count};
     struct dr_arena *arena = dr_arena_new(64u << 20);
     assert_int_equal(dr_engine_open(&options, &engine, &f->err), DR_OK);
     assert_int_equal(dr_engine_read_state(engine, arena, true, false, &state, &f->err), DR_OK);
@@ -222,6 +223,27 @@ dump_of_another_database_or_of_another_time_is_found(void **state)
     assert_non_null(strstr(f->err.message, "'499 public.customers' there, '500 public.customers'"));
 }
 
+// What the policy tolerates is no part of the fingerprint that was recorded.
+// id: G1
+static void
+dump_with_objects_that_are_tolerated_is_what_was_recorded(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const tolerate[] = {"* aside", "column aside.*"};
+    const char *url = make_database();
+    dr_pgcluster_sql(cluster, url, "CREATE TABLE public.aside (i int)");
+    f->restore.scratch = dr_pgcluster_url(cluster, "postgres");
+    f->expect.tolerate = tolerate;
+    f->expect.tolerate_count = 2;
+    take(f, url);
+    if (prove(f, DR_BACKUP_QUERIED) != DR_OK) {
+        fail_msg("%s", f->err.message);
+    }
+    assert_memory_equal(f->proof.fingerprint, f->fingerprint, 32);
+    f->expect.tolerate_count = 0;
+    assert_int_equal(prove(f, DR_BACKUP_RESTORED), DR_E_BACKUP_OTHER);
+}
+
 // The contents' list is sound and so is the digest, but the data cannot be read.
 // id: G1 G16
 static void
@@ -311,6 +333,7 @@ main(void)
         RESTORE_TEST(dump_is_restored_into_a_private_server_and_every_row_is_read),
         RESTORE_TEST(folder_of_several_jobs_is_named_by_the_digest_of_its_files),
         RESTORE_TEST(dump_of_another_database_or_of_another_time_is_found),
+        RESTORE_TEST(dump_with_objects_that_are_tolerated_is_what_was_recorded),
         RESTORE_TEST(dump_that_lists_and_does_not_restore_is_found),
         RESTORE_TEST(server_that_is_not_installed_is_named),
         RESTORE_TEST(sqlite_copy_is_opened_as_a_copy_and_read),
