@@ -61,6 +61,12 @@ DR_MUST_CHECK enum dr_rc
 dr_schedule_probe_tick(struct dr_core *core, struct dr_rollout *rollout,
                        struct dr_rollout_stage *stage, struct dr_rollout_target *target,
                        const struct dr_wave_rules *rules, bool is_last, struct dr_err *err);
+// The agent has connected: what was asked and not answered is asked again. An agent that was
+// restarted does not remember it, and one that was not asks its probes once.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_probe_back(struct dr_core *core, struct dr_rollout *rollout,
+                       const struct dr_rollout_stage *stage, struct dr_rollout_target *target,
+                       struct dr_err *err);
 // resume: what did not pass is asked again, and has to pass.
 void dr_schedule_probe_again(struct dr_rollout *rollout);
 // promote: ends the soak of the wave that soaks. DR_E_ROLLOUT_EVENT when none does, or when a probe

@@ -163,6 +163,28 @@ dr_schedule_probe_tick(struct dr_core *core, struct dr_rollout *rollout,
     return dr_core_end(core, rc, err);
 }
 
+enum dr_rc
+dr_schedule_probe_back(struct dr_core *core, struct dr_rollout *rollout,
+                       const struct dr_rollout_stage *stage, struct dr_rollout_target *target,
+                       struct dr_err *err)
+{
+    struct dr_wave_rules rules;
+    bool is_open = !is_answered(target) || target->state_asked > target->probe_time;
+
+    if (!is_open || rollout->is_paused || !dr_target_is_success(target->state, stage->mode)) {
+        return DR_OK;
+    }
+    dr_schedule_rules(core, stage->environment, &rules);
+    if (!rules.has_probes[target->engine]) {
+        return DR_OK;
+    }
+    if (!is_answered(target)) {
+        target->probe_asked = rules.now; // it has its time once more
+        rollout->is_dirty = true;
+    }
+    return dr_push_order(core, rollout->id, target, "probe", err);
+}
+
 // ---- people
 
 void

@@ -204,6 +204,27 @@ an_agent_that_does_not_answer_is_inconclusive(void **state)
     assert_string_equal(state_of(site, PRD_ORDERS), "approved");
 }
 
+// id: G7
+static void
+what_an_agent_has_forgotten_over_a_restart_is_asked_again(void **state)
+{
+    struct site *site = *state;
+
+    soak(site);
+    at(DR_PROBE_ANSWER_S - 1);
+    dr_rpc_stream_close(&site->watch[PRD_BILLING]);
+    agent_watch(site, PRD_BILLING, 1);
+    is_asked(site);
+    at(DR_PROBE_ANSWER_S + 1);
+    assert_false(get_rollout(site)->is_paused);
+    answer(site, DROVER__V1__PROBE_OUTCOME__PASSED, "3", "");
+    assert_string_equal(state_of(site, PRD_ORDERS), "approved"); // asked before its soak was over
+    at(2 * DR_PROBE_ANSWER_S + 1);
+    is_asked(site);
+    answer(site, DROVER__V1__PROBE_OUTCOME__PASSED, "3", "");
+    assert_string_equal(state_of(site, PRD_ORDERS), "sent");
+}
+
 static void
 a_person_ends_a_soak_before_its_time(void **state)
 {
@@ -336,6 +357,7 @@ main(void)
         TEST(a_probe_that_does_not_pass_pauses_and_nobody_promotes_past_it),
         TEST(an_inconclusive_probe_pauses_and_never_promotes),
         TEST(an_agent_that_does_not_answer_is_inconclusive),
+        TEST(what_an_agent_has_forgotten_over_a_restart_is_asked_again),
         TEST(a_person_ends_a_soak_before_its_time),
         TEST(a_soak_goes_on_over_a_restart),
         TEST(a_rollout_is_done_when_all_probes_have_passed_after_its_last_soak),
