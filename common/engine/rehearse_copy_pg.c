@@ -8,6 +8,7 @@
 #include "db/pg.h"
 #include "engine/backup_restore.h"
 #include "engine/backup_tools.h"
+#include "engine/cut_off.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -21,7 +22,9 @@
 #define DEBIAN_BINDIR "/usr/lib/postgresql/%d/bin"
 
 // What the copy's server needs to have, as statements that the target's own server writes. Roles
-// first; a role's place in others next; then the database's owner and who may make schemas.
+// first; a role's place in others next; then the database's owner and who may make schemas. Who may
+// read and write files and start programs on the target's server may not do so here: that would be
+// this process's own user.
 static const char roles_sql[] =
     "SELECT s FROM (SELECT 1 AS place, pg_catalog.format('CREATE ROLE %I %s %s %s %s %s %s',"
     " rolname, CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END,"
@@ -33,7 +36,8 @@ static const char roles_sql[] =
     " WHERE rolname <> 'postgres' AND rolname !~ '^pg_'"
     " UNION ALL SELECT 2, pg_catalog.format('GRANT %I TO %I', g.rolname, m.rolname) FROM"
     " pg_catalog.pg_auth_members a JOIN pg_catalog.pg_roles g ON g.oid = a.roleid"
-    " JOIN pg_catalog.pg_roles m ON m.oid = a.member WHERE m.rolname !~ '^pg_'"
+    " JOIN pg_catalog.pg_roles m ON m.oid = a.member WHERE m.rolname !~ '^pg_' AND g.rolname NOT"
+    " IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program')"
     " UNION ALL SELECT 3, pg_catalog.format('ALTER DATABASE " NAME " OWNER TO %I',"
     " pg_catalog.pg_get_userbyid(datdba)) FROM pg_catalog.pg_database"
     " WHERE datname = pg_catalog.current_database()"
@@ -287,6 +291,7 @@ fill(struct making *m, bool has_ledger, const char *superuser_url, struct dr_err
         rc = dump(m, i == 1, path, err);
         rc = rc == DR_OK ? restore(m, path, superuser_url, err) : rc;
         (void)unlink(path);
+        rc = rc == DR_OK && i == 0 ? dr_cut_off(superuser_url, &m->wait, NULL, err) : rc;
     }
     return rc;
 }

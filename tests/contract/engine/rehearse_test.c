@@ -274,6 +274,54 @@ copy_has_the_roles_and_grants_of_the_target(void **state)
     env_sql(e, "DROP ROLE reading");
 }
 
+// A foreign table of the target, which is a table of the target's own server.
+static void
+make_foreign_table(struct env *e)
+{
+    env_sql(e, "CREATE EXTENSION postgres_fdw");
+    env_sql(e, "DO $$ BEGIN EXECUTE format('CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw "
+               "OPTIONS (host %L, port %L, dbname %L)', "
+               "split_part(current_setting('unix_socket_directories'), ',', 1), "
+               "current_setting('port'), current_database()); EXECUTE format('CREATE USER MAPPING "
+               "FOR PUBLIC SERVER far OPTIONS (user %L, password_required ''false'')', "
+               "current_user); EXECUTE format('CREATE USER MAPPING FOR %I SERVER far OPTIONS (user "
+               "%L)', current_user, current_user); END $$");
+    env_sql(e, "CREATE TABLE real_audit (x integer)");
+    env_sql(e, "CREATE FOREIGN TABLE audit (x integer) SERVER far OPTIONS (table_name "
+               "'real_audit')");
+    env_sql(e, "INSERT INTO audit VALUES (1)"); // it works
+}
+
+// Nobody has approved anything yet. The schema itself is as the target's: no difference is told.
+// id: P1
+static void
+rehearsal_goes_to_no_other_server(void **state)
+{
+    static const struct tp_revision writes[] = {
+        {.id = "one",
+         .sections = {TP_UP("INSERT INTO audit VALUES (42)"), TP_DOWN("DELETE FROM audit")}},
+    };
+    static const struct tp_revision makes[] = {
+        {.id = "one",
+         .sections = {TP_UP("CREATE FOREIGN TABLE more (x integer) SERVER far",
+                            "CREATE VIEW seen AS SELECT x FROM audit"),
+                      TP_DOWN("DROP VIEW seen", "DROP FOREIGN TABLE more")}},
+    };
+    struct env *e = *state;
+    make_foreign_table(e);
+    struct tp_plan *p = make(e, writes, 1), *q = make(e, makes, 1);
+    assert_int_not_equal(rehearse(e, p, DROVER__V1__MODE__UP), DR_OK);
+    assert_int_equal(told.stage, DR_REHEARSE_THERE);
+    assert_non_null(strstr(e->err.message, "has no handler"));
+    assert_string_equal(env_ask(e, "SELECT count(*) FROM real_audit"), "1");
+    assert_ok(e, rehearse(e, q, DROVER__V1__MODE__UP));
+    assert_string_equal(told.unlike, "");
+    assert_ok(e, env_up(e, q));
+    assert_memory_equal(env_state(e).fingerprint, told.there, 32);
+    tp_free(p);
+    tp_free(q);
+}
+
 // The rows are in a backup only; the ledger of an owner goes on in its name.
 static void
 ledger_of_an_agent_is_carried_over(void **state)
@@ -354,6 +402,7 @@ main(void)
         BOTH(tables_of_a_unit_are_told_with_lock_rows_and_rewrite),
         PG(rewrite_and_locks_of_other_tables_are_seen),
         PG(copy_has_the_roles_and_grants_of_the_target),
+        PG(rehearsal_goes_to_no_other_server),
         BOTH(ledger_of_an_agent_is_carried_over),
         BOTH(cancelled_and_overdue_rehearsals_end_at_once),
         BOTH(nothing_is_left_behind),
