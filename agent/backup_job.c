@@ -54,6 +54,18 @@ list(const struct dr_backup_job *job, struct dr_backup_kept **out, size_t *out_n
     return rc;
 }
 
+// One that was cut off before it was noted is not what anybody means.
+static size_t
+newest_of(const struct dr_backup_kept *kept, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (kept[i].note != NULL) {
+            return i;
+        }
+    }
+    return 0;
+}
+
 static enum dr_rc
 find(const struct dr_backup_job *job, struct dr_backup_kept *out, bool *out_is_newest,
      struct dr_err *err)
@@ -61,12 +73,13 @@ find(const struct dr_backup_job *job, struct dr_backup_kept *out, bool *out_is_n
     struct dr_backup_kept *kept = NULL;
     size_t n = 0;
     enum dr_rc rc = list(job, &kept, &n, err);
+    size_t newest = rc == DR_OK ? newest_of(kept, n) : 0;
     for (size_t i = 0; rc == DR_OK && i < n; i++) {
         const Drover__V1__Attestation *note = kept[i].note;
-        if (job->sha256 == NULL ? i == 0
+        if (job->sha256 == NULL ? i == newest
                                 : note != NULL && dr_data_is(note->backup->sha256, job->sha256)) {
             *out = kept[i];
-            *out_is_newest = i == 0;
+            *out_is_newest = i == newest;
             return DR_OK;
         }
     }
@@ -197,8 +210,12 @@ prune_all(const struct dr_backup_job *job, struct dr_backup_done *out, struct dr
     struct dr_err first = {0};
     size_t n = 0;
     enum dr_rc rc = list(job, &kept, &n, err);
-    for (size_t i = 1; rc == DR_OK && i < n; i++) { // the newest is the first
+    size_t newest = rc == DR_OK ? newest_of(kept, n) : 0;
+    for (size_t i = 0; rc == DR_OK && i < n; i++) {
         struct dr_err one = {0};
+        if (i == newest) {
+            continue;
+        }
         enum dr_rc removed = dr_backup_remove(&kept[i], dr_now_unix_s(), &one);
         out->removed += removed == DR_OK ? 1 : 0;
         first = first.rc == DR_OK && removed != DR_OK && removed != DR_E_BACKUP_KEPT ? one : first;

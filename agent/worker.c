@@ -340,6 +340,7 @@ do_job(struct dr_worker *worker, struct dr_err *err)
         rc = dr_err_set(err, DR_E_INTERNAL, "a worker has no job %d", (int)worker->run->job);
         break;
     }
+    dr_worker_drop_backup(worker);
     worker->result.finished = dr_now_unix_s();
     worker->result.duration_ms = (uint32_t)(dr_monotonic_ms() - began);
     return rc;

@@ -139,11 +139,6 @@ dr_worker_take_backup(struct dr_worker *worker, struct dr_err *err)
         return rc != DR_OK ? rc : no_memory(err);
     }
     record->keep_until = record->finished + (int64_t)worker->run->keep_s;
-    rc = dr_backup_keep(&backup, record->keep_until, err);
-    if (rc != DR_OK) {
-        return rc;
-    }
-    prune(&options, &backup);
     worker->backup = backup;
     worker->result.backup = record;
     return DR_OK;
@@ -154,6 +149,7 @@ dr_worker_note_backup(struct dr_worker *worker, struct dr_err *err)
 {
     Drover__V1__WorkerResult *result = &worker->result;
     Drover__V1__Attestation *note = dr_arena_alloc(worker->arena, sizeof *note);
+    char name[160];
     if (note == NULL) {
         return no_memory(err);
     }
@@ -172,15 +168,33 @@ dr_worker_note_backup(struct dr_worker *worker, struct dr_err *err)
     note->ledger_head = result->ledger_head;
     note->identity = result->identity;
     note->detail = result->detail;
-    result->noted = note;
-    result->is_newest = true;
     const struct dr_backup_source source = {
         .size_bytes = worker->backup.source_bytes,
         .tolerate = (const char *const *)worker->run->tolerances,
         .tolerate_count = worker->run->n_tolerances,
     };
     enum dr_rc rc = dr_backup_note_source(&worker->backup, &source, err);
-    return rc != DR_OK ? rc : dr_backup_note(note, err);
+    rc = rc != DR_OK ? rc : dr_backup_keep(&worker->backup, result->backup->keep_until, err);
+    rc = rc != DR_OK ? rc : dr_backup_note(note, err);
+    if (rc == DR_OK) {
+        const struct dr_backup_job job = job_of(worker);
+        const struct dr_backup_options options = dr_backup_job_options(&job, name);
+        prune(&options, &worker->backup);
+        worker->backup = (struct dr_backup){0}; // it stays
+        result->noted = note;
+        result->is_newest = true;
+    }
+    return rc;
+}
+
+void
+dr_worker_drop_backup(struct dr_worker *worker)
+{
+    if (worker->backup.location[0] != '\0') {
+        dr_backup_drop(&worker->backup);
+        worker->backup = (struct dr_backup){0};
+        worker->result.backup = NULL;
+    }
 }
 
 // ------------------------------------------------------------------------------------- JOB_BACKUP

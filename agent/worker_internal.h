@@ -16,7 +16,7 @@ struct dr_worker {
     const char *url;
     const Drover__V1__WorkerRun *run;
     Drover__V1__WorkerResult result;
-    struct dr_backup backup; // of result.backup
+    struct dr_backup backup; // taken, and neither noted nor dropped; no location: none
     struct dr_engine *engine;
     Drover__V1__Plan *plan;
     int64_t next_progress_ms;
@@ -47,11 +47,14 @@ dr_worker_fill_heads(struct dr_arena *arena, const struct dr_engine_head *heads,
 ProtobufCBinaryData dr_worker_data(struct dr_arena *arena, const uint8_t *bytes, size_t len);
 
 // Takes a backup, proved as far as the job asks, into the result; the target's state has been read.
-// It has to be noted when nothing changed meanwhile, or dropped. Errors of dr_backup_pg and
-// dr_backup_prove: then no file is left.
+// It has to be noted when nothing changed meanwhile; a job that fails drops it. Errors of
+// dr_backup_pg and dr_backup_prove: then no file is left.
 DR_MUST_CHECK enum dr_rc dr_worker_take_backup(struct dr_worker *worker, struct dr_err *err);
-// Writes beside it what the target was, and gives it its place among the kept ones.
+// Writes beside it what the target was and until when it stays, and removes those whose time is
+// over.
 DR_MUST_CHECK enum dr_rc dr_worker_note_backup(struct dr_worker *worker, struct dr_err *err);
+// Removes the one that was taken and not noted, if there is one.
+void dr_worker_drop_backup(struct dr_worker *worker);
 // worker_rehearse.c: the plan on a copy of the target, into the result also when that failed
 // (DR_E_REHEARSAL_DIFFERS, DR_E_REHEARSAL_FAILED, DR_E_REHEARSAL_COPY).
 DR_MUST_CHECK enum dr_rc dr_worker_rehearse(struct dr_worker *worker, struct dr_err *err);

@@ -23,7 +23,7 @@ DR_MUST_CHECK enum dr_rc
 dr_backup_prune(const struct dr_backup_options *options, const struct dr_backup *newest,
                 int64_t now, size_t *out_removed, struct dr_err *err);
 
-// Removes a backup that was just taken and is not wanted: no promise stands beside it yet.
+// Removes a backup that was just taken and is not wanted, with what stands beside it.
 void dr_backup_drop(const struct dr_backup *backup);
 
 #endif

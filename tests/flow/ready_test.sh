@@ -30,6 +30,8 @@ wait_for() { # STATE TEXT...
 {
     revision_header one
     printf -- '-- drover:up\nCREATE TABLE a (id bigint PRIMARY KEY);\n\n'
+    printf -- '-- drover:preflight "nothing is in the way" expect=empty\n'
+    printf -- "SELECT relname FROM pg_class WHERE relname = 'in_the_way';\n\n"
     printf -- '-- drover:verify "the table is there"\nSELECT count(*) >= 0 FROM a;\n\n-- drover:down\nDROP TABLE a;\n'
 } >revisions/one.sql
 sed -i 's/postgresql,sqlite/postgresql/' revisions/one.sql
@@ -47,8 +49,16 @@ on_app "GRANT CREATE ON DATABASE app TO drover"
 run 0 as alice drover rollout retry R-1
 wait_for refused "db-privilege" "may not create in schema 'public': GRANT CREATE"
 on_app "GRANT CREATE, USAGE ON SCHEMA public TO drover"
+on_app "CREATE TABLE in_the_way (); ALTER TABLE in_the_way OWNER TO drover"
+run 0 as alice drover rollout retry R-1
+wait_for failed "nothing is in the way"
+
+test_begin a_prepare_that_fails_leaves_no_backup_behind # id: G1
+same "$(ls -A agents/lone/state/backups)" ""
+on_app "DROP TABLE in_the_way"
 run 0 as alice drover rollout retry R-1
 wait_for ready "ready"
+same "$(ls agents/lone/state/backups | sed 's/.*Z//' | tr '\n' ' ')" ".dump .dump.from .dump.keep .dump.note "
 
 test_begin a_pg_dump_that_is_too_old_is_refused # id: S15
 mkdir -p old
