@@ -403,6 +403,27 @@ reader_has_gone(void)
     return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
 }
 
+enum dr_rc
+dr_cli_look_begin(struct dr_cli *cli, struct dr_err *err)
+{
+    assert(cli->whole == NULL);
+    dr_arena_free(&cli->look);
+    cli->look = dr_arena_new(DR_CLI_ARENA_MAX);
+    if (cli->look == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    cli->whole = cli->arena;
+    cli->arena = cli->look;
+    return DR_OK;
+}
+
+void
+dr_cli_look_end(struct dr_cli *cli)
+{
+    cli->arena = cli->whole;
+    cli->whole = NULL;
+}
+
 int
 dr_cli_main(int argc, char **argv)
 {
@@ -436,6 +457,7 @@ dr_cli_main(int argc, char **argv)
     }
     int code = rc != DR_OK ? dr_rc_exit_code(rc) : cli.exit_code;
     dr_project_close(&cli.project);
+    dr_arena_free(&cli.look);
     dr_arena_free(&cli.arena);
     return code;
 }

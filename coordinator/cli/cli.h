@@ -53,6 +53,8 @@ struct dr_cli_command {
 // One call of drover. Everything in it lives until the end of the call.
 struct dr_cli {
     struct dr_arena *arena;
+    struct dr_arena *whole; // during a look: the arena of the whole call
+    struct dr_arena *look;  // of the newest look
     const struct dr_cli_command *command;
     const char *const *args;
     size_t args_count;
@@ -93,6 +95,12 @@ const struct dr_cli_command *dr_cli_find(const char *const *words, size_t count,
 // command ends by itself, in a true state. -1 when there is none. The caller closes it, and calls
 // this before anything that starts a thread (dr_remote_open), which would get the signal instead.
 int dr_cli_cancel_fd(void);
+
+// For commands that look again and again until something is there: between begin and end `arena` is
+// one for this look alone, which lives until the next begin or the end of the call, so that waiting
+// takes no more memory than one look. DR_E_NOMEM.
+DR_MUST_CHECK enum dr_rc dr_cli_look_begin(struct dr_cli *cli, struct dr_err *err);
+void dr_cli_look_end(struct dr_cli *cli);
 
 // Help texts, made from the rows.
 void dr_cli_help_overview(struct dr_buf *out);

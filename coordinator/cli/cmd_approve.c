@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "trust/envelope.h"
+#include "trust/try.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -406,6 +407,15 @@ say_done(struct approving *a)
     dr_say(a->cli, "next: drover rollout watch %s\n", r->id);
 }
 
+static enum dr_rc
+load_again(struct approving *a, const char *environment, struct dr_err *err)
+{
+    DR_TRY(dr_cli_look_begin(a->cli, err));
+    enum dr_rc rc = dr_stage_load(&a->remote, a->cli->args[0], environment, &a->stage, err);
+    dr_cli_look_end(a->cli);
+    return rc;
+}
+
 // Loads the stage; with --timeout again until something is ready.
 static enum dr_rc
 load_when_ready(struct approving *a, const char *environment, struct dr_err *err)
@@ -415,7 +425,7 @@ load_when_ready(struct approving *a, const char *environment, struct dr_err *err
     int64_t deadline = dr_monotonic_ms() + (int64_t)timeout;
     while (rc == DR_OK) {
         struct dr_err why = {0};
-        rc = dr_stage_load(&a->remote, a->cli->args[0], environment, &a->stage, err);
+        rc = load_again(a, environment, err);
         enum dr_rc ready = rc == DR_OK ? check_ready(a, &why) : rc;
         if (rc != DR_OK || ready == DR_OK || dr_monotonic_ms() >= deadline) {
             return rc;

@@ -277,8 +277,13 @@ await(struct asking *a, struct dr_err *err)
     while (rc == DR_OK) {
         struct dr_attestation *words = NULL;
         size_t n = 0;
+        rc = dr_cli_look_begin(a->cli, err);
+        if (rc != DR_OK) {
+            break;
+        }
         rc = fetch(&a->remote, a->cli->args[0], KIND_BIT(BACKUP) | KIND_BIT(STATE), ANSWERS_MAX,
                    &words, &n, err);
+        dr_cli_look_end(a->cli);
         if (rc != DR_OK || find_answer(a, words, n)) {
             break;
         }

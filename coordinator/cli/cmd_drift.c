@@ -7,9 +7,11 @@
 #include "coordinator/cli/remote.h"
 
 #include "base/clock.h"
+#include "trust/try.h"
 
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LOOK_MS     30000u
 #define LOOK_MAX_MS (3600u * 1000)
@@ -23,6 +25,7 @@ struct looking {
     const Drover__V1__StatusReply *reply;
     struct dr_words words;
     size_t silent; // targets that did not answer
+    int cancel_fd; // -1: none
 };
 
 static bool
@@ -126,8 +129,18 @@ count_silent(const struct looking *l, size_t *out_waits)
 }
 
 static enum dr_rc
+look_again(struct looking *l, struct dr_err *err)
+{
+    DR_TRY(dr_cli_look_begin(l->cli, err));
+    enum dr_rc rc = ask_status(l, err);
+    dr_cli_look_end(l->cli);
+    return rc;
+}
+
+static enum dr_rc
 look_now(struct looking *l, struct dr_err *err)
 {
+    struct pollfd cancel = {.fd = l->cancel_fd, .events = POLLIN};
     uint64_t timeout = 0;
     size_t waits = 1;
     enum dr_rc rc = dr_cli_duration(l->cli, "timeout", LOOK_MAX_MS, LOOK_MS, &timeout, err);
@@ -135,8 +148,7 @@ look_now(struct looking *l, struct dr_err *err)
     l->before = l->reply;
     rc = rc == DR_OK ? order(l, err) : rc;
     while (rc == DR_OK) {
-        struct pollfd cancel = {.fd = dr_cli_cancel_fd(), .events = POLLIN};
-        rc = ask_status(l, err);
+        rc = look_again(l, err);
         l->silent = rc == DR_OK ? count_silent(l, &waits) : 0;
         if (rc != DR_OK || waits == 0 || dr_monotonic_ms() >= deadline) {
             break;
@@ -239,7 +251,7 @@ print_json(const struct looking *l)
 enum dr_rc
 dr_cmd_drift(struct dr_cli *cli, struct dr_err *err)
 {
-    struct looking l = {.cli = cli};
+    struct looking l = {.cli = cli, .cancel_fd = dr_cli_has(cli, "now") ? dr_cli_cancel_fd() : -1};
     size_t differ = 0;
     enum dr_rc rc = dr_remote_open(cli, &l.remote, err);
     rc = rc == DR_OK ? ask_status(&l, err) : rc;
@@ -254,5 +266,8 @@ dr_cmd_drift(struct dr_cli *cli, struct dr_err *err)
         cli->exit_code = 3;
     }
     dr_remote_close(&l.remote);
+    if (l.cancel_fd >= 0) {
+        close(l.cancel_fd);
+    }
     return rc;
 }

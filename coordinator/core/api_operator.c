@@ -96,8 +96,8 @@ dr_api_operator_list_rollouts(struct dr_call *call, const ProtobufCMessage *mess
         rc = dr_err_set(&err, DR_E_LIMIT, "too many rollouts for one answer");
     }
     for (size_t i = first; rc == DR_OK && i < core->n_rollouts; i++) {
-        rc = dr_rollout_message(core->rollouts[i], dr_call_arena(call),
-                                &reply.rollouts[reply.n_rollouts++], &err);
+        rc = dr_rollout_brief(core->rollouts[i], dr_call_arena(call),
+                              &reply.rollouts[reply.n_rollouts++], &err);
     }
     dr_api_answer(core, call, rc, &reply.base, &err);
 }

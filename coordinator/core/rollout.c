@@ -237,8 +237,9 @@ target_message(const struct dr_rollout_stage *stage, const struct dr_rollout_tar
 }
 
 static Drover__V1__StageStatus *
-stage_message(const struct dr_rollout_stage *stage, struct dr_arena *arena)
+stage_message(const struct dr_rollout_stage *stage, bool is_brief, struct dr_arena *arena)
 {
+    const size_t n = is_brief ? 0 : stage->n_targets;
     Drover__V1__StageStatus *out = dr_arena_alloc(arena, sizeof *out);
 
     if (out == NULL) {
@@ -253,24 +254,26 @@ stage_message(const struct dr_rollout_stage *stage, struct dr_arena *arena)
     out->soaks_until = stage->soaks_until;
     out->promoted_wave = stage->promoted_wave;
     out->promoted_at = stage->promoted_at;
-    out->n_targets = stage->n_targets;
-    out->targets = dr_arena_array(arena, stage->n_targets + 1, sizeof *out->targets);
+    out->n_targets = n;
+    out->targets = dr_arena_array(arena, n + 1, sizeof *out->targets);
     if (out->targets == NULL || out->environment == NULL || out->state == NULL) {
         return NULL;
     }
     for (size_t i = 0; i < stage->n_targets; i++) {
+        out->since = stage->targets[i].since > out->since ? stage->targets[i].since : out->since;
+    }
+    for (size_t i = 0; i < n; i++) {
         out->targets[i] = target_message(stage, &stage->targets[i], arena);
         if (out->targets[i] == NULL) {
             return NULL;
         }
-        out->since = stage->targets[i].since > out->since ? stage->targets[i].since : out->since;
     }
     return out;
 }
 
-enum dr_rc
-dr_rollout_message(const struct dr_rollout *rollout, struct dr_arena *arena,
-                   Drover__V1__Rollout **out, struct dr_err *err)
+static enum dr_rc
+make_message(const struct dr_rollout *rollout, bool is_brief, struct dr_arena *arena,
+             Drover__V1__Rollout **out, struct dr_err *err)
 {
     Drover__V1__Rollout *message = dr_arena_alloc(arena, sizeof *message);
     Drover__V1__EnginePlan *plans = dr_arena_array(arena, DR_ROLLOUT_PLANS_MAX, sizeof *plans);
@@ -314,7 +317,7 @@ dr_rollout_message(const struct dr_rollout *rollout, struct dr_arena *arena,
         message->plans[i] = &plans[i];
     }
     for (size_t i = 0; i < rollout->n_stages; i++) {
-        message->stages[i] = stage_message(&rollout->stages[i], arena);
+        message->stages[i] = stage_message(&rollout->stages[i], is_brief, arena);
         if (message->stages[i] == NULL) {
             return dr_err_set(err, DR_E_LIMIT, "rollout '%s' is too large for this request",
                               rollout->id);
@@ -322,6 +325,42 @@ dr_rollout_message(const struct dr_rollout *rollout, struct dr_arena *arena,
     }
     *out = message;
     return DR_OK;
+}
+
+enum dr_rc
+dr_rollout_message(const struct dr_rollout *rollout, struct dr_arena *arena,
+                   Drover__V1__Rollout **out, struct dr_err *err)
+{
+    return make_message(rollout, false, arena, out, err);
+}
+
+// The first target of a stage that failed.
+static const struct dr_rollout_target *
+find_trouble(const struct dr_rollout_stage *stage)
+{
+    for (size_t i = 0; i < stage->n_targets; i++) {
+        if (dr_target_is_failure(stage->targets[i].state, stage->mode)) {
+            return &stage->targets[i];
+        }
+    }
+    return NULL;
+}
+
+enum dr_rc
+dr_rollout_brief(const struct dr_rollout *rollout, struct dr_arena *arena,
+                 Drover__V1__Rollout **out, struct dr_err *err)
+{
+    DR_TRY(make_message(rollout, true, arena, out, err));
+    const struct dr_rollout_stage *current = dr_rollout_current(rollout);
+    const struct dr_rollout_target *trouble = find_trouble(current);
+    if (rollout->is_paused) {
+        (*out)->reason = dr_arena_str(arena, rollout->pause_reason);
+    } else if (trouble != NULL) {
+        (*out)->reason = dr_arena_printf(arena, "%s: %s", trouble->name, trouble->reason);
+    } else {
+        (*out)->reason = dr_arena_str(arena, current->hold);
+    }
+    return (*out)->reason != NULL ? DR_OK : dr_err_set(err, DR_E_LIMIT, "too many rollouts");
 }
 
 static void

@@ -113,6 +113,10 @@ void dr_rollout_free(struct dr_rollout **rollout);
 DR_MUST_CHECK enum dr_rc
 dr_rollout_message(const struct dr_rollout *rollout, struct dr_arena *arena,
                    Drover__V1__Rollout **out, struct dr_err *err);
+// The same for lists: environments without their targets, and in `reason` what stops it.
+// DR_E_LIMIT.
+DR_MUST_CHECK enum dr_rc dr_rollout_brief(const struct dr_rollout *rollout, struct dr_arena *arena,
+                                          Drover__V1__Rollout **out, struct dr_err *err);
 // Back from the stored bytes. DR_E_STORE.
 DR_MUST_CHECK enum dr_rc
 dr_rollout_unpack(struct dr_bytes bytes, struct dr_rollout **out, struct dr_err *err);

@@ -163,6 +163,35 @@ check_waves(const struct dr_rollout *back, const struct dr_rollout_stage *stage,
 }
 
 static void
+a_list_names_what_stops_a_rollout_and_no_targets(void **unused)
+{
+    struct dr_rollout *rollout = make();
+    struct dr_arena *arena = dr_arena_new(1u << 20);
+    Drover__V1__Rollout *message = NULL;
+    struct dr_err err = {0};
+
+    (void)unused;
+    set(rollout, 0, DR_TARGET_APPLIED, DR_TARGET_HELD);
+    (void)snprintf(rollout->stages[0].targets[1].reason, DR_ROLLOUT_TEXT_MAX, "unit 2 failed");
+    assert_int_equal(dr_rollout_brief(rollout, arena, &message, &err), DR_OK);
+    assert_string_equal(message->state, "failed");
+    assert_string_equal(message->reason, "staging/db1: unit 2 failed");
+    assert_int_equal(message->n_stages, 2);
+    assert_int_equal(message->stages[0]->n_targets, 0);
+    assert_string_equal(message->stages[0]->state, "failed");
+    set(rollout, 0, DR_TARGET_APPLIED, DR_TARGET_READY);
+    (void)snprintf(rollout->stages[0].hold, DR_ROLLOUT_TEXT_MAX, "soaks");
+    assert_int_equal(dr_rollout_brief(rollout, arena, &message, &err), DR_OK);
+    assert_string_equal(message->reason, "soaks");
+    rollout->is_paused = true;
+    (void)snprintf(rollout->pause_reason, sizeof rollout->pause_reason, "drift on staging/db1");
+    assert_int_equal(dr_rollout_brief(rollout, arena, &message, &err), DR_OK);
+    assert_string_equal(message->reason, "drift on staging/db1");
+    dr_arena_free(&arena);
+    dr_rollout_free(&rollout);
+}
+
+static void
 the_stored_form_loses_nothing(void **unused)
 {
     struct dr_rollout *rollout = make(), *back = NULL;
@@ -213,6 +242,7 @@ main(void)
         cmocka_unit_test(the_state_follows_from_the_targets),
         cmocka_unit_test(an_aborted_rollout_is_open_until_nothing_is_at_work),
         cmocka_unit_test(between_two_waves_a_stage_runs_unless_it_is_stopped),
+        cmocka_unit_test(a_list_names_what_stops_a_rollout_and_no_targets),
         cmocka_unit_test(the_stored_form_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
