@@ -4,10 +4,25 @@
 #include "base/str.h"
 #include "trust/approval.h"
 
-enum condition { ALWAYS, OVER, PAUSED, BEFORE, AWAY, GATE, SIGN, AHEAD, LATER, SOAKS, STOPS, DONE };
+enum condition {
+    ALWAYS,
+    OVER,
+    UNDO,
+    PAUSED,
+    BEFORE,
+    AWAY,
+    GATE,
+    SIGN,
+    AHEAD,
+    LATER,
+    SOAKS,
+    STOPS,
+    DONE
+};
 
 enum words { // what is waited for
     W_OVER,
+    W_UNDO,
     W_PAUSED,
     W_BEFORE,
     W_BEGINS,
@@ -30,6 +45,7 @@ enum words { // what is waited for
 
 enum command {
     C_AGAIN,
+    C_UNDO,
     C_RESUME,
     C_BEFORE,
     C_WATCH,
@@ -63,6 +79,7 @@ static const struct {
     {S(FAILED), ALWAYS, DR_NEXT_DECISION, W_FAILED, C_RETRY},
     {S(REFUSED), ALWAYS, DR_NEXT_DECISION, W_REFUSED, C_RETRY},
     {S(APPLIED) | S(REVERTED), ALWAYS, DR_NEXT_DECISION, W_OTHER_WAY, C_RETRY},
+    {S(PENDING) | S(READY) | S(APPROVED), UNDO, DR_NEXT_PAUSE, W_UNDO, C_UNDO},
     {S(PENDING) | S(READY) | S(APPROVED), PAUSED, DR_NEXT_PAUSE, W_PAUSED, C_RESUME},
     {S(PENDING), BEFORE, DR_NEXT_TURN, W_BEFORE, C_BEFORE},
     {S(PENDING), ALWAYS, DR_NEXT_TURN, W_BEGINS, C_WATCH},
@@ -85,6 +102,8 @@ holds(enum condition condition, const struct dr_next_facts *f)
         return true;
     case OVER:
         return f->is_over;
+    case UNDO:
+        return f->is_paused && f->undo != NULL;
     case PAUSED:
         return f->is_paused;
     case BEFORE:
@@ -166,6 +185,11 @@ words_of(enum words words, const struct dr_next_facts *f, struct dr_arena *arena
     switch (words) {
     case W_OVER:
         return "the rollout was aborted: nothing more happens here";
+    case W_UNDO:
+        return dr_arena_printf(arena,
+                               "the rollout is paused, and %s, which takes back a part of it, is "
+                               "not over",
+                               f->undo);
     case W_PAUSED:
         return paused_text(f, arena);
     case W_BEFORE:
@@ -203,8 +227,8 @@ words_of(enum words words, const struct dr_next_facts *f, struct dr_arena *arena
     case W_OTHER_WAY:
         return dr_approval_is_down(f->mode) ? "the way down failed and it went up again: mend the "
                                               "cause, then try again"
-                                            : "it failed and was reversed: mend the cause, then "
-                                              "try again";
+                                            : "it was reversed or taken back: mend the cause, "
+                                              "then try again";
     case W_NOTHING:
         return "done: nothing is waited for";
     }
@@ -217,6 +241,8 @@ command_of(enum command command, const struct dr_next_facts *f, struct dr_arena 
     switch (command) {
     case C_AGAIN:
         return f->again;
+    case C_UNDO:
+        return dr_arena_printf(arena, "drover why %s", f->undo);
     case C_RESUME:
         return dr_arena_printf(arena, "drover rollout resume %s", f->rollout);
     case C_BEFORE:

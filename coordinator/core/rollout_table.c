@@ -124,6 +124,8 @@ static const struct row ROWS[] = {
     {S(REVERTED), E(RETRY), MODE_FORWARD, S(PREPARING), A(DROP_READY), "the agent prepares again"},
     {S(REVERTED), E(RETRY), MODE_PROVE, S(PREPARING), A(DROP_READY), "the agent prepares again"},
     {S(APPLIED), E(RETRY), MODE_DOWN, S(PREPARING), A(DROP_READY), "the agent prepares again"},
+    {S(APPLIED), E(UNDONE), ALWAYS, S(REVERTED), A(NONE), "taken back"},
+    {S(REVERTED), E(UNDONE), ALWAYS, S(REVERTED), A(NONE), "taken back"},
 
     {S(FAILED), E(RETRY), ALWAYS, S(PREPARING), A(DROP_READY), "the agent prepares again"},
     {S(FAILED), E(REVERTED), ALWAYS, S(REVERTED), A(ASK_STATE), "failed and reversed, as approved"},
@@ -132,6 +134,8 @@ static const struct row ROWS[] = {
     {S(FAILED), E(REFUSED), ALWAYS, S(FAILED), A(NONE), "failed, and refused what came later"},
     {S(FAILED), E(READY), ALWAYS, S(READY), A(KEEP_READY), "ready anew, waits for the approval"},
     {S(FAILED), E(ABORT), ALWAYS, S(CANCELLED), A(NONE), "failed, and the rollout was aborted"},
+    {S(FAILED), E(UNDONE), ALWAYS, S(REVERTED), A(NONE), "failed, and was taken back"},
+    {S(HELD), E(UNDONE), ALWAYS, S(REVERTED), A(NONE), "failed in the middle, and was taken back"},
     {S(HELD), E(RETRY), ALWAYS, S(PREPARING), A(DROP_READY), "the agent prepares again, from where it stopped"},
     {S(HELD), E(REVERTED), ALWAYS, S(REVERTED), A(ASK_STATE), "failed and reversed, as approved"},
     {S(HELD), E(APPLIED), MODE_FORWARD, S(APPLIED), A(ASK_STATE), "applied after it had failed"},
@@ -152,6 +156,7 @@ static const struct row ROWS[] = {
     {S(CANCELLED), E(FAILED), ALWAYS, S(CANCELLED), A(NONE), "the rollout was aborted; the run failed"},
     {S(CANCELLED), E(REFUSED), ALWAYS, S(CANCELLED), A(NONE), "the rollout was aborted"},
     {S(CANCELLED), E(READY), ALWAYS, S(CANCELLED), A(NONE), "the rollout was aborted"},
+    {S(CANCELLED), E(UNDONE), ALWAYS, S(CANCELLED), A(NONE), "the rollout was aborted and taken back"},
     {S(CANCELLED), E(ABORT), ALWAYS, S(CANCELLED), A(NONE), "the rollout was aborted"},
 };
 // clang-format on
@@ -163,7 +168,7 @@ static const char *const STATE_NAMES[DR_TARGET_STATES] = {
 
 static const char *const EVENT_NAMES[DR_TARGET_EVENTS] = {
     "start", "already",  "BACKUP", "READY", "APPLIED", "REVERTED", "FAILED", "REFUSED", "approve",
-    "go",    "progress", "away",   "back",  "looked",  "retry",    "abort",  "closed",
+    "go",    "progress", "away",   "back",  "looked",  "retry",    "abort",  "closed",  "undone",
 };
 
 static bool

@@ -48,6 +48,7 @@ enum dr_target_event {
     DR_EVENT_RETRY,  // orders of people
     DR_EVENT_ABORT,
     DR_EVENT_CLOSED, // the agent refused because no window is open
+    DR_EVENT_UNDONE, // another rollout, which takes this one back, went down here
     DR_TARGET_EVENTS,
 };
 

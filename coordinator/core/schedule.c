@@ -368,6 +368,10 @@ dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attes
         *err = refused;
         return rc;
     }
+    if (dr_approval_is_down(stage->mode) &&
+        (target->state == DR_TARGET_REVERTED || target->state == DR_TARGET_HELD)) {
+        DR_TRY(dr_schedule_undone(core, rollout, target, err));
+    }
     if (event == DR_EVENT_READY && target->state == DR_TARGET_READY) {
         target->has_ready = true;
         memcpy(target->ready, attestation->sha256, 32);

@@ -38,6 +38,9 @@ dr_schedule_approval(struct dr_core *core, struct dr_rollout *rollout,
 DR_MUST_CHECK enum dr_rc
 dr_schedule_order(struct dr_core *core, struct dr_rollout *rollout, const char *order,
                   const char *target, const char *actor, const char *note, struct dr_err *err);
+// An open rollout that takes this one back; NULL: none.
+const struct dr_rollout *
+dr_schedule_undo_of(struct dr_core *core, const struct dr_rollout *rollout);
 // A bundle for `agent` could not be made when it was to be sent: takes it out of the queue and its
 // target (may be NULL, or have moved on) back to waiting, with the reason. Has its own transaction.
 DR_MUST_CHECK enum dr_rc

@@ -45,6 +45,12 @@ DR_MUST_CHECK enum dr_rc dr_schedule_last_done(struct dr_core *core, struct dr_r
 DR_MUST_CHECK enum dr_rc
 dr_schedule_last_of_others(struct dr_core *core, struct dr_rollout *rollout,
                            struct dr_rollout_stage *stage, bool *out_waits, struct dr_err *err);
+// schedule_undo.c
+// A target of `undo` went down, whole or in part: it counts no more for the rollout that is taken
+// back, nor for an older open one of the same plan.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_undone(struct dr_core *core, const struct dr_rollout *undo,
+                   const struct dr_rollout_target *target, struct dr_err *err);
 
 // schedule_probes.c
 // What probes said does not count any more.

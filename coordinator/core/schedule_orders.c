@@ -132,6 +132,14 @@ order_rollout(struct dr_core *core, struct dr_rollout *rollout, const char *orde
     if (strcmp(order, "abort") == 0) {
         return abort_targets(core, rollout, err);
     }
+    const struct dr_rollout *undo =
+        strcmp(order, "pause") == 0 ? NULL : dr_schedule_undo_of(core, rollout);
+    if (undo != NULL) {
+        dr_err_set(err, DR_E_ROLLOUT_EVENT,
+                   "rollout '%s' takes back a part of '%s' and is not over: nothing goes on before",
+                   undo->id, rollout->id);
+        return dr_err_hint(err, "drover why %s", undo->id);
+    }
     if (strcmp(order, "promote") == 0) {
         return dr_schedule_promote(rollout, err);
     }

@@ -106,6 +106,7 @@ facts_of(const struct dr_view_stage *v, const char *again, const struct dr_rollo
         .is_paused = v->rollout->is_paused,
         .paused_by = v->rollout->pause_reason,
         .is_over = v->rollout->is_aborted,
+        .undo = v->undo != NULL ? v->undo->id : NULL,
         .now = dr_now_unix_s(),
         .before = v->before != NULL              ? v->before->environment
                   : v->rollout->after[0] != '\0' ? v->rollout->after

@@ -16,6 +16,7 @@ struct dr_view_stage {
     const Drover__V1__StageStatus *before; // the first stage that is not done, when this is a later
                                            // one; NULL: it is this one's turn, or all are done
     bool is_soaking;                       // all has succeeded, the last wave soaks
+    const struct dr_rollout *undo;         // an open one that takes this rollout back; NULL: none
 };
 
 // Fills `waits` and `next` of the stage and of its shown targets. DR_E_LIMIT.

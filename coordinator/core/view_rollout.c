@@ -1,5 +1,6 @@
 // View, part two: a rollout with its gates, signatures and next step.
 #include "coordinator/core/evidence.h"
+#include "coordinator/core/schedule.h"
 #include "coordinator/core/view.h"
 #include "coordinator/core/view_next.h"
 #include "trust/approval.h"
@@ -302,8 +303,9 @@ fill_stage(struct maker *m, const Drover__V1__StageStatus *before, struct dr_err
         }
     }
     DR_TRY(add_approvals(m, err));
-    const struct dr_view_stage view = {m->core,  m->arena, m->rollout, m->stage,  m->out,
-                                       m->first, m->last,  before,     is_soaking};
+    const struct dr_rollout *undo = dr_schedule_undo_of(m->core, m->rollout);
+    const struct dr_view_stage view = {m->core,  m->arena, m->rollout, m->stage,   m->out,
+                                       m->first, m->last,  before,     is_soaking, undo};
     DR_TRY(dr_view_next(&view, err));
     m->out->targets += m->first;
     m->out->n_targets = m->last - m->first;

@@ -157,6 +157,26 @@ a_failure_in_the_middle_is_held_and_a_clean_one_is_failed(void **unused)
     assert_int_equal(next(DR_TARGET_HELD, DR_EVENT_RETRY), DR_TARGET_PREPARING);
 }
 
+// What another rollout took back is no success any more, whatever the mode, and can be tried again.
+static void
+what_was_taken_back_has_not_succeeded(void **unused)
+{
+    static const Drover__V1__Mode modes[] = {DROVER__V1__MODE__UP, DROVER__V1__MODE__PROVE};
+
+    (void)unused;
+    for (size_t m = 0; m < 2; m++) {
+        struct dr_target_step undone = step(DR_TARGET_APPLIED, DR_EVENT_UNDONE, modes[m], false);
+
+        assert_int_equal(undone.next, DR_TARGET_REVERTED);
+        assert_string_equal(undone.reason, "taken back");
+        assert_true(dr_target_is_failure(undone.next, modes[m]));
+        assert_int_equal(step(undone.next, DR_EVENT_RETRY, modes[m], false).next,
+                         DR_TARGET_PREPARING);
+    }
+    assert_int_equal(next(DR_TARGET_HELD, DR_EVENT_UNDONE), DR_TARGET_REVERTED);
+    assert_int_equal(next(DR_TARGET_CANCELLED, DR_EVENT_UNDONE), DR_TARGET_CANCELLED);
+}
+
 static void
 names_are_read_back(void **unused)
 {
@@ -183,6 +203,7 @@ main(void)
         cmocka_unit_test(down_succeeds_by_reverted_and_not_by_applied),
         cmocka_unit_test(an_agent_that_is_away_leaves_the_target_unknown_until_it_speaks),
         cmocka_unit_test(a_failure_in_the_middle_is_held_and_a_clean_one_is_failed),
+        cmocka_unit_test(what_was_taken_back_has_not_succeeded),
         cmocka_unit_test(names_are_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
