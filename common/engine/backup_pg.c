@@ -76,6 +76,24 @@ dr_backup_check_archive(const char *path, const char *bindir, bool with_data,
 // ----------------------------------------------------------------------------------------------------
 // dump
 
+// A transaction whose snapshot others share, however long the server lets one wait.
+static enum dr_rc
+share_snapshot(struct source *source, const struct dr_db_wait *wait, struct dr_err *err)
+{
+    static const char *const limits[] = {"SET LOCAL idle_in_transaction_session_timeout = 0",
+                                         "SET LOCAL transaction_timeout = 0"};
+    const size_t known = source->info.server_version / 10000 >= 17 ? 2 : 1;
+    struct dr_pg_stmt share = {.sql = "SELECT pg_catalog.pg_export_snapshot()"};
+    enum dr_rc rc =
+        dr_pg_run(source->pg, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", wait, err);
+    for (size_t i = 0; rc == DR_OK && i < known; i++) {
+        rc = dr_pg_run(source->pg, limits[i], wait, err);
+    }
+    return rc != DR_OK ? rc
+                       : dr_pg_value(source->pg, &share, wait, source->snapshot,
+                                     sizeof source->snapshot, err);
+}
+
 // One connection: who is there, how large it is, and (with_rows) the snapshot that pg_dump then
 // shares, which lasts until the connection is closed.
 static enum dr_rc
@@ -87,7 +105,6 @@ look_at_server(struct source *source, const struct dr_backup_options *options,
         .url = source->url, .password = options->password, .target = options->target};
     struct dr_pg_stmt ask = {
         .sql = "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())"};
-    struct dr_pg_stmt share = {.sql = "SELECT pg_catalog.pg_export_snapshot()"};
     enum dr_rc rc = dr_pg_connect(&connect, wait, &source->pg, err);
     rc = rc != DR_OK ? rc : dr_pg_inspect(source->pg, wait, &source->info, err);
     rc = rc != DR_OK ? rc : dr_pg_value(source->pg, &ask, wait, size, sizeof size, err);
@@ -96,10 +113,7 @@ look_at_server(struct source *source, const struct dr_backup_options *options,
         dr_pg_close(&source->pg);
         return rc;
     }
-    rc = dr_pg_run(source->pg, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", wait, err);
-    return rc != DR_OK ? rc
-                       : dr_pg_value(source->pg, &share, wait, source->snapshot,
-                                     sizeof source->snapshot, err);
+    return share_snapshot(source, wait, err);
 }
 
 // Before 16 pg_dump knows gzip only, and takes its level alone.

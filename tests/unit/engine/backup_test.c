@@ -179,6 +179,29 @@ pg_dump_older_than_the_server_is_refused(void **state)
     assert_int_equal(count_files(f), 0);
 }
 
+// The snapshot waits in its transaction for as long as pg_dump takes.
+// id: G1
+static void
+server_that_ends_idle_transactions_lets_the_snapshot_wait(void **state)
+{
+    struct fixture *f = *state;
+    const char *url = dr_pgcluster_new_database(cluster);
+    dr_pgcluster_sql(cluster, url, "CREATE TABLE public.t AS SELECT generate_series(1, 10) AS i");
+    dr_pgcluster_sql(cluster, url,
+                     "DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET "
+                     "idle_in_transaction_session_timeout = 500', current_database()); END$$");
+    write_script(f, "pg_dump",
+                 "#!/bin/sh\ncase $1 in --version) ;; *) sleep 1;; esac\n"
+                 "exec /usr/lib/postgresql/15/bin/pg_dump \"$@\"\n");
+    write_script(f, "pg_restore", "#!/bin/sh\nexec /usr/lib/postgresql/15/bin/pg_restore \"$@\"\n");
+    f->options.pg_bindir = f->folder;
+    f->options.with_rows = true;
+    if (dr_backup_pg(url, &f->options, &f->backup, &f->err) != DR_OK) {
+        fail_msg("%s", f->err.message);
+    }
+    assert_int_equal(count_files(f), 2); // the rows stand beside it
+}
+
 // id: G16
 static void
 tool_that_lies_about_its_success_is_caught(void **state)
@@ -385,6 +408,7 @@ main(void)
         BACKUP_TEST(database_without_tables_can_be_backed_up),
         BACKUP_TEST(password_reaches_pg_dump_and_stays_nowhere),
         BACKUP_TEST(pg_dump_older_than_the_server_is_refused),
+        BACKUP_TEST(server_that_ends_idle_transactions_lets_the_snapshot_wait),
         BACKUP_TEST(tool_that_lies_about_its_success_is_caught),
         BACKUP_TEST(truncated_dump_is_caught),
         BACKUP_TEST(words_of_the_tool_are_in_the_message),
