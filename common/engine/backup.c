@@ -6,6 +6,7 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "engine/backup_tools.h"
 #include "proto/documents.pb-c.h"
 
 #include <ctype.h>
@@ -204,8 +205,12 @@ dr_backup_verify(const struct dr_backup *backup, const struct dr_backup_options 
     if (dr_str_starts(backup->tool, "sqlite")) {
         return dr_backup_check_sqlite(backup->location, &wait, &entries, err);
     }
-    return dr_backup_check_archive(backup->location, options->pg_bindir, false, &wait, &entries,
-                                   err);
+    struct dr_backup_tools tools;
+    const char *version = backup->tool + strcspn(backup->tool, " "); // "pg_dump 15.20"
+    rc = dr_backup_tools_find(options->pg_bindir, strtoul(version, NULL, 10), &wait, &tools, err);
+    return rc != DR_OK
+               ? rc
+               : dr_backup_check_archive(backup->location, &tools, false, &wait, &entries, err);
 }
 
 struct Drover__V1__BackupRecord *

@@ -82,9 +82,11 @@ dr_backup_rows_write(const char *location, const struct dr_buf *rows, struct dr_
 DR_MUST_CHECK enum dr_rc dr_backup_rows_compare(const char *location, const struct dr_buf *rows,
                                                 bool *out_is_compared, struct dr_err *err);
 
-// backup_pg.c: reads an archive of pg_dump back: its list always, all its data if `with_data`.
+// backup_pg.c: reads an archive of pg_dump back, by programs at least as new as that one: its list
+// always, all its data if `with_data`.
+struct dr_backup_tools;
 DR_MUST_CHECK enum dr_rc
-dr_backup_check_archive(const char *path, const char *bindir, bool with_data,
+dr_backup_check_archive(const char *path, const struct dr_backup_tools *tools, bool with_data,
                         const struct dr_db_wait *wait, uint32_t *out_entries, struct dr_err *err);
 // backup_sqlite.c
 DR_MUST_CHECK enum dr_rc dr_backup_check_sqlite(const char *path, const struct dr_db_wait *wait,

@@ -41,20 +41,15 @@ count_entries(const struct dr_buf *list, uint32_t *out)
 }
 
 enum dr_rc
-dr_backup_check_archive(const char *path, const char *bindir, bool with_data,
+dr_backup_check_archive(const char *path, const struct dr_backup_tools *tools, bool with_data,
                         const struct dr_db_wait *wait, uint32_t *out_entries, struct dr_err *err)
 {
-    struct dr_backup_tools tools;
     struct dr_cmd_result result = {0};
-    enum dr_rc rc = dr_backup_tools_find(bindir, 0, wait, &tools, err);
-    if (rc != DR_OK) {
-        return rc;
-    }
-    const char *list[] = {tools.restore, "--list", path, NULL};
+    const char *list[] = {tools->restore, "--list", path, NULL};
     // Writes the archive as a script to nowhere: the only way to read all data back without a
     // server.
-    const char *read_all[] = {tools.restore, "--file=/dev/null", path, NULL};
-    rc = dr_backup_tool_run(list, NULL, wait, 0, &result, err);
+    const char *read_all[] = {tools->restore, "--file=/dev/null", path, NULL};
+    enum dr_rc rc = dr_backup_tool_run(list, NULL, wait, 0, &result, err);
     if (rc == DR_OK && result.exit_code != 0) {
         rc = dr_backup_tool_failed("pg_restore --list", &result, err);
     } else if (rc == DR_OK && !count_entries(&result.output, out_entries)) {
@@ -211,9 +206,9 @@ dump_and_check(const struct source *source, const struct dr_backup_options *opti
     enum dr_rc rc = dr_backup_begin(options, options->is_directory ? ".dir" : ".dump",
                                     source->size_bytes, &file, err);
     rc = rc != DR_OK ? rc : dump(source, options, tools, &file, wait, err);
-    rc = rc != DR_OK ? rc
-                     : dr_backup_check_archive(file.partial, options->pg_bindir, true, wait,
-                                               &backup->entries, err);
+    rc = rc != DR_OK
+             ? rc
+             : dr_backup_check_archive(file.partial, tools, true, wait, &backup->entries, err);
     if (rc == DR_OK && source->pg != NULL) {
         rc = count_rows(source, &file, wait, err);
     }

@@ -126,6 +126,21 @@ dump_is_taken_checked_and_recorded(void **state)
     dr_arena_free(&arena);
 }
 
+// id: G1
+static void
+archive_is_read_by_a_program_as_new_as_the_one_that_wrote_it(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(
+        dr_backup_pg(dr_pgcluster_url(cluster, "postgres"), &f->options, &f->backup, &f->err),
+        DR_OK);
+    (void)snprintf(f->backup.tool, sizeof f->backup.tool, "pg_dump 98.1");
+    assert_int_equal(dr_backup_verify(&f->backup, &f->options, &f->err), DR_E_BACKUP_TOOL);
+    assert_string_equal(f->err.message, "there is no pg_dump of version 98 or newer");
+    (void)snprintf(f->backup.tool, sizeof f->backup.tool, "pg_dump 9.6.24");
+    assert_int_equal(dr_backup_verify(&f->backup, &f->options, &f->err), DR_OK);
+}
+
 static void
 database_without_tables_can_be_backed_up(void **state)
 {
@@ -405,6 +420,7 @@ main(void)
 #define BACKUP_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         BACKUP_TEST(dump_is_taken_checked_and_recorded),
+        BACKUP_TEST(archive_is_read_by_a_program_as_new_as_the_one_that_wrote_it),
         BACKUP_TEST(database_without_tables_can_be_backed_up),
         BACKUP_TEST(password_reaches_pg_dump_and_stays_nowhere),
         BACKUP_TEST(pg_dump_older_than_the_server_is_refused),
