@@ -62,6 +62,12 @@ do_one(const struct dr_backup_job *job, const char *what, FILE *out, struct dr_e
     return rc;
 }
 
+static const char *const *
+words_of(const struct dr_agent_config *config, enum dr_agent_command which)
+{
+    return config->commands[which][0] == NULL ? NULL : config->commands[which];
+}
+
 enum dr_rc
 dr_agent_backup(const struct dr_agent_config *config, const char *what, const char *target,
                 FILE *out, struct dr_err *err)
@@ -78,6 +84,14 @@ dr_agent_backup(const struct dr_agent_config *config, const char *what, const ch
             .folder = config->backups,
             .pg_bindir = config->pg_bindir[0] == '\0' ? NULL : config->pg_bindir,
             .restore_server = config->restore_server,
+            .timeout_ms = config->backup_timeout_ms,
+            .commands = {.take = words_of(config, DR_AGENT_TAKE),
+                         .verify = words_of(config, DR_AGENT_VERIFY),
+                         .restore = words_of(config, DR_AGENT_RESTORE),
+                         .prune = words_of(config, DR_AGENT_PRUNE),
+                         .target = config->targets[i].name,
+                         .environment = config->environment,
+                         .database = dr_backup_job_database(config->targets[i].url, arena)},
             .arena = arena,
         };
         if (target != NULL && !dr_str_eq(target, job.target)) {

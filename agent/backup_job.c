@@ -4,10 +4,23 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "db/db.h"
+#include "db/pg.h"
+#include "engine/backup_command.h"
 #include "trust/strict.h"
 
 #include <stdio.h>
 #include <string.h>
+
+const char *
+dr_backup_job_database(const char *url, struct dr_arena *arena)
+{
+    char text[PATH_MAX] = "";
+    bool is_told = dr_db_kind_of(url) == DR_DB_SQLITE
+                       ? dr_db_sqlite_path(url, text, sizeof text, NULL) == DR_OK
+                       : dr_pg_url_get(url, "dbname", text, sizeof text);
+    return dr_arena_str(arena, is_told ? text : "");
+}
 
 struct dr_backup_options
 dr_backup_job_options(const struct dr_backup_job *job, char name[160])
@@ -17,7 +30,9 @@ dr_backup_job_options(const struct dr_backup_job *job, char name[160])
         .folder = job->folder,
         .target = name,
         .pg_bindir = job->pg_bindir,
+        .timeout_ms = job->timeout_ms,
         .cancel_fd = job->cancel_fd,
+        .commands = &job->commands,
     };
 }
 
@@ -27,6 +42,7 @@ dr_backup_job_restore(const struct dr_backup_job *job)
     return (struct dr_backup_restore_options){
         .pg_bindir = job->pg_bindir,
         .scratch = job->restore_server,
+        .timeout_ms = job->timeout_ms,
         .cancel_fd = job->cancel_fd,
     };
 }
@@ -120,7 +136,8 @@ conclude(const struct dr_backup_job *job, struct dr_backup_done *out, enum dr_rc
          uint32_t level, const char *detail, struct dr_err *err)
 {
     bool is_bad = found == DR_E_BACKUP_CHANGED || found == DR_E_BACKUP_FAILED ||
-                  found == DR_E_BACKUP_OTHER || found == DR_E_DB_CORRUPT || found == DR_E_NOT_FOUND;
+                  found == DR_E_BACKUP_OTHER || found == DR_E_BACKUP_GONE ||
+                  found == DR_E_DB_CORRUPT || found == DR_E_NOT_FOUND;
     if (found != DR_OK && !is_bad) {
         return found; // nothing was learnt about it: a tool, a server or the time was missing
     }
@@ -154,7 +171,25 @@ dr_backup_job_verify(const struct dr_backup_job *job, struct dr_backup_done *out
     rc = dr_backup_verify(&backup, &options, err);
     uint32_t level =
         backup.restore_level > DR_BACKUP_LISTED ? backup.restore_level : DR_BACKUP_LISTED;
-    return conclude(job, out, rc, level, "size, digest and contents are as recorded", err);
+    return conclude(job, out, rc, level,
+                    dr_backup_is_by_command(backup.tool)
+                        ? "the verify command says that it is good"
+                        : "size, digest and contents are as recorded",
+                    err);
+}
+
+// What its command says; drover's own eyes see nothing of it.
+static enum dr_rc
+restore_by_command(const struct dr_backup_job *job, const struct dr_backup *backup,
+                   struct dr_backup_done *out, struct dr_err *err)
+{
+    char name[160];
+    struct dr_backup_evidence proof = {0};
+    const struct dr_backup_options options = dr_backup_job_options(job, name);
+    enum dr_rc rc = dr_backup_command_restore(backup, &options, &proof, err);
+    return conclude(job, out, rc, proof.restore_level,
+                    proof.detail[0] != '\0' ? proof.detail : "restored by the restore command",
+                    err);
 }
 
 enum dr_rc
@@ -169,6 +204,9 @@ dr_backup_job_restore_test(const struct dr_backup_job *job, struct dr_backup_don
     enum dr_rc rc = find_noted(job, &backup, &source, out, err);
     if (rc != DR_OK) {
         return rc;
+    }
+    if (dr_backup_is_by_command(backup.tool)) {
+        return restore_by_command(job, &backup, out, err);
     }
     const Drover__V1__Attestation *note = out->note;
     const struct dr_backup_expect expect = {
@@ -185,6 +223,24 @@ dr_backup_job_restore_test(const struct dr_backup_job *job, struct dr_backup_don
     return conclude(job, out, rc, proof.restore_level, text, err);
 }
 
+// The backup itself goes first: evidence without one harms nobody, and is removed the next time.
+static enum dr_rc
+remove_kept(const struct dr_backup_job *job, const struct dr_backup_kept *kept, struct dr_err *err)
+{
+    struct dr_backup backup = {0};
+    char name[160];
+    const struct dr_backup_options options = dr_backup_job_options(job, name);
+    bool is_over = kept->keep_until != 0 && kept->keep_until < dr_now_unix_s();
+    bool is_noted = kept->note != NULL && dr_backup_of_record(kept->note->backup, &backup);
+    if (is_over && is_noted && dr_backup_is_by_command(backup.tool)) {
+        enum dr_rc rc = dr_backup_command_prune(&backup, &options, err);
+        if (rc != DR_OK) {
+            return rc;
+        }
+    }
+    return dr_backup_remove(kept, dr_now_unix_s(), err);
+}
+
 static enum dr_rc
 prune_one(const struct dr_backup_job *job, struct dr_backup_done *out, struct dr_err *err)
 {
@@ -198,7 +254,7 @@ prune_one(const struct dr_backup_job *job, struct dr_backup_done *out, struct dr
         return dr_err_set(err, DR_E_BACKUP_KEPT, "backup '%s' is the newest of '%s'", kept.location,
                           job->target);
     }
-    rc = dr_backup_remove(&kept, dr_now_unix_s(), err);
+    rc = remove_kept(job, &kept, err);
     out->removed = rc == DR_OK ? 1 : 0;
     return rc;
 }
@@ -216,7 +272,7 @@ prune_all(const struct dr_backup_job *job, struct dr_backup_done *out, struct dr
         if (i == newest) {
             continue;
         }
-        enum dr_rc removed = dr_backup_remove(&kept[i], dr_now_unix_s(), &one);
+        enum dr_rc removed = remove_kept(job, &kept[i], &one);
         out->removed += removed == DR_OK ? 1 : 0;
         first = first.rc == DR_OK && removed != DR_OK && removed != DR_E_BACKUP_KEPT ? one : first;
     }

@@ -19,6 +19,10 @@ struct dr_backup_job {
     const char *restore_server; // URL; NULL: a private server
     const uint8_t *sha256;      // which backup, 32 bytes; NULL: the newest
     int cancel_fd;
+    uint64_t timeout_ms; // for each step; 0: 4 h
+    // Of the configuration, and what they are told; of a backup that a command made only these
+    // verify, restore and remove it.
+    struct dr_backup_commands commands;
     struct dr_arena *arena; // for what is found
 };
 
@@ -30,7 +34,10 @@ struct dr_backup_done {
     size_t removed;
 };
 
-// Options for the engine; `name` (160 bytes) lends the target's name.
+// What commands are told as DROVER_DATABASE: the file, or the database that the URL names ("": it
+// names none). In the arena; NULL when that is full.
+const char *dr_backup_job_database(const char *url, struct dr_arena *arena);
+// Options for the engine, which borrow the job; `name` (160 bytes) lends the target's name.
 struct dr_backup_options dr_backup_job_options(const struct dr_backup_job *job, char name[160]);
 struct dr_backup_restore_options dr_backup_job_restore(const struct dr_backup_job *job);
 
@@ -44,7 +51,7 @@ DR_MUST_CHECK enum dr_rc dr_backup_job_verify(const struct dr_backup_job *job,
 DR_MUST_CHECK enum dr_rc dr_backup_job_restore_test(const struct dr_backup_job *job,
                                                     struct dr_backup_done *out, struct dr_err *err);
 // Removes the named one, or all whose time is over; never the newest. DR_E_BACKUP_KEPT with the
-// date for one whose time is not over.
+// date for one whose time is not over, DR_E_BACKUP_NO_COMMAND when only a command could.
 DR_MUST_CHECK enum dr_rc dr_backup_job_prune(const struct dr_backup_job *job,
                                              struct dr_backup_done *out, struct dr_err *err);
 

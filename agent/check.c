@@ -141,6 +141,30 @@ check_backups(struct dr_agent_check_list *list, const struct dr_agent_config *co
     }
 }
 
+// The programs that the configuration names for backups.
+static void
+check_commands(struct dr_agent_check_list *list, const struct dr_agent_config *config)
+{
+    static const char *const ITEMS[DR_AGENT_COMMANDS] = {
+        [DR_AGENT_TAKE] = "backup_command",
+        [DR_AGENT_VERIFY] = "backup_verify_command",
+        [DR_AGENT_RESTORE] = "backup_restore_command",
+        [DR_AGENT_PRUNE] = "backup_prune_command",
+    };
+    for (size_t i = 0; i < DR_AGENT_COMMANDS; i++) {
+        const char *program = config->commands[i][0];
+        if (program != NULL && access(program, X_OK) != 0) {
+            dr_agent_check_add(list, DR_LEVEL_FAIL, ITEMS[i], "install it, or name another one",
+                               "'%s' cannot be run: %s", program, strerror(errno));
+        } else if (program != NULL) {
+            dr_agent_check_add(list, DR_LEVEL_OK, ITEMS[i], NULL, "'%s'", program);
+        } else if (dr_str_eq(config->backup, "command")) {
+            dr_agent_check_add(list, DR_LEVEL_OK, ITEMS[i], NULL,
+                               "none: drover does not do this with what backup_command made");
+        }
+    }
+}
+
 static void
 check_walls(struct dr_agent_check_list *list, const struct dr_agent_config *config)
 {
@@ -238,6 +262,7 @@ check_all(struct dr_agent_check_list *list, const struct dr_agent_config *config
     check_root(list, config, arena, &root);
     check_state(list, config);
     check_backups(list, config);
+    check_commands(list, config);
     check_walls(list, config);
     if (has_transport) {
         check_coordinator(list, config, &transport, &root, arena);

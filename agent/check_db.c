@@ -145,7 +145,9 @@ check_pg(struct dr_agent_check_list *list, const struct dr_agent_config *config,
                        info.system_identifier[0] == '\0' ? "not readable" : info.system_identifier);
     check_pin(list, target, info.database, info.system_identifier);
     check_rights(list, target->name, pg, &info);
-    check_tool(list, config, target->name, info.server_version / 10000);
+    if (!dr_str_eq(config->backup, "command") && !dr_str_eq(config->backup, "none")) {
+        check_tool(list, config, target->name, info.server_version / 10000);
+    }
     dr_pg_close(&pg);
 }
 

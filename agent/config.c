@@ -70,7 +70,24 @@ static const struct dr_conf_key KEYS[] = {
     {.name = "backup",
      .type = DR_CONF_STR,
      .fallback = "custom",
-     .help = "PostgreSQL: custom (one file), directory (a folder, with backup_jobs), or none"},
+     .help = "PostgreSQL: custom (one file) or directory (a folder, with backup_jobs); any "
+             "database: command (backup_command), or none"},
+    {.name = "backup_command",
+     .type = DR_CONF_LIST,
+     .help = "backup = command: program and arguments that make one and print evidence as JSON"},
+    {.name = "backup_verify_command",
+     .type = DR_CONF_LIST,
+     .help = "reads the backup DROVER_BACKUP again; exit 0: it is good"},
+    {.name = "backup_restore_command",
+     .type = DR_CONF_LIST,
+     .help = "restores it somewhere and prints how far that went, as JSON"},
+    {.name = "backup_prune_command",
+     .type = DR_CONF_LIST,
+     .help = "removes it when its time is over"},
+    {.name = "backup_timeout",
+     .type = DR_CONF_DURATION,
+     .fallback = "4h",
+     .help = "longest time for one backup, its check or its restore"},
     {.name = "backup_jobs",
      .type = DR_CONF_INT,
      .fallback = "4",
@@ -261,6 +278,53 @@ is_compress(const char *value)
             dr_parse_u64(strchr(value, ':') + 1, 0, 22, &level));
 }
 
+static const char *const COMMAND_KEYS[DR_AGENT_COMMANDS] = {
+    [DR_AGENT_TAKE] = "backup_command",
+    [DR_AGENT_VERIFY] = "backup_verify_command",
+    [DR_AGENT_RESTORE] = "backup_restore_command",
+    [DR_AGENT_PRUNE] = "backup_prune_command",
+};
+
+static enum dr_rc
+take_command(struct dr_agent_config *config, enum dr_agent_command which, struct dr_err *err)
+{
+    const char *key = COMMAND_KEYS[which];
+    size_t n = dr_conf_list_len(config->conf, key);
+    if (n > DR_AGENT_WORDS_MAX) {
+        return dr_err_set(err, DR_E_CONFIG, "%s: '%s' has more than %u words", config->path, key,
+                          DR_AGENT_WORDS_MAX);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *word = dr_conf_list_at(config->conf, key, i);
+        if ((i == 0 && word[0] != '/') || strlen(word) > DR_AGENT_WORD_MAX) {
+            (void)dr_err_set(err, DR_E_CONFIG, "%s: '%s' begins with '%.200s', no absolute path",
+                             config->path, key, word);
+            return dr_err_hint(err, "no shell reads it: %s = {\"/usr/bin/program\", \"--option\"}",
+                               key);
+        }
+        config->commands[which][i] = word;
+    }
+    return DR_OK;
+}
+
+static enum dr_rc
+take_commands(struct dr_agent_config *config, struct dr_err *err)
+{
+    bool is_by_command = dr_str_eq(config->backup, "command");
+    enum dr_rc rc = DR_OK;
+    for (size_t i = 0; rc == DR_OK && i < DR_AGENT_COMMANDS; i++) {
+        rc = take_command(config, (enum dr_agent_command)i, err);
+    }
+    if (rc == DR_OK && is_by_command != (config->commands[DR_AGENT_TAKE][0] != NULL)) {
+        (void)dr_err_set(err, DR_E_CONFIG, "%s: %s", config->path,
+                         is_by_command ? "backup is 'command', and there is no backup_command"
+                                       : "there is a backup_command, and backup is not 'command'");
+        return dr_err_hint(
+            err, "backup = \"command\" and backup_command = {\"/path/of/a/program\"}, or neither");
+    }
+    return rc;
+}
+
 static enum dr_rc
 take_backup(struct dr_agent_config *config, struct dr_err *err)
 {
@@ -269,8 +333,14 @@ take_backup(struct dr_agent_config *config, struct dr_err *err)
     config->backup = dr_conf_str(conf, "backup");
     config->backup_compress = dr_conf_str(conf, "backup_compress");
     if (!dr_str_eq(config->backup, "custom") && !dr_str_eq(config->backup, "directory") &&
-        !dr_str_eq(config->backup, "none")) {
-        return bad(conf, err, "backup", "custom, directory or none");
+        !dr_str_eq(config->backup, "command") && !dr_str_eq(config->backup, "none")) {
+        return bad(conf, err, "backup", "custom, directory, command or none");
+    }
+    config->backup_timeout_ms = dr_conf_duration_ms(conf, "backup_timeout");
+    if (config->backup_timeout_ms < 1000 || config->backup_timeout_ms > DR_AGENT_BACKUP_MS_MAX) {
+        (void)dr_err_set(err, DR_E_CONFIG, "%s: backup_timeout is not from 1s to 30d",
+                         config->path);
+        return dr_err_hint(err, "write backup_timeout = \"4h\"");
     }
     if (jobs < 1 || jobs > DR_AGENT_BACKUP_JOBS_MAX) {
         (void)dr_err_set(err, DR_E_CONFIG, "%s: backup_jobs is not from 1 to %d", config->path,
@@ -281,7 +351,7 @@ take_backup(struct dr_agent_config *config, struct dr_err *err)
     if (config->backup_compress != NULL && !is_compress(config->backup_compress)) {
         return bad(conf, err, "backup_compress", "zstd:3, gzip:6 or none");
     }
-    return DR_OK;
+    return take_commands(config, err);
 }
 
 static enum dr_rc

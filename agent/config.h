@@ -13,9 +13,14 @@
 
 #define DR_AGENT_TARGETS_MAX     256u
 #define DR_AGENT_BACKUP_JOBS_MAX 64
+#define DR_AGENT_BACKUP_MS_MAX   (30ull * 24 * 3600 * 1000)
 #define DR_AGENT_KEY_NEXT        ".next" // behind a key file's name: the one that is to follow
 #define DR_AGENT_NAME_SIZE       65u     // an agent's or environment's name with its NUL
 #define DR_AGENT_TARGET_SIZE     130u    // "environment/name" with its NUL
+
+// Words of a command and the NULL behind them.
+#define DR_AGENT_WORDS_MAX 32u
+#define DR_AGENT_WORD_MAX  4096u // bytes of one
 
 struct dr_conf_key;
 
@@ -24,6 +29,15 @@ struct dr_agent_target {
     Drover__V1__Engine engine;       // by the URL
     const char *url;                 // owned by the configuration; may hold a password
     bool keeps_alembic;              // version_table = "alembic"
+};
+
+// What a command of the configuration does with backups.
+enum dr_agent_command {
+    DR_AGENT_TAKE,
+    DR_AGENT_VERIFY,
+    DR_AGENT_RESTORE,
+    DR_AGENT_PRUNE,
+    DR_AGENT_COMMANDS
 };
 
 // agent = "db7"                        its name in fleet
@@ -49,13 +63,15 @@ struct dr_agent_config {
     char coordinator_ca[PATH_MAX]; // "": none
     char path[PATH_MAX], root[PATH_MAX], state[PATH_MAX], key[PATH_MAX], transport_key[PATH_MAX];
     char backups[PATH_MAX];
-    char pg_bindir[PATH_MAX];    // "": looked for
-    const char *backup;          // "custom", "directory", "none"
+    char pg_bindir[PATH_MAX]; // "": looked for
+    const char *backup;       // "custom", "directory", "command", "none"
+    // Each ends with NULL; an empty one: not configured.
+    const char *commands[DR_AGENT_COMMANDS][DR_AGENT_WORDS_MAX + 1];
     const char *backup_compress; // NULL: as pg_dump does
     unsigned backup_jobs;
     const char *restore_server; // URL of a server for restored backups; NULL: a private one
     const char *net_user;       // NULL: none
-    uint64_t backup_keep_ms, run_timeout_ms;
+    uint64_t backup_keep_ms, backup_timeout_ms, run_timeout_ms;
     enum dr_log_level log_level;
     enum dr_log_format log_format;
     struct dr_agent_target *targets; // sorted by name

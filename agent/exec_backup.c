@@ -23,6 +23,42 @@ wanted_level(const struct dr_agent_slot *slot)
     return level;
 }
 
+// The words of a command, lent by the configuration until the job is packed.
+static enum dr_rc
+fill_command(struct dr_agent_slot *slot, enum dr_agent_command which, size_t *out_n, char ***out,
+             struct dr_err *err)
+{
+    const char *const *words = slot->agent->config->commands[which];
+    size_t n = 0;
+    char **list = dr_arena_array(slot->arena, DR_AGENT_WORDS_MAX, sizeof *list);
+    for (; list != NULL && words[n] != NULL; n++) {
+        list[n] = dr_arena_str(slot->arena, words[n]);
+        if (list[n] == NULL) {
+            list = NULL;
+            break;
+        }
+    }
+    *out = list;
+    *out_n = list == NULL ? 0 : n;
+    return list == NULL ? dr_err_set(err, DR_E_NOMEM, "out of memory") : DR_OK;
+}
+
+static enum dr_rc
+fill_commands(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *err)
+{
+    enum dr_rc rc =
+        fill_command(slot, DR_AGENT_TAKE, &run->n_backup_command, &run->backup_command, err);
+    rc = rc != DR_OK ? rc
+                     : fill_command(slot, DR_AGENT_VERIFY, &run->n_backup_verify_command,
+                                    &run->backup_verify_command, err);
+    rc = rc != DR_OK ? rc
+                     : fill_command(slot, DR_AGENT_RESTORE, &run->n_backup_restore_command,
+                                    &run->backup_restore_command, err);
+    return rc != DR_OK ? rc
+                       : fill_command(slot, DR_AGENT_PRUNE, &run->n_backup_prune_command,
+                                      &run->backup_prune_command, err);
+}
+
 enum dr_rc
 dr_exec_backup_spec(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *err)
 {
@@ -40,6 +76,11 @@ dr_exec_backup_spec(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, stru
     run->backup_compress =
         dr_arena_str(slot->arena, config->backup_compress == NULL ? "" : config->backup_compress);
     run->backup_jobs = config->backup_jobs;
+    run->backup_timeout_s = config->backup_timeout_ms / 1000;
+    enum dr_rc rc = fill_commands(slot, run, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
     return run->backup_format == NULL || run->backup_compress == NULL ||
                    run->restore_server == NULL || run->backup_order == NULL
                ? dr_err_set(err, DR_E_NOMEM, "out of memory")

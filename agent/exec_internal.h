@@ -43,9 +43,9 @@
 #define DR_SLOT_REFUSALS_MAX 30u    // REFUSED per target and minute; beyond it only the log says so
 #define DR_EXEC_RETRY_MIN_MS 200
 #define DR_EXEC_RETRY_MAX_MS 30000
-#define DR_EXEC_STATE_MS     120000 // a look at a target
-#define DR_EXEC_PREPARE_MS   (5ll * 3600 * 1000)
-#define DR_EXEC_PROGRESS_MS  500 // least time between two reports of a target
+#define DR_EXEC_STATE_MS     120000  // a look at a target
+#define DR_EXEC_PREPARE_MS   3600000 // beside what a backup and its restore may take
+#define DR_EXEC_PROGRESS_MS  500     // least time between two reports of a target
 #define DR_EXEC_DRIFT_MAX_S  (366ull * 86400)
 #define DR_EXEC_GRACE_MS     30000 // between STOP and SIGKILL
 #define DR_EXEC_CALM_MS      30000 // net lived that long: its back-off starts again

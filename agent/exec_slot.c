@@ -78,6 +78,13 @@ run_timeout(const struct dr_agent_slot *slot)
     return (int64_t)slot->agent->config->run_timeout_ms;
 }
 
+// One backup, and its restore into a throw-away database.
+static int64_t
+prepare_timeout(const struct dr_agent_slot *slot)
+{
+    return DR_EXEC_PREPARE_MS + 2 * (int64_t)slot->agent->config->backup_timeout_ms;
+}
+
 static enum dr_rc
 start_resume(struct dr_agent_slot *slot, struct dr_err *err)
 {
@@ -140,11 +147,11 @@ act(struct dr_agent_slot *slot, enum dr_step_action action, struct dr_err *err)
         return start_job(slot, DROVER__V1__WORKER_JOB__JOB_STATE, DR_EXEC_STATE_MS, err);
     case DR_STEP_DO_START_PREPARE:
         dr_pace_take(&slot->prepares, dr_monotonic_ms());
-        return start_job(slot, DROVER__V1__WORKER_JOB__JOB_PREPARE, DR_EXEC_PREPARE_MS, err);
+        return start_job(slot, DROVER__V1__WORKER_JOB__JOB_PREPARE, prepare_timeout(slot), err);
     case DR_STEP_DO_START_BACKUP:
         slot->order_now = slot->order;
         slot->order = (struct dr_agent_order){0};
-        return start_job(slot, DROVER__V1__WORKER_JOB__JOB_BACKUP, DR_EXEC_PREPARE_MS, err);
+        return start_job(slot, DROVER__V1__WORKER_JOB__JOB_BACKUP, prepare_timeout(slot), err);
     case DR_STEP_DO_START_RUN:
         return start_job(slot, DROVER__V1__WORKER_JOB__JOB_RUN, run_timeout(slot), err);
     case DR_STEP_DO_START_RESUME:

@@ -79,7 +79,7 @@ add_keys(int key, const char *text, void *input)
     }
     dr_buf_printf(&help, "%s\n\nKeys of the configuration:\n", text);
     for (const struct dr_conf_key *row = dr_agent_config_keys(); row->name != NULL; row++) {
-        dr_buf_printf(&help, "  %-16s %s\n", row->name, row->help);
+        dr_buf_printf(&help, "  %-22s %s\n", row->name, row->help);
     }
     return help.failed ? same.out : help.data; // argp frees what is not its own text
 }

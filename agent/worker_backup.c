@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/backup_command.h"
 #include "engine/backup_keep.h"
 
 #include <stdio.h>
@@ -13,10 +14,15 @@
 
 // A backup that is no longer needed and does not go is a nuisance, no reason to stop.
 static void
-prune(const struct dr_backup_options *options, const struct dr_backup *newest)
+prune(const struct dr_backup_job *job, const struct dr_backup_options *options,
+      const struct dr_backup *newest)
 {
     struct dr_err why = {0};
+    struct dr_backup_done done = {0};
     size_t removed = 0;
+    if (job->commands.prune != NULL && dr_backup_job_prune(job, &done, &why) != DR_OK) {
+        dr_log_err(DR_LOG_WARN, "old backups stay", &why);
+    }
     if (dr_backup_prune(options, newest, dr_now_unix_s(), &removed, &why) != DR_OK) {
         dr_log_err(DR_LOG_WARN, "old backups stay", &why);
     }
@@ -28,8 +34,39 @@ no_memory(struct dr_err *err)
     return dr_err_set(err, DR_E_NOMEM, "out of memory");
 }
 
+// Words with the NULL behind them that dr_cmd wants; NULL when there are none.
+static const char *const *
+words_of(struct dr_worker *worker, char *const *words, size_t n)
+{
+    const char **list = n == 0 ? NULL : dr_arena_array(worker->arena, n + 1, sizeof *list);
+    for (size_t i = 0; list != NULL && i < n; i++) {
+        list[i] = words[i];
+    }
+    return list;
+}
+
+static struct dr_backup_commands
+commands_of(struct dr_worker *worker)
+{
+    const Drover__V1__WorkerRun *run = worker->run;
+    const Drover__V1__DatabaseIdentity *identity = worker->result.identity;
+    return (struct dr_backup_commands){
+        .take = words_of(worker, run->backup_command, run->n_backup_command),
+        .verify = words_of(worker, run->backup_verify_command, run->n_backup_verify_command),
+        .restore = words_of(worker, run->backup_restore_command, run->n_backup_restore_command),
+        .prune = words_of(worker, run->backup_prune_command, run->n_backup_prune_command),
+        .target = run->target,
+        .environment = run->environment,
+        .database = dr_backup_job_database(worker->url, worker->arena),
+        .system_identifier = run->engine == DROVER__V1__ENGINE__SQLITE || identity == NULL
+                                 ? ""
+                                 : identity->system_identifier,
+        .keep_s = run->keep_s,
+    };
+}
+
 static struct dr_backup_job
-job_of(const struct dr_worker *worker)
+job_of(struct dr_worker *worker)
 {
     const Drover__V1__WorkerRun *run = worker->run;
     return (struct dr_backup_job){
@@ -38,16 +75,59 @@ job_of(const struct dr_worker *worker)
         .pg_bindir = run->pg_bindir[0] == '\0' ? NULL : run->pg_bindir,
         .restore_server = run->restore_server[0] == '\0' ? NULL : run->restore_server,
         .cancel_fd = worker->pipe.fd,
+        .timeout_ms = run->backup_timeout_s * 1000,
+        .commands = commands_of(worker),
+        .arena = worker->arena,
     };
 }
 
 // ------------------------------------------------------------------------------------------- take
+
+// By the command of the configuration. What it proved itself counts; a gate that asks for more has
+// the backup restored by the command that is there for it.
+static enum dr_rc
+take_by_command(struct dr_worker *worker, const struct dr_backup_options *options,
+                struct dr_backup *out, struct dr_err *err)
+{
+    struct dr_backup_evidence evidence = {0}, proof = {0};
+    uint32_t level = (uint32_t)worker->run->restore_level;
+    enum dr_rc rc = dr_backup_command_take(options, out, &evidence, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    if (out->restore_level < level && options->commands->restore != NULL) {
+        rc = dr_backup_command_restore(out, options, &proof, err);
+        out->restore_level = rc == DR_OK ? proof.restore_level : out->restore_level;
+    }
+    if (rc == DR_OK && out->restore_level < level) {
+        (void)dr_err_set(err, DR_E_BACKUP_NO_COMMAND,
+                         "the gate asks for a backup that was %s, and the command's is %s; %s",
+                         level == DR_BACKUP_QUERIED ? "queried" : "restored",
+                         out->restore_level == DR_BACKUP_LISTED ? "only listed" : "only restored",
+                         options->commands->restore == NULL
+                             ? "no backup_restore_command is configured"
+                             : "so is what its restore command says");
+        rc = dr_err_hint(err,
+                         "name one in the agent's configuration, or ask for less in the policy");
+    }
+    if (rc != DR_OK) {
+        dr_backup_drop(out);
+        return rc;
+    }
+    const char *detail = proof.detail[0] != '\0' ? proof.detail : evidence.detail;
+    worker->result.detail = dr_arena_printf(worker->arena, "backup '%s' by the command%s%s",
+                                            evidence.id, detail[0] == '\0' ? "" : ": ", detail);
+    return worker->result.detail == NULL ? no_memory(err) : DR_OK;
+}
 
 static enum dr_rc
 take(struct dr_worker *worker, const struct dr_backup_options *options, struct dr_backup *out,
      struct dr_err *err)
 {
     char path[4096];
+    if (dr_str_eq(worker->run->backup_format, "command")) {
+        return take_by_command(worker, options, out, err);
+    }
     if (worker->run->engine != DROVER__V1__ENGINE__SQLITE) {
         return dr_backup_pg(worker->url, options, out, err);
     }
@@ -97,8 +177,13 @@ tell(void *arg, uint64_t done_bytes, uint64_t total_bytes)
     dr_format_size(done, done_bytes);
     dr_format_size(total, total_bytes);
     dr_format_size(rate, elapsed_ms == 0 ? 0 : done_bytes * 1000 / elapsed_ms);
-    (void)snprintf(phase, sizeof phase, "backup: %s written of a database of %s, %s/s", done, total,
-                   rate);
+    if (total_bytes == 0) {
+        dr_format_duration(total, elapsed_ms);
+        (void)snprintf(phase, sizeof phase, "backup: the command has run for %s", total);
+    } else {
+        (void)snprintf(phase, sizeof phase, "backup: %s written of a database of %s, %s/s", done,
+                       total, rate);
+    }
     progress.target = w->worker->run->target;
     progress.rollout = w->worker->run->rollout;
     progress.phase = phase;
@@ -129,7 +214,7 @@ dr_worker_take_backup(struct dr_worker *worker, struct dr_err *err)
     if (rc != DR_OK) {
         return rc;
     }
-    if (level > DR_BACKUP_LISTED) {
+    if (backup.restore_level < level) {
         rc = prove(worker, &job, &backup, err);
     }
     Drover__V1__BackupRecord *record =
@@ -179,7 +264,7 @@ dr_worker_note_backup(struct dr_worker *worker, struct dr_err *err)
     if (rc == DR_OK) {
         const struct dr_backup_job job = job_of(worker);
         const struct dr_backup_options options = dr_backup_job_options(&job, name);
-        prune(&options, &worker->backup);
+        prune(&job, &options, &worker->backup);
         worker->backup = (struct dr_backup){0}; // it stays
         result->noted = note;
         result->is_newest = true;

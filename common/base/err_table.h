@@ -164,6 +164,12 @@ DR_ERR(BACKUP_CHANGED, 484, 1, 15, "the backup file is not what was recorded: ta
 DR_ERR(BACKUP_OTHER, 485, 1, 15,
        "the backup is of another database or of another time: take a new one")
 DR_ERR(BACKUP_KEPT, 486, 1, 9, "it goes by itself once its time is over")
+DR_ERR(BACKUP_EVIDENCE, 487, 1, 9,
+       "mend the command of the agent's configuration: what it has to print stands in README.md, "
+       "'Backups by a command'")
+DR_ERR(BACKUP_NO_COMMAND, 488, 1, 9, "name the command in the agent's configuration")
+DR_ERR(BACKUP_NOT_NOW, 490, 1, 14, "ask again later")
+DR_ERR(BACKUP_GONE, 489, 1, 9, "drover backup take TARGET, then drover rollout retry ROLLOUT")
 
 // trust
 DR_ERR(BAD_ENVELOPE, 100, 4, 3, "fetch the document again from where it was signed")

@@ -6,6 +6,7 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "engine/backup_command.h"
 #include "engine/backup_tools.h"
 #include "proto/documents.pb-c.h"
 
@@ -181,6 +182,10 @@ dr_backup_check_digest(const struct dr_backup *backup, struct dr_err *err)
 {
     uint8_t sha256[32];
     uint64_t size_bytes = 0;
+    if (dr_backup_is_by_command(backup->tool)) {
+        struct dr_backup_evidence evidence;
+        return dr_backup_command_check(backup, &evidence, err);
+    }
     enum dr_rc rc = dr_backup_digest(backup->location, false, sha256, &size_bytes, err);
     if (rc != DR_OK) {
         return rc;
@@ -200,6 +205,9 @@ dr_backup_verify(const struct dr_backup *backup, const struct dr_backup_options 
     enum dr_rc rc = dr_backup_check_digest(backup, err);
     if (rc != DR_OK) {
         return rc;
+    }
+    if (dr_backup_is_by_command(backup->tool)) {
+        return dr_backup_command_verify(backup, options, err);
     }
     struct dr_db_wait wait = dr_backup_wait(options);
     if (dr_str_starts(backup->tool, "sqlite")) {

@@ -32,6 +32,16 @@ struct dr_backup {
     uint32_t entries; // objects in the archive's table of contents; SQLite: rows of sqlite_schema
 };
 
+// A configured command makes backups and looks after them: backup_command.h. Each of the four ends
+// with NULL; NULL: there is none.
+struct dr_backup_commands {
+    const char *const *take, *const *verify, *const *restore, *const *prune;
+    const char *target, *environment; // "production/orders", "production"
+    const char *database;             // PostgreSQL's name of it, or the SQLite file; "": not known
+    const char *system_identifier;    // of the cluster that a backup has to be of; "": not known
+    uint64_t keep_s;                  // how long one has to stay
+};
+
 struct dr_backup_options {
     const char *folder;    // where the file goes (made with 0700 if missing)
     const char *target;    // first part of the file's name
@@ -48,8 +58,9 @@ struct dr_backup_options {
     // backup does not reach. NULL: nobody asks.
     void (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes);
     void *progress_arg;
-    uint64_t timeout_ms; // for all of it; 0: 4 h
-    int cancel_fd;       // readable: stop, DR_E_INTERRUPTED; <= 0: none
+    uint64_t timeout_ms;                       // for all of it; 0: 4 h
+    int cancel_fd;                             // readable: stop, DR_E_INTERRUPTED; <= 0: none
+    const struct dr_backup_commands *commands; // NULL: none
 };
 
 // Takes a backup into "<folder>/<target>-<UTC time>.dump" (".dir", ".sqlite"), under another name
@@ -61,10 +72,11 @@ DR_MUST_CHECK enum dr_rc dr_backup_pg(const char *url, const struct dr_backup_op
 DR_MUST_CHECK enum dr_rc dr_backup_sqlite(const char *path, const struct dr_backup_options *options,
                                           struct dr_backup *out, struct dr_err *err);
 
-// Size and digest as recorded: DR_E_BACKUP_CHANGED otherwise, DR_E_NOT_FOUND.
+// Size and digest as recorded: DR_E_BACKUP_CHANGED otherwise, DR_E_NOT_FOUND. Of a backup by a
+// command its evidence, see backup_command.h.
 DR_MUST_CHECK enum dr_rc dr_backup_check_digest(const struct dr_backup *backup, struct dr_err *err);
 // Reads a backup again: size and digest as recorded (DR_E_BACKUP_CHANGED otherwise), and its
-// contents' list.
+// contents' list. One that a command made is verified by `options->commands`.
 DR_MUST_CHECK enum dr_rc
 dr_backup_verify(const struct dr_backup *backup, const struct dr_backup_options *options,
                  struct dr_err *err);

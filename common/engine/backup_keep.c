@@ -60,6 +60,13 @@ is_backup(const char *rest)
     return dr_str_eq(rest, ".dump") || dr_str_eq(rest, ".dir") || dr_str_eq(rest, ".sqlite");
 }
 
+// The evidence of a backup that a command made: only the command removes that.
+static bool
+is_evidence(const char *rest)
+{
+    return dr_str_eq(rest, ".command");
+}
+
 int64_t
 dr_backup_promise(const char *location)
 {
@@ -92,7 +99,7 @@ bool
 dr_backup_is_of(const char *name, const char *plain_target)
 {
     const char *rest = NULL;
-    return stamp_of(name, plain_target, &rest) != NULL && is_backup(rest);
+    return stamp_of(name, plain_target, &rest) != NULL && (is_backup(rest) || is_evidence(rest));
 }
 
 static bool

@@ -16,7 +16,8 @@ dr_backup_keep(const struct dr_backup *backup, int64_t keep_until, struct dr_err
 
 // After `newest` was taken and promised: removes this target's other backups in
 // `options->folder` whose promise is over at `now`, with their promise, and what backups that were
-// cut off left more than DR_BACKUP_STALE_S ago. Never `newest`, never what is younger than it.
+// cut off left more than DR_BACKUP_STALE_S ago. Never `newest`, never what is younger than it, and
+// not what a command made: that is its command's to remove.
 // `*out_removed` is how many backups went. Errors: of the folder (DR_E_IO); a file that cannot be
 // removed is the error after all others were tried.
 DR_MUST_CHECK enum dr_rc

@@ -66,6 +66,27 @@ read_takes_a_whole_file_with_paths_beside_it(void **state)
 }
 
 static void
+read_takes_the_words_of_commands_as_they_stand(void **state)
+{
+    struct dr_tmp *tmp = *state;
+    struct dr_agent_config config = {0};
+    struct dr_err err = {0};
+    if (read_text(tmp,
+                  HEAD TARGET "backup = \"command\"\nbackup_command = {\"/bin/b\", \"a $b; c\"}\n"
+                              "backup_prune_command = {\"/bin/p\"}\nbackup_timeout = \"90min\"\n",
+                  &config, &err) != DR_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_string_equal(config.commands[DR_AGENT_TAKE][0], "/bin/b");
+    assert_string_equal(config.commands[DR_AGENT_TAKE][1], "a $b; c");
+    assert_null(config.commands[DR_AGENT_TAKE][2]);
+    assert_null(config.commands[DR_AGENT_VERIFY][0]);
+    assert_string_equal(config.commands[DR_AGENT_PRUNE][0], "/bin/p");
+    assert_int_equal(config.backup_timeout_ms, 90ull * 60 * 1000);
+    dr_agent_config_fini(&config);
+}
+
+static void
 read_refuses_what_is_wrong_and_names_it(void **state)
 {
     struct dr_tmp *tmp = *state;
@@ -77,6 +98,11 @@ read_refuses_what_is_wrong_and_names_it(void **state)
     refuse(tmp, HEAD TARGET "approvalz = \"1\"\n", "approvalz");
     refuse(tmp, HEAD TARGET "log = \"loud\"\n", "loud");
     refuse(tmp, HEAD TARGET "backup = \"tape\"\n", "'backup' has the value 'tape'");
+    refuse(tmp, HEAD TARGET "backup = \"command\"\n", "there is no backup_command");
+    refuse(tmp, HEAD TARGET "backup_command = {\"/bin/x\"}\n", "backup is not 'command'");
+    refuse(tmp, HEAD TARGET "backup = \"command\"\nbackup_command = {\"x\", \"y\"}\n",
+           "'backup_command' begins with 'x', no absolute path");
+    refuse(tmp, HEAD TARGET "backup_timeout = \"0s\"\n", "backup_timeout is not from 1s to 30d");
     refuse(tmp, HEAD TARGET "backup_jobs = 0\n", "backup_jobs is not from 1 to 64");
     refuse(tmp, HEAD TARGET "backup_jobs = 65\n", "backup_jobs is not from 1 to 64");
     refuse(tmp, HEAD TARGET "backup_compress = \"lz77:1\"\n", "lz77:1");
@@ -147,6 +173,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(read_takes_a_whole_file_with_paths_beside_it, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(read_takes_the_words_of_commands_as_they_stand, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(read_refuses_what_is_wrong_and_names_it, setup, teardown),
         cmocka_unit_test_setup_teardown(read_refuses_short_keys_and_bad_addresses, setup, teardown),
