@@ -80,4 +80,8 @@ dr_fleet_target(const struct dr_fleet_entry *entries, size_t n, const char *name
 const struct dr_fleet_entry *
 dr_fleet_environment(const struct dr_fleet_entry *entries, size_t n, const char *name);
 
+// How long the policy soaks between two waves, in seconds: wave_soak_s, or without it the longest
+// soak that its gates ask of the environments before.
+uint64_t dr_fleet_wave_soak_s(const Drover__V1__Environment *policy);
+
 #endif

@@ -1,6 +1,7 @@
 // Policies that can never open, or that hold nothing: found before anybody signs them.
 
 #include "coordinator/cli/policy_text.h"
+#include "coordinator/cli/waves.h"
 
 #include "base/zone.h"
 #include "sql/preflight.h"
@@ -69,6 +70,13 @@ has_probe(const Drover__V1__Environment *e, const char *name)
     return false;
 }
 
+static bool
+needs_targets(const Drover__V1__Gate *gate)
+{
+    return gate->kind == DROVER__V1__GATE_KIND__GATE_STAGED ||
+           gate->kind == DROVER__V1__GATE_KIND__GATE_PROBED;
+}
+
 // A gate that takes its evidence from another environment.
 static void
 check_source(struct checking *c, const Drover__V1__Environment *e, const Drover__V1__Gate *gate)
@@ -85,6 +93,9 @@ check_source(struct checking *c, const Drover__V1__Environment *e, const Drover_
                 from->name, from->rank, e->rank);
     }
     size_t targets = count_targets(c, from->name);
+    if (gate->min_targets == 0 && needs_targets(gate)) {
+        problem(c, e, "a gate wants 0 targets of '%s': it would always be open", from->name);
+    }
     if (targets > 0 && gate->min_targets > targets) {
         problem(c, e, "a gate wants %u targets of '%s', which has %zu", gate->min_targets,
                 from->name, targets);
@@ -102,7 +113,6 @@ check_source(struct checking *c, const Drover__V1__Environment *e, const Drover_
 static void
 check_gates(struct checking *c, const Drover__V1__Environment *e)
 {
-    uint64_t longest = e->approval_max_s ? e->approval_max_s : DR_APPROVAL_MAX_S;
     for (size_t i = 0; i < e->n_gates; i++) {
         const Drover__V1__Gate *gate = e->gates[i];
         bool is_backup = gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP;
@@ -119,13 +129,7 @@ check_gates(struct checking *c, const Drover__V1__Environment *e)
             problem(c, e, "a rehearsal may be at most %" PRIu64 " s old: nobody signs that fast",
                     gate->max_age_s);
         }
-        if (gate->soak_s >= longest && e->canary_targets > 0) {
-            problem(c, e,
-                    "a soak of %" PRIu64 " s is not shorter than the longest approval of %" PRIu64
-                    " s: the second wave could never start",
-                    gate->soak_s, longest);
-        }
-        if (is_backup && gate->max_age_s > 0 && gate->max_age_s < 60) {
+        if (is_backup && gate->max_age_s < 60) {
             problem(c, e, "a backup may be at most %" PRIu64 " s old: nobody signs that fast",
                     gate->max_age_s);
         }
@@ -134,19 +138,12 @@ check_gates(struct checking *c, const Drover__V1__Environment *e)
 
 // ---- waves, windows, probes
 
-// How many waves there are at most, one after the other.
-static size_t
-count_waves(const Drover__V1__Environment *e)
-{
-    size_t n = e->n_wave_percents > 0 ? e->n_wave_percents : e->n_wave_labels + 1;
-    return n == 1 && e->canary_targets > 0 ? 2 : n;
-}
-
 static void
 check_waves(struct checking *c, const Drover__V1__Environment *e)
 {
     uint64_t longest = e->approval_max_s ? e->approval_max_s : DR_APPROVAL_MAX_S, sum = 0;
-    size_t waves = count_waves(e);
+    uint64_t soak = dr_fleet_wave_soak_s(e);
+    size_t waves = dr_waves_most(e, count_targets(c, e->name));
     for (size_t i = 0; i < e->n_wave_percents; i++) {
         sum += e->wave_percents[i];
     }
@@ -156,11 +153,11 @@ check_waves(struct checking *c, const Drover__V1__Environment *e)
     if (e->n_wave_percents > 0 && e->n_wave_labels > 0) {
         problem(c, e, "waves are made by wave_labels or by wave_percents, not by both");
     }
-    if (waves > 1 && e->wave_soak_s > 0 && e->wave_soak_s >= (longest + waves - 2) / (waves - 1)) {
+    if (waves > 1 && soak > 0 && soak >= (longest + waves - 2) / (waves - 1)) {
         problem(c, e,
                 "%zu waves with a soak of %" PRIu64 " s between them take longer than the longest "
                 "approval, %" PRIu64 " s: the last wave could never start",
-                waves, e->wave_soak_s, longest);
+                waves, soak, longest);
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include "coordinator/cli/policy_text.h"
 #include "coordinator/cli/policy_window.h"
+#include "coordinator/cli/waves.h"
 
 #include "trust/fleet.h"
 #include "trust/root.h"
@@ -52,18 +53,10 @@ plural(size_t n)
 
 // ---- waves
 
-static size_t
-count_waves(const Drover__V1__Environment *e, size_t targets)
-{
-    size_t n = e->n_wave_percents > 0 ? e->n_wave_percents : e->n_wave_labels + 1;
-    n = n == 1 && e->canary_targets > 0 ? 2 : n;
-    return n < targets || targets == 0 ? n : targets;
-}
-
 static void
 explain_waves(const Drover__V1__Environment *e, size_t targets, struct dr_buf *out)
 {
-    size_t waves = count_waves(e, targets);
+    size_t waves = dr_waves_most(e, targets);
     dr_buf_printf(out, "  waves: %zu", waves);
     for (size_t i = 0; i < e->n_wave_percents; i++) {
         dr_buf_printf(out, "%s%" PRIu32 " %%", i ? ", " : " of ", e->wave_percents[i]);
@@ -71,9 +64,9 @@ explain_waves(const Drover__V1__Environment *e, size_t targets, struct dr_buf *o
     for (size_t i = 0; i < e->n_wave_labels; i++) {
         dr_buf_printf(out, "%s%s", i ? ", " : " by label: ", e->wave_labels[i]);
     }
-    if (waves > 1 && e->wave_soak_s > 0) {
+    if (waves > 1 && dr_fleet_wave_soak_s(e) > 0) {
         dr_buf_str(out, ", with ");
-        put_time(e->wave_soak_s, out);
+        put_time(dr_fleet_wave_soak_s(e), out);
         dr_buf_str(out, " between them");
     }
     if (e->wave_parallel > 0) {
@@ -215,10 +208,10 @@ dr_policy_simulate(Drover__V1__FleetEntry *const *entries, size_t n, int64_t now
     char when[32];
     for (const Drover__V1__Environment *e = next_environment(entries, n, 0); e != NULL;
          e = next_environment(entries, n, e->rank)) {
-        size_t waves = count_waves(e, count_targets(entries, n, e->name));
+        size_t waves = dr_waves_most(e, count_targets(entries, n, e->name));
         at += (int64_t)longest_soak(e);
         for (size_t i = 0; i < waves; i++) {
-            at = when_open(e, at + (i > 0 ? (int64_t)e->wave_soak_s : 0));
+            at = when_open(e, at + (i > 0 ? (int64_t)dr_fleet_wave_soak_s(e) : 0));
             dr_format_time(when, at);
             dr_buf_printf(out, "%s: wave %zu of %zu not before %s\n", e->name, i + 1, waves, when);
         }

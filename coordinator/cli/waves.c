@@ -105,3 +105,13 @@ dr_waves_assign(const Drover__V1__Environment *policy, const struct dr_fleet_ent
     free(rows);
     return DR_OK;
 }
+
+size_t
+dr_waves_most(const Drover__V1__Environment *policy, size_t n)
+{
+    size_t canary = policy->canary_targets > 0 ? 1 : 0;
+    size_t most = policy->n_wave_labels > 0     ? policy->n_wave_labels + 1
+                  : policy->n_wave_percents > 0 ? policy->n_wave_percents + canary
+                                                : 1 + canary;
+    return most < n || n == 0 ? most : n;
+}

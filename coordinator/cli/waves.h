@@ -16,4 +16,7 @@ DR_MUST_CHECK enum dr_rc
 dr_waves_assign(const Drover__V1__Environment *policy, const struct dr_fleet_entry *const *entries,
                 struct dr_approval_target *targets, size_t n, struct dr_err *err);
 
+// The most waves that `n` targets (0: any number) can be divided into.
+size_t dr_waves_most(const Drover__V1__Environment *policy, size_t n);
+
 #endif

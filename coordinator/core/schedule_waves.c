@@ -10,27 +10,11 @@
 
 #define WAVES_MEMORY_MAX (64u << 20)
 
-// Where the policy names no soak of its own, as long as the environment asks of those before it.
-static uint64_t
-soak_of(const Drover__V1__Environment *policy)
-{
-    uint64_t soak = policy->wave_soak_s;
-
-    for (size_t i = 0; policy->wave_soak_s == 0 && i < policy->n_gates; i++) {
-        const Drover__V1__Gate *gate = policy->gates[i];
-
-        if (gate->kind == DROVER__V1__GATE_KIND__GATE_STAGED && gate->soak_s > soak) {
-            soak = gate->soak_s;
-        }
-    }
-    return soak;
-}
-
 // At least as long as what is asked for afterwards.
 static uint64_t
 last_soak_of(const Drover__V1__Environment *policy)
 {
-    uint64_t soak = soak_of(policy);
+    uint64_t soak = dr_fleet_wave_soak_s(policy);
 
     for (size_t i = 0; i < policy->n_gates; i++) {
         const Drover__V1__Gate *gate = policy->gates[i];
@@ -53,7 +37,7 @@ dr_schedule_rules(struct dr_core *core, const char *environment, struct dr_wave_
         return;
     }
     const Drover__V1__Environment *policy = entry->msg->environment;
-    out->soak_s = soak_of(policy);
+    out->soak_s = dr_fleet_wave_soak_s(policy);
     out->last_soak_s = last_soak_of(policy);
     out->parallel = policy->wave_parallel;
     out->server_parallel = policy->server_parallel;

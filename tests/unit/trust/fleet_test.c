@@ -483,6 +483,27 @@ lack_of_memory_is_an_error(void **state)
     world_end(&w);
 }
 
+static void
+soak_between_waves_is_the_policys_own_or_that_of_its_gates(void **state)
+{
+    Drover__V1__Environment policy = DROVER__V1__ENVIRONMENT__INIT;
+    Drover__V1__Gate gate[3], *list[3] = {&gate[0], &gate[1], &gate[2]};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        drover__v1__gate__init(&gate[i]);
+        gate[i].kind = DROVER__V1__GATE_KIND__GATE_STAGED;
+    }
+    gate[0].soak_s = 60;
+    gate[1].soak_s = 40;
+    gate[2].kind = DROVER__V1__GATE_KIND__GATE_PROBED;
+    gate[2].soak_s = 80;
+    policy.gates = list;
+    policy.n_gates = 3;
+    assert_int_equal(dr_fleet_wave_soak_s(&policy), 60);
+    policy.wave_soak_s = 5;
+    assert_int_equal(dr_fleet_wave_soak_s(&policy), 5);
+}
+
 int
 main(void)
 {
@@ -497,6 +518,7 @@ main(void)
         cmocka_unit_test(fleet_with_bad_content_is_refused),
         cmocka_unit_test(agent_may_serve_two_targets_of_one_environment),
         cmocka_unit_test(signed_entry_with_both_or_bad_content_is_refused),
+        cmocka_unit_test(soak_between_waves_is_the_policys_own_or_that_of_its_gates),
         cmocka_unit_test(lack_of_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
