@@ -15,15 +15,18 @@
 #include "engine/backup_internal.h"
 #include "engine/backup_tools.h"
 #include "engine/cluster.h"
+#include "engine/cut_off.h"
 #include "engine/scratch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define FOLDER_PREFIX  ".restore-"
+#define LIST_PREFIX    "drover-list-"
 #define ROLE_ROUNDS    10u // a role may show only when an object was made by another
 #define ROLES_MAX      1000u
 #define ROLE_NAME_MAX  63u
@@ -56,6 +59,123 @@ static bool
 is_sqlite(const struct dr_backup *backup)
 {
     return dr_str_starts(backup->tool, "sqlite");
+}
+
+// ------------------------------------------------------------------------------------------ tools
+
+static enum dr_rc
+run_restore(const struct dr_backup *backup, const char *url, const struct dr_backup_tools *tools,
+            const char *const *extra, const struct dr_db_wait *wait, struct dr_cmd_result *out,
+            struct dr_err *err)
+{
+    struct dr_backup_login login;
+    char folder[PATH_MAX];
+    const char *argv[16] = {tools->restore, "--no-tablespaces", "--no-password",
+                            "--no-subscriptions"};
+    size_t n = 4;
+    (void)snprintf(folder, sizeof folder, "%s", backup->location);
+    *strrchr(folder, '/') = '\0';
+    enum dr_rc rc = dr_backup_login_begin(url, NULL, folder, &login, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
+    for (; *extra != NULL; extra++) {
+        argv[n++] = *extra;
+    }
+    argv[n++] = login.dbname.data;
+    argv[n] = backup->location;
+    rc = dr_backup_tool_run(argv, login.env, wait, 0, out, err);
+    dr_backup_login_end(&login);
+    return rc;
+}
+
+// pg_restore names the statement and the row that failed behind the error: rows stay on this host,
+// so only the first error is told, without what it quotes.
+static enum dr_rc
+restore_failed(const struct dr_cmd_result *result, struct dr_err *err)
+{
+    const char *text = result->errors.data == NULL ? "" : result->errors.data;
+    const char *line = strstr(text, "error:");
+    struct dr_buf safe = {0};
+    bool is_quoted = false;
+    line = line == NULL ? text : line;
+    for (size_t i = 0; line[i] != '\0' && line[i] != '\n' && i < ERROR_MAX; i++) {
+        bool is_mark = line[i] == '"';
+        dr_buf_str(&safe, is_mark && !is_quoted ? "\"***" : "");
+        is_quoted = is_quoted != is_mark;
+        dr_buf_add(&safe, &line[i], is_quoted ? 0 : 1);
+    }
+    struct dr_buf shown = {0};
+    dr_show(&shown, safe.len > 0 ? safe.data : "", safe.len, false);
+    enum dr_rc rc = dr_err_set(err, DR_E_BACKUP_FAILED, "pg_restore: %s",
+                               shown.len > 0 ? shown.data : "it says nothing");
+    dr_buf_fini(&shown);
+    dr_buf_fini(&safe);
+    return rc;
+}
+
+// ------------------------------------------------------------------------------------------- list
+
+// "3378; 0 16389 USER MAPPING - far": is it one of what leads to other servers, or asks one?
+static bool
+leads_away(const char *line, size_t len)
+{
+    static const char *const kinds[] = {"USER MAPPING ", "MATERIALIZED VIEW DATA "};
+    size_t at = strspn(line, "0123456789; ");
+    for (size_t i = 0; i < DR_COUNT_OF(kinds); i++) {
+        size_t n = strlen(kinds[i]);
+        if (at + n <= len && memcmp(line + at, kinds[i], n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum dr_rc
+list_contents(const struct dr_backup *backup, const struct dr_backup_tools *tools,
+              struct dr_buf *out, const struct dr_db_wait *wait, struct dr_err *err)
+{
+    static const char *const env[] = {"LC_ALL=C", NULL};
+    const char *const argv[] = {tools->restore, "--list", backup->location, NULL};
+    struct dr_cmd_result result = {0};
+    enum dr_rc rc = dr_backup_tool_run(argv, env, wait, 0, &result, err);
+    if (rc == DR_OK && result.exit_code != 0) {
+        rc = restore_failed(&result, err);
+    }
+    const char *line = rc == DR_OK && result.output.data != NULL ? result.output.data : "";
+    for (size_t len = 0; *line != '\0'; line += len) {
+        len = strcspn(line, "\n");
+        len += line[len] == '\n' ? 1 : 0;
+        dr_buf_add(out, line, leads_away(line, len) ? 0 : len);
+    }
+    dr_cmd_result_fini(&result);
+    return rc == DR_OK && out->failed ? dr_err_set(err, DR_E_NOMEM, "no memory left") : rc;
+}
+
+// The archive's table of contents without user mappings, and without the queries that fill
+// materialized views: over a foreign table they go to another server. For pg_restore, in a file;
+// "" in `path` when there is none to remove.
+static enum dr_rc
+make_list(const struct dr_backup *backup, const struct dr_backup_tools *tools, char path[PATH_MAX],
+          const struct dr_db_wait *wait, struct dr_err *err)
+{
+    const char *temp = getenv("TMPDIR");
+    struct dr_buf list = {0};
+    int len = snprintf(path, PATH_MAX, "%s/" LIST_PREFIX "XXXXXX",
+                       temp != NULL && temp[0] == '/' ? temp : TEMP_DEFAULT);
+    int fd = len < PATH_MAX ? mkostemp(path, O_CLOEXEC) : -1;
+    if (fd < 0) {
+        path[0] = '\0';
+        return dr_err_errno(err, DR_E_IO, errno, "cannot make a file in '%s'",
+                            temp != NULL ? temp : TEMP_DEFAULT);
+    }
+    enum dr_rc rc = list_contents(backup, tools, &list, wait, err);
+    if (rc == DR_OK && !dr_fd_write_all(fd, list.data, list.len)) {
+        rc = dr_err_errno(err, DR_E_IO, errno, "cannot write '%s'", path);
+    }
+    dr_buf_fini(&list);
+    (void)close(fd);
+    return rc;
 }
 
 // ------------------------------------------------------------------------------------------ roles
@@ -103,35 +223,10 @@ make_roles(struct dr_pg *pg, const char *words, const struct dr_db_wait *wait, u
 }
 
 static enum dr_rc
-run_restore(const struct dr_backup *backup, const char *url, const struct dr_backup_tools *tools,
-            const char *const *extra, const struct dr_db_wait *wait, struct dr_cmd_result *out,
-            struct dr_err *err)
-{
-    struct dr_backup_login login;
-    char folder[PATH_MAX];
-    const char *argv[16] = {tools->restore, "--no-tablespaces", "--no-password"};
-    size_t n = 3;
-    (void)snprintf(folder, sizeof folder, "%s", backup->location);
-    *strrchr(folder, '/') = '\0';
-    enum dr_rc rc = dr_backup_login_begin(url, NULL, folder, &login, err);
-    if (rc != DR_OK) {
-        return rc;
-    }
-    for (; *extra != NULL; extra++) {
-        argv[n++] = *extra;
-    }
-    argv[n++] = login.dbname.data;
-    argv[n] = backup->location;
-    rc = dr_backup_tool_run(argv, login.env, wait, 0, out, err);
-    dr_backup_login_end(&login);
-    return rc;
-}
-
-static enum dr_rc
 find_roles(const struct dr_backup *backup, const char *url, const struct dr_backup_tools *tools,
-           const struct dr_db_wait *wait, struct dr_err *err)
+           const char *use_list, const struct dr_db_wait *wait, struct dr_err *err)
 {
-    static const char *const extra[] = {"--schema-only", NULL};
+    const char *const extra[] = {"--schema-only", use_list, NULL};
     struct dr_pg *pg = NULL;
     const struct dr_pg_options connect = {.url = url, .target = "restore"};
     unsigned made = 1;
@@ -154,29 +249,39 @@ find_roles(const struct dr_backup *backup, const char *url, const struct dr_back
 
 // ---------------------------------------------------------------------------------------- restore
 
-// pg_restore names the statement and the row that failed behind the error: rows stay on this host,
-// so only the first error is told, without what it quotes.
 static enum dr_rc
-restore_failed(const struct dr_cmd_result *result, struct dr_err *err)
+restore_part(const struct dr_backup *backup, const char *url, const struct dr_backup_tools *tools,
+             const char *const *extra, const struct dr_db_wait *wait, struct dr_err *err)
 {
-    const char *text = result->errors.data == NULL ? "" : result->errors.data;
-    const char *line = strstr(text, "error:");
-    struct dr_buf safe = {0};
-    bool is_quoted = false;
-    line = line == NULL ? text : line;
-    for (size_t i = 0; line[i] != '\0' && line[i] != '\n' && i < ERROR_MAX; i++) {
-        bool is_mark = line[i] == '"';
-        dr_buf_str(&safe, is_mark && !is_quoted ? "\"***" : "");
-        is_quoted = is_quoted != is_mark;
-        dr_buf_add(&safe, &line[i], is_quoted ? 0 : 1);
+    struct dr_cmd_result result = {0};
+    enum dr_rc rc = run_restore(backup, url, tools, extra, wait, &result, err);
+    if (rc == DR_OK && result.exit_code != 0) {
+        rc = restore_failed(&result, err);
     }
-    struct dr_buf shown = {0};
-    dr_show(&shown, safe.len > 0 ? safe.data : "", safe.len, false);
-    enum dr_rc rc = dr_err_set(err, DR_E_BACKUP_FAILED, "pg_restore: %s",
-                               shown.len > 0 ? shown.data : "it says nothing");
-    dr_buf_fini(&shown);
-    dr_buf_fini(&safe);
+    dr_cmd_result_fini(&result);
     return rc;
+}
+
+// Objects first, then nothing of them may lead to another server any more, then the rows.
+static enum dr_rc
+restore_parts(const struct dr_backup *backup, const char *url,
+              const struct dr_backup_restore_options *options, const struct dr_backup_tools *tools,
+              const char *use_list, const struct dr_db_wait *wait, struct dr_err *err)
+{
+    char jobs[32];
+    bool has_foreign = false;
+    unsigned n = options->jobs == 0 ? 1 : options->jobs > JOBS_MAX ? JOBS_MAX : options->jobs;
+    const char *const objects[] = {"--exit-on-error", jobs, "--section=pre-data", use_list, NULL};
+    const char *rows[] = {"--exit-on-error",     jobs,     "--section=data",
+                          "--section=post-data", use_list, NULL};
+    (void)snprintf(jobs, sizeof jobs, "--jobs=%u", n);
+    enum dr_rc rc = find_roles(backup, url, tools, use_list, wait, err);
+    rc = rc != DR_OK ? rc : restore_part(backup, url, tools, objects, wait, err);
+    rc = rc != DR_OK ? rc : dr_cut_off(url, wait, &has_foreign, err);
+    if (!has_foreign) {
+        rows[4] = NULL; // materialized views are filled from here
+    }
+    return rc != DR_OK ? rc : restore_part(backup, url, tools, rows, wait, err);
 }
 
 static enum dr_rc
@@ -185,19 +290,15 @@ restore_pg(const struct dr_backup *backup, const char *url,
            struct dr_err *err)
 {
     struct dr_backup_tools tools;
-    struct dr_cmd_result result = {0};
-    char jobs[32];
-    unsigned n = options->jobs == 0 ? 1 : options->jobs > JOBS_MAX ? JOBS_MAX : options->jobs;
-    const char *const extra[] = {"--exit-on-error", jobs, NULL};
+    char list[PATH_MAX] = "", use_list[PATH_MAX + 16];
     unsigned long major = strtoul(backup->server_version, NULL, 10);
-    (void)snprintf(jobs, sizeof jobs, "--jobs=%u", n);
     enum dr_rc rc = dr_backup_tools_find(options->pg_bindir, major, wait, &tools, err);
-    rc = rc != DR_OK ? rc : find_roles(backup, url, &tools, wait, err);
-    rc = rc != DR_OK ? rc : run_restore(backup, url, &tools, extra, wait, &result, err);
-    if (rc == DR_OK && result.exit_code != 0) {
-        rc = restore_failed(&result, err);
+    rc = rc != DR_OK ? rc : make_list(backup, &tools, list, wait, err);
+    (void)snprintf(use_list, sizeof use_list, "--use-list=%s", list);
+    rc = rc != DR_OK ? rc : restore_parts(backup, url, options, &tools, use_list, wait, err);
+    if (list[0] != '\0') {
+        (void)unlink(list);
     }
-    dr_cmd_result_fini(&result);
     return rc;
 }
 

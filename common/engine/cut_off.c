@@ -16,9 +16,15 @@ static const char statements_sql[] =
     " 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass AND d.objid = w.oid"
     " AND d.deptype = 'e')) cuts ORDER BY place";
 
+static const char has_foreign_sql[] =
+    "SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_foreign_table) THEN 'yes' ELSE 'no' END";
+
 enum dr_rc
-dr_cut_off(const char *url, const struct dr_db_wait *wait, bool *out_is_cut, struct dr_err *err)
+dr_cut_off(const char *url, const struct dr_db_wait *wait, bool *out_has_foreign,
+           struct dr_err *err)
 {
+    const struct dr_pg_stmt has_foreign = {.sql = has_foreign_sql, .max_rows = 1};
+    char answer[8] = "";
     const struct dr_pg_options connect = {.url = url, .target = "copy"};
     const struct dr_pg_stmt ask = {.sql = statements_sql, .max_rows = STATEMENTS_MAX};
     struct dr_pg_result *list = NULL;
@@ -29,13 +35,14 @@ dr_cut_off(const char *url, const struct dr_db_wait *wait, bool *out_is_cut, str
     for (size_t i = 0; rc == DR_OK && i < n; i++) {
         rc = dr_pg_run(pg, dr_pg_text(list, i, 0), wait, err);
     }
+    rc = rc == DR_OK ? dr_pg_value(pg, &has_foreign, wait, answer, sizeof answer, err) : rc;
     dr_pg_result_free(&list);
     dr_pg_close(&pg);
     if (rc != DR_OK) {
         return dr_err_wrap(err, "the copy cannot be cut off from other servers");
     }
-    if (out_is_cut != NULL) {
-        *out_is_cut = n > 0;
+    if (out_has_foreign != NULL) {
+        *out_has_foreign = answer[0] == 'y';
     }
     return DR_OK;
 }

@@ -12,10 +12,10 @@
 // In the copy at `url` (PostgreSQL): drops every user mapping, with its password, and takes from
 // the foreign-data wrappers of extensions what reads and writes, so that no foreign table answers.
 // What the fingerprint sees stays as it is; a wrapper that was made by hand keeps its handler for
-// that, and has no user mapping. `*out_is_cut` (may be NULL): there was something. Needs the role
-// of a superuser where there is a wrapper. What a function does by itself (dblink, COPY PROGRAM) is
-// not seen here. Errors of the connection and of the statements.
-DR_MUST_CHECK enum dr_rc
-dr_cut_off(const char *url, const struct dr_db_wait *wait, bool *out_is_cut, struct dr_err *err);
+// that, and has no user mapping. `*out_has_foreign` (may be NULL): there are foreign tables. Needs
+// the role of a superuser where there is a wrapper. What a function does by itself (dblink, COPY
+// PROGRAM) is not seen here. Errors of the connection and of the statements.
+DR_MUST_CHECK enum dr_rc dr_cut_off(const char *url, const struct dr_db_wait *wait,
+                                    bool *out_has_foreign, struct dr_err *err);
 
 #endif

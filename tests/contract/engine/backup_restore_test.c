@@ -244,6 +244,45 @@ dump_with_objects_that_are_tolerated_is_what_was_recorded(void **state)
     assert_int_equal(prove(f, DR_BACKUP_RESTORED), DR_E_BACKUP_OTHER);
 }
 
+// A materialized view over a foreign table would be filled again from the real server.
+// id: G1 P1
+static void
+dump_with_foreign_tables_is_restored_without_going_there(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const statements[] = {
+        "CREATE EXTENSION postgres_fdw",
+        "CREATE SEQUENCE public.reads",
+        "CREATE VIEW public.read_it AS SELECT nextval('public.reads') AS x",
+        "DO $$ BEGIN EXECUTE format('CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS "
+        "(host %L, port %L, dbname %L)', split_part(current_setting('unix_socket_directories'), "
+        "',', 1), current_setting('port'), current_database()); END $$",
+        "CREATE USER MAPPING FOR CURRENT_USER SERVER far OPTIONS (password 'secret')",
+        "CREATE FOREIGN TABLE public.far_away (x bigint) SERVER far OPTIONS (table_name 'read_it')",
+        "CREATE MATERIALIZED VIEW public.kept AS SELECT x FROM public.far_away",
+    };
+    const char *url = make_database();
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+        dr_pgcluster_sql(cluster, url, statements[i]);
+    }
+    f->restore.scratch = dr_pgcluster_url(cluster, "postgres");
+    take(f, url);
+    if (prove(f, DR_BACKUP_QUERIED) != DR_OK) {
+        fail_msg("%s", f->err.message);
+    }
+    assert_int_equal(f->proof.rows, 1050);
+    assert_string_equal(dr_pgcluster_ask(cluster, url, "SELECT last_value::text FROM public.reads"),
+                        "1");
+    // For as long as somebody works with it, too.
+    const char *copy = dr_pgcluster_new_database(cluster);
+    f->restore.jobs = 2;
+    assert_int_equal(dr_backup_restore(&f->backup, copy, &f->restore, &f->err), DR_OK);
+    assert_string_equal(dr_pgcluster_ask(cluster, copy,
+                                         "SELECT count(*)::text || (SELECT fdwhandler::text FROM "
+                                         "pg_foreign_data_wrapper) FROM pg_user_mappings"),
+                        "00");
+}
+
 // The contents' list is sound and so is the digest, but the data cannot be read.
 // id: G1 G16
 static void
@@ -334,6 +373,7 @@ main(void)
         RESTORE_TEST(folder_of_several_jobs_is_named_by_the_digest_of_its_files),
         RESTORE_TEST(dump_of_another_database_or_of_another_time_is_found),
         RESTORE_TEST(dump_with_objects_that_are_tolerated_is_what_was_recorded),
+        RESTORE_TEST(dump_with_foreign_tables_is_restored_without_going_there),
         RESTORE_TEST(dump_that_lists_and_does_not_restore_is_found),
         RESTORE_TEST(server_that_is_not_installed_is_named),
         RESTORE_TEST(sqlite_copy_is_opened_as_a_copy_and_read),
