@@ -281,6 +281,7 @@ find_rehearsal(struct dr_report *report, const Drover__V1__WorkerResult *result,
         enum dr_rc said = dr_report_say_rehearsed(report, result, out, err);
         if (said == DR_OK) {
             memcpy(report->rehearsed.sha256, out, 32);
+            report->rehearsed.time = dr_now_unix_s();
             report->rehearsed.text = (struct dr_bytes){.data = result->rehearsed_schema.data,
                                                        .len = result->rehearsed_schema.len};
             report->change.rehearsed = &report->rehearsed;

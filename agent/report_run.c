@@ -203,12 +203,28 @@ ready_of(struct dr_agent_slot *slot, struct dr_err *err)
                                                                                       : NULL;
 }
 
-// PROVE: up, down, up. The heads after the way back are READY's.
+// What cannot go back went up before the proof began. The ledger's head between two legs is not
+// known.
+static enum dr_rc
+say_fixed(struct dr_report *report, const Drover__V1__WorkerResult *result, struct dr_err *err)
+{
+    Drover__V1__Attestation msg = dr_report_word(report, DR_REPORT_KIND(APPLIED));
+    dr_report_add_state(&msg, result);
+    msg.fingerprint = result->fingerprint_fixed;
+    msg.fingerprint_before = result->fingerprint_before;
+    msg.n_heads = result->n_fixed_heads;
+    msg.heads = result->fixed_heads;
+    msg.ledger_head.len = 0;
+    return say_leg(report, msg, result->units, result->fixed_units, err);
+}
+
+// PROVE: up, down, up. The heads after the way back are those that it began with: READY's, or those
+// of what cannot go back.
 static enum dr_rc
 say_proof(struct dr_report *report, const Drover__V1__WorkerResult *result, struct dr_err *err)
 {
     const Drover__V1__Attestation *ready = ready_of(report->slot, err);
-    size_t down = 0;
+    size_t fixed = result->fixed_units, down = fixed;
     if (ready == NULL) {
         return err->rc;
     }
@@ -222,21 +238,21 @@ say_proof(struct dr_report *report, const Drover__V1__WorkerResult *result, stru
     Drover__V1__Attestation up = dr_report_word(report, DR_REPORT_KIND(APPLIED));
     dr_report_add_state(&up, result);
     up.fingerprint = result->fingerprint_up;
-    up.fingerprint_before = result->fingerprint_before;
+    up.fingerprint_before = fixed > 0 ? result->fingerprint_fixed : result->fingerprint_before;
     Drover__V1__Attestation back = up;
     back.kind = DR_REPORT_KIND(REVERTED);
     back.fingerprint = result->fingerprint_down;
     back.fingerprint_before = result->fingerprint_up;
-    back.n_heads = ready->n_heads;
-    back.heads = ready->heads;
-    // The ledger's head between the legs is not known.
+    back.n_heads = fixed > 0 ? result->n_fixed_heads : ready->n_heads;
+    back.heads = fixed > 0 ? result->fixed_heads : ready->heads;
     up.ledger_head.len = 0;
     back.ledger_head.len = 0;
     Drover__V1__Attestation last = dr_report_word(report, DR_REPORT_KIND(APPLIED));
     dr_report_add_state(&last, result);
     last.fingerprint_before = result->fingerprint_down;
     enum dr_rc rc = dr_report_add_rehearsal(report, ready, result, &last, err);
-    rc = rc != DR_OK ? rc : say_leg(report, up, result->units, down, err);
+    rc = rc == DR_OK && fixed > 0 ? say_fixed(report, result, err) : rc;
+    rc = rc != DR_OK ? rc : say_leg(report, up, result->units + fixed, down - fixed, err);
     rc = rc != DR_OK ? rc : say_leg(report, back, result->units + down, again - down, err);
     return rc != DR_OK ? rc
                        : say_leg(report, last, result->units + again, result->n_units - again, err);

@@ -46,7 +46,7 @@ static const char DRIFT[] =
     "CREATE TABLE IF NOT EXISTS known(target TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, text "
     "BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS rehearsed(target TEXT PRIMARY KEY, sha256 BLOB NOT NULL, text BLOB "
-    "NOT NULL);"
+    "NOT NULL, time INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS drift(target TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, since "
     "INTEGER NOT NULL);";
 

@@ -105,6 +105,10 @@ dr_agent_state_schema(struct dr_agent_state *state, struct dr_arena *arena, cons
 DR_MUST_CHECK enum dr_rc
 dr_agent_state_rehearsed(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
                          const uint8_t sha256[32], const char **out, struct dr_err *err);
+// When it was, unix seconds; 0: not known.
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_rehearsed_at(struct dr_agent_state *state, const char *target,
+                            const uint8_t sha256[32], int64_t *out, struct dr_err *err);
 // The drift that was reported last and is not gone.
 struct dr_agent_drift {
     bool exists;
@@ -183,6 +187,7 @@ struct dr_agent_schema {
 // The schema that a rehearsal ended with; len 0: too long to be kept.
 struct dr_agent_rehearsed {
     uint8_t sha256[32]; // payload digest of the record
+    int64_t time;       // unix seconds
     struct dr_bytes text;
 };
 // Attestations and what changes with them: one transaction.

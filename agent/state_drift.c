@@ -45,11 +45,20 @@ dr_agent_state_put_rehearsed(struct dr_agent_state *state, const char *target,
     if (rehearsed == NULL) {
         return DR_OK;
     }
-    const struct dr_agent_bind binds[] = {DR_AGENT_BIND_TEXT(target),
-                                          DR_AGENT_BIND_SHA(rehearsed->sha256),
-                                          DR_AGENT_BIND_BLOB(rehearsed->text)};
-    return dr_agent_state_exec(state, "INSERT OR REPLACE INTO rehearsed VALUES(?1, ?2, ?3)", binds,
-                               3, NULL, err);
+    const struct dr_agent_bind binds[] = {
+        DR_AGENT_BIND_TEXT(target), DR_AGENT_BIND_SHA(rehearsed->sha256),
+        DR_AGENT_BIND_BLOB(rehearsed->text), DR_AGENT_BIND_INT(rehearsed->time)};
+    return dr_agent_state_exec(state, "INSERT OR REPLACE INTO rehearsed VALUES(?1, ?2, ?3, ?4)",
+                               binds, 4, NULL, err);
+}
+
+enum dr_rc
+dr_agent_state_rehearsed_at(struct dr_agent_state *state, const char *target,
+                            const uint8_t sha256[32], int64_t *out, struct dr_err *err)
+{
+    const struct dr_agent_bind binds[] = {DR_AGENT_BIND_TEXT(target), DR_AGENT_BIND_SHA(sha256)};
+    return dr_agent_state_int(state, "SELECT time FROM rehearsed WHERE target = ?1 AND sha256 = ?2",
+                              binds, 2, 0, out, err);
 }
 
 enum dr_rc

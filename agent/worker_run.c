@@ -135,6 +135,13 @@ take_result(struct dr_worker *worker, const struct dr_engine_result *from, struc
     out->fingerprint_up = digest_or_none(worker, from->fingerprint_up);
     out->fingerprint_down = digest_or_none(worker, from->fingerprint_down);
     out->proved = from->proved;
+    out->fixed_units = (uint32_t)from->fixed_units;
+    out->fingerprint_fixed = digest_or_none(worker, from->fingerprint_fixed);
+    rc = dr_worker_fill_heads(worker->arena, from->fixed_heads, from->fixed_heads_count,
+                              &out->fixed_heads, &out->n_fixed_heads, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
     out->lock_retries += from->retries;
     out->failed_line = from->failed_line;
     out->failed_revision =

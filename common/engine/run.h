@@ -158,7 +158,13 @@ struct dr_engine_result {
     uint8_t fingerprint_before[32], fingerprint_after[32]; // zero unless asked for
     const char *fingerprint_text; // what fingerprint_after was made from; NULL: was not read
     uint8_t fingerprint_up[32], fingerprint_down[32]; // PROVE: after the first up, after the down
-    bool proved; // PROVE: down gave before, and the second up the first
+    // PROVE: what a revision without a way back needs goes up once, before the proof begins. Its
+    // units come first, then the schema and the heads that the proof begins from.
+    size_t fixed_units;
+    uint8_t fingerprint_fixed[32];
+    size_t fixed_heads_count;
+    struct dr_engine_head *fixed_heads;
+    bool proved; // PROVE: down gave before (or `fixed`), and the second up the first
     size_t units_count;
     struct dr_engine_unit *units;
     size_t checks_count; // preflights and verify sections that ran

@@ -117,6 +117,19 @@ dr_run_alembic_check(struct dr_engine_run *run, const struct dr_ledger_view *vie
                      struct dr_err *err);
 DR_MUST_CHECK enum dr_rc dr_run_alembic_make(struct dr_engine_run *run, struct dr_err *err);
 
+// run_job.c: all of one direction, `mask` (by the plan's order; NULL: all) saying of what.
+// `schedule` is as the ledger is now, and made anew as often as it has to be read.
+DR_MUST_CHECK enum dr_rc
+dr_run_work(struct dr_engine_run *run, enum dr_ledger_direction direction, const bool *mask,
+            struct dr_schedule *schedule, struct dr_err *err);
+// The same from reading the ledger on, and the schema that it ends with.
+DR_MUST_CHECK enum dr_rc
+dr_run_phase(struct dr_engine_run *run, enum dr_ledger_direction direction, const bool *mask,
+             uint8_t fingerprint[32], struct dr_err *err);
+// run_prove.c: up, down, up. DR_E_NO_DOWN when nothing of `schedule` can go back.
+DR_MUST_CHECK enum dr_rc
+dr_run_prove(struct dr_engine_run *run, struct dr_schedule *schedule, struct dr_err *err);
+
 // run_step.c: does one step; on success the run's position has moved. run->must_read: make the
 // schedule anew.
 DR_MUST_CHECK enum dr_rc dr_run_step(struct dr_engine_run *run, const struct dr_step *step,

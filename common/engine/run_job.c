@@ -156,9 +156,9 @@ check_stop(const struct dr_engine_run *run, struct dr_err *err)
 }
 
 // All of one direction, however often the ledger has to be read.
-static enum dr_rc
-work(struct dr_engine_run *run, enum dr_ledger_direction direction, const bool *mask,
-     struct dr_schedule *schedule, struct dr_err *err)
+enum dr_rc
+dr_run_work(struct dr_engine_run *run, enum dr_ledger_direction direction, const bool *mask,
+            struct dr_schedule *schedule, struct dr_err *err)
 {
     struct dr_engine *e = run->engine;
     for (;;) {
@@ -190,9 +190,9 @@ work(struct dr_engine_run *run, enum dr_ledger_direction direction, const bool *
     }
 }
 
-static enum dr_rc
-next_phase(struct dr_engine_run *run, enum dr_ledger_direction direction, const bool *mask,
-           uint8_t fingerprint[32], struct dr_err *err)
+enum dr_rc
+dr_run_phase(struct dr_engine_run *run, enum dr_ledger_direction direction, const bool *mask,
+             uint8_t fingerprint[32], struct dr_err *err)
 {
     struct dr_engine *e = run->engine;
     struct dr_ledger_view view;
@@ -202,43 +202,9 @@ next_phase(struct dr_engine_run *run, enum dr_ledger_direction direction, const 
         rc = make_schedule(run, direction, mask, &view, &schedule, err);
     }
     rc = rc == DR_OK ? load_files(run, &schedule, err) : rc;
-    rc = rc == DR_OK ? work(run, direction, mask, &schedule, err) : rc;
+    rc = rc == DR_OK ? dr_run_work(run, direction, mask, &schedule, err) : rc;
     const char **text = &run->result->fingerprint_text;
     return rc == DR_OK ? e->ops->fingerprint(e->driver, run->arena, fingerprint, text, err) : rc;
-}
-
-// Up, down, up: the schema after the down must be the one from before, and after the second up that
-// after the first.
-static enum dr_rc
-prove(struct dr_engine_run *run, struct dr_schedule *schedule, struct dr_err *err)
-{
-    struct dr_engine *e = run->engine;
-    struct dr_engine_result *res = run->result;
-    bool *mask = dr_arena_array(run->arena, run->job->plan->n_revisions + 1, sizeof *mask);
-    if (mask == NULL) {
-        return dr_err_set(err, DR_E_NOMEM, "no memory left");
-    }
-    for (size_t i = 0; i < schedule->count; i++) {
-        mask[schedule->steps[i].revision_index] = true;
-        if (schedule->steps[i].revision->no_down) {
-            return dr_err_set(err, DR_E_NO_DOWN,
-                              "revision '%s' has no way back, so it cannot be proved",
-                              schedule->steps[i].revision->id);
-        }
-    }
-    enum dr_rc rc = work(run, DR_LEDGER_UP, mask, schedule, err);
-    if (rc == DR_OK) {
-        rc = e->ops->fingerprint(e->driver, run->arena, res->fingerprint_up, NULL, err);
-    }
-    if (rc == DR_OK) {
-        rc = next_phase(run, DR_LEDGER_DOWN, mask, res->fingerprint_down, err);
-    }
-    if (rc == DR_OK) {
-        rc = next_phase(run, DR_LEDGER_UP, mask, res->fingerprint_after, err);
-    }
-    res->proved = rc == DR_OK && memcmp(res->fingerprint_before, res->fingerprint_down, 32) == 0 &&
-                  memcmp(res->fingerprint_up, res->fingerprint_after, 32) == 0;
-    return rc;
 }
 
 // ------------------------------------------------------------------------------------------ start
@@ -370,8 +336,9 @@ do_job(struct dr_engine_run *run, struct dr_err *err)
         rc = dr_err_set(err, DR_E_IO, "failpoint");
     }
     if (rc == DR_OK) {
-        rc = mode == DROVER__V1__MODE__PROVE ? prove(run, &schedule, err)
-                                             : work(run, direction_of(mode), NULL, &schedule, err);
+        rc = mode == DROVER__V1__MODE__PROVE
+                 ? dr_run_prove(run, &schedule, err)
+                 : dr_run_work(run, direction_of(mode), NULL, &schedule, err);
     }
     if (rc == DR_OK && DR_FAILPOINT("engine-run-end")) {
         rc = dr_err_set(err, DR_E_IO, "failpoint");

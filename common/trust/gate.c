@@ -297,7 +297,7 @@ dr_gate_evaluate(struct dr_arena *arena, const struct dr_gate_input *input,
             continue;
         }
         struct dr_gate_result *result = &results[n++];
-        struct dr_gate_eval eval = {arena, input, to_run, result, false};
+        struct dr_gate_eval eval = {arena, input, to_run, result, false, 0};
         result->gate = policy->gates[i];
         result->is_after = policy->gates[i]->after;
         evaluate_one(&eval);

@@ -14,6 +14,7 @@ struct dr_gate_eval {
     const bool *to_run;
     struct dr_gate_result *result;
     bool is_cut; // the arena had no room for the evidence: nothing may be concluded
+    size_t from; // revisions of the plan before it need no proof
 };
 
 const char *dr_gate_said(const char *text);

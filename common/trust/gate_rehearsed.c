@@ -43,8 +43,28 @@ find_missing(const struct dr_gate_eval *eval, const Drover__V1__Rehearsal *rehea
     return NULL;
 }
 
+// The revision that keeps the plan from coming back; NULL: none.
+static const Drover__V1__PlanRevision *
+find_one_way(const struct dr_gate_eval *eval)
+{
+    const Drover__V1__Plan *plan = eval->in->plan;
+    const Drover__V1__PlanRevision *newest = NULL;
+    for (size_t i = 0; i < plan->n_revisions; i++) {
+        newest = eval->to_run[i] && plan->revisions[i]->no_down ? plan->revisions[i] : newest;
+    }
+    return newest;
+}
+
+// What begins half-way through a revision has nothing to come back to.
+static bool
+is_half_done(const struct dr_gate_eval *eval)
+{
+    const Drover__V1__Attestation *ready = eval->in->ready;
+    return ready && (ready->flags & DROVER__V1__READY_FLAG__FLAG_PARTIAL) != 0;
+}
+
 // Why this record does not open the gate; NULL: it does. Up it has to come back down to what was
-// before, down it has to come back up.
+// before, down it has to come back up; where that cannot be, the way there is all.
 static const char *
 fault_of(struct dr_gate_eval *eval, const Drover__V1__Attestation *msg)
 {
@@ -56,7 +76,8 @@ fault_of(struct dr_gate_eval *eval, const Drover__V1__Attestation *msg)
     }
     ProtobufCBinaryData there = is_down ? rehearsal->fingerprint_down : rehearsal->fingerprint_up;
     ProtobufCBinaryData back = is_down ? rehearsal->fingerprint_up : rehearsal->fingerprint_down;
-    if (there.len != 32 || !dr_data_eq(back, rehearsal->fingerprint_before)) {
+    bool comes_back = !find_one_way(eval) && !is_half_done(eval);
+    if (there.len != 32 || (comes_back && !dr_data_eq(back, rehearsal->fingerprint_before))) {
         return "the way back did not lead to the schema from before";
     }
     if (msg->time < in->now && (uint64_t)(in->now - msg->time) > eval->result->gate->max_age_s) {
@@ -67,6 +88,19 @@ fault_of(struct dr_gate_eval *eval, const Drover__V1__Attestation *msg)
     }
     const Drover__V1__PlanRevision *missing = find_missing(eval, rehearsal, is_down);
     return missing ? DR_GATE_TEXT(eval, "revision '%s' was not rehearsed", missing->id) : NULL;
+}
+
+static const char *
+shown_by(struct dr_gate_eval *eval, const Drover__V1__Rehearsal *rehearsal)
+{
+    const Drover__V1__PlanRevision *one_way = find_one_way(eval);
+    const char *copy =
+        rehearsal->backup_sha256.len > 0 ? "a restored backup" : "a copy of the schema";
+    if (one_way) {
+        return DR_GATE_TEXT(eval, "up on %s: '%s' has no way back", copy, one_way->id);
+    }
+    return DR_GATE_TEXT(
+        eval, is_half_done(eval) ? "there, from half-way, on %s" : "there and back on %s", copy);
 }
 
 void
@@ -83,10 +117,8 @@ dr_gate_eval_rehearsed(struct dr_gate_eval *eval)
         }
         const char *fault = fault_of(eval, one->msg);
         if (!fault) {
-            bool has_rows = one->msg->rehearsal->backup_sha256.len > 0;
             dr_gate_name_evidence(eval, one->sha256);
-            dr_gate_open(eval, has_rows ? "there and back on a restored backup"
-                                        : "there and back on a copy of the schema");
+            dr_gate_open(eval, shown_by(eval, one->msg->rehearsal));
             return;
         }
         why = fault;

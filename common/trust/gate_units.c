@@ -112,7 +112,7 @@ proves_all(struct dr_gate_eval *eval, const Drover__V1__Target *target, const st
 {
     const Drover__V1__Plan *plan = eval->in->plan;
     const struct dr_attestation *newest = NULL;
-    for (size_t i = 0; i < plan->n_revisions; i++) {
+    for (size_t i = eval->from; i < plan->n_revisions; i++) {
         const Drover__V1__PlanRevision *revision = plan->revisions[i];
         for (size_t u = 0; eval->to_run[i] && u < revision->n_units; u++) {
             const Drover__V1__Unit *unit = revision->units[u];
@@ -299,12 +299,23 @@ void
 dr_gate_eval_rollback(struct dr_gate_eval *eval)
 {
     const Drover__V1__Plan *plan = eval->in->plan;
+    bool any = false;
     for (size_t i = 0; i < plan->n_revisions; i++) {
-        if (eval->to_run[i] && plan->revisions[i]->no_down) {
-            dr_gate_close(
-                eval, DR_GATE_TEXT(eval, "revision '%s' has no way back", plan->revisions[i]->id));
+        bool is_one_way = eval->to_run[i] && plan->revisions[i]->no_down;
+        if (is_one_way && !eval->result->gate->one_way) {
+            dr_gate_close(eval, DR_GATE_TEXT(eval,
+                                             "revision '%s' has no way back, and the policy admits "
+                                             "none that has none",
+                                             plan->revisions[i]->id));
             return;
         }
+        // Nobody gets back behind it, so that only what comes after it needs the proof.
+        eval->from = is_one_way ? i + 1 : eval->from;
+        any = is_one_way ? false : any || eval->to_run[i];
+    }
+    if (!any) {
+        dr_gate_open(eval, "nothing goes back, which the policy admits");
+        return;
     }
     eval_targets(eval, eval->in->mode == DROVER__V1__MODE__DOWN ? &demand_down : &demand_way_back,
                  nothing_later, 1);

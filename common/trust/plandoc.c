@@ -115,3 +115,9 @@ dr_plandoc_revision(const Drover__V1__Plan *plan, const uint8_t digest[32])
     }
     return NULL;
 }
+
+bool
+dr_plandoc_can_prove(const Drover__V1__Plan *plan)
+{
+    return plan->n_revisions == 0 || !plan->revisions[plan->n_revisions - 1]->no_down;
+}

@@ -19,5 +19,8 @@ dr_plandoc_decode(struct dr_arena *arena, struct dr_bytes bytes, const uint8_t s
 // The plan's revision with this digest; NULL when there is none.
 const Drover__V1__PlanRevision *
 dr_plandoc_revision(const Drover__V1__Plan *plan, const uint8_t digest[32]);
+// Is there something that PROVE can take back? Not when the last revision has no way back: such a
+// plan runs UP where others are proved.
+bool dr_plandoc_can_prove(const Drover__V1__Plan *plan);
 
 #endif

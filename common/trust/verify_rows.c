@@ -195,18 +195,6 @@ dr_row_flags(struct dr_check *check)
     return DR_ROW_PASSED;
 }
 
-enum dr_row
-dr_row_mode(struct dr_check *check)
-{
-    bool proves = check->out->policy->msg->environment->prove;
-    Drover__V1__Mode mode = check->out->approval.msg->mode;
-    if (proves ? mode == DROVER__V1__MODE__UP : mode == DROVER__V1__MODE__PROVE) {
-        DR_ROW_REFUSE(check, WRONG_MODE, "environment '%s' runs %s", check->in->me->environment,
-                      proves ? "PROVE in the place of UP" : "no PROVE");
-    }
-    return DR_ROW_PASSED;
-}
-
 // REMEDY names one section that is in the plan once.
 static bool
 has_remedy(const Drover__V1__Plan *plan, const char *name)
@@ -239,6 +227,19 @@ dr_row_plan(struct dr_check *check)
         DR_ROW_REFUSE(check, WRONG_MODE, "the plan has no one remedy '%s'", approval->remedy);
     }
     check->out->plan = plan;
+    return DR_ROW_PASSED;
+}
+
+enum dr_row
+dr_row_mode(struct dr_check *check)
+{
+    bool proves =
+        check->out->policy->msg->environment->prove && dr_plandoc_can_prove(check->out->plan);
+    Drover__V1__Mode mode = check->out->approval.msg->mode;
+    if (proves ? mode == DROVER__V1__MODE__UP : mode == DROVER__V1__MODE__PROVE) {
+        DR_ROW_REFUSE(check, WRONG_MODE, "environment '%s' runs %s", check->in->me->environment,
+                      proves ? "PROVE in the place of UP" : "no PROVE of this plan");
+    }
     return DR_ROW_PASSED;
 }
 

@@ -49,9 +49,11 @@ enum dr_row dr_row_leaf(struct dr_check *check);     // my leaf, proven
 enum dr_row dr_row_policy(struct dr_check *check); // policy and entry are those that were looked at
 enum dr_row dr_row_ready(struct dr_check *check);  // exactly my open READY
 enum dr_row
-dr_row_flags(struct dr_check *check);            // each flag acknowledged; drift as the policy says
-enum dr_row dr_row_mode(struct dr_check *check); // PROVE only where the policy says so
-enum dr_row dr_row_plan(struct dr_check *check); // digest, then decode, engine, project
+dr_row_flags(struct dr_check *check); // each flag acknowledged; drift as the policy says
+// PROVE only where the policy says so, and there in the place of UP, unless the plan has no way
+// back
+enum dr_row dr_row_mode(struct dr_check *check);
+enum dr_row dr_row_plan(struct dr_check *check);       // digest, then decode, engine, project
 enum dr_row dr_row_in_chain(struct dr_check *check);   // every revision, with id and parents
 enum dr_row dr_row_withdrawn(struct dr_check *check);  // not for up
 enum dr_row dr_row_contiguous(struct dr_check *check); // from my heads

@@ -56,6 +56,7 @@ show_revision(const struct dr_cli *cli, const Drover__V1__PlanRevision *r,
     } else if (!is_down) {
         show_line(cli, "BREAKING", node->revision->breaking);
         show_line(cli, "DESTRUCTIVE", node->revision->destructive);
+        show_line(cli, "NO WAY BACK", r->no_down ? node->revision->down_none_reason : "");
     }
 }
 

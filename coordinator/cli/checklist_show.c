@@ -190,6 +190,9 @@ say_attestation(const struct dr_cli *cli, const struct dr_attestation *one)
         dr_say(cli, "    rehearsal %zu units on %s %s\n", msg->rehearsal->n_units,
                msg->rehearsal->backup_sha256.len > 0 ? "a restored backup," : "a copy,",
                dr_print_safe(cli, msg->rehearsal->server_version));
+        if (msg->rehearsal->no_way_back[0] != '\0') {
+            dr_say(cli, "    no way back %s\n", dr_print_safe(cli, msg->rehearsal->no_way_back));
+        }
     }
 }
 

@@ -104,7 +104,8 @@ explain_gate(const Drover__V1__Gate *gate, struct dr_buf *out)
         dr_buf_str(out, " later still shows it");
         break;
     case DROVER__V1__GATE_KIND__GATE_ROLLBACK_PROVED:
-        dr_buf_printf(out, "a target of %s went back to the same schema", from);
+        dr_buf_printf(out, "a target of %s went back to the same schema%s", from,
+                      gate->one_way ? ", or there is no way back" : "");
         break;
     case DROVER__V1__GATE_KIND__GATE_VERIFIED:
         dr_buf_printf(out, "the same schema as %s%s", from[0] ? "in " : "",

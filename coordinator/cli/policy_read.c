@@ -20,6 +20,7 @@ static const struct dr_conf_key gate_keys[] = {
     {"max_age", DR_CONF_DURATION, "0", false, NULL, "backup, rehearsed: oldest that counts"},
     {"restore", DR_CONF_STR, "listed", false, NULL, "backup: listed, restored or queried"},
     {"keep", DR_CONF_DURATION, "0", false, NULL, "backup: not deleted before"},
+    {"one_way", DR_CONF_BOOL, "false", false, NULL, "rollback-proved: admit what has no way back"},
     {"after", DR_CONF_BOOL, "false", false, NULL, "asked for afterwards; does not hold the start"},
     {0},
 };
@@ -172,6 +173,8 @@ read_gate(const struct dr_conf *conf, struct dr_cli *cli, Drover__V1__Gate *gate
         gate->keep_s = seconds(conf, "keep");
         return read_level(conf, gate, err);
     default:
+        gate->one_way = gate->kind == DROVER__V1__GATE_KIND__GATE_ROLLBACK_PROVED &&
+                        dr_conf_bool(conf, "one_way");
         gate->soak_s = seconds(conf, "soak");
         return read_number(conf, "min_targets", &gate->min_targets, err);
     }

@@ -77,7 +77,8 @@ put_gate(const Drover__V1__Gate *gate, struct dr_buf *out)
         dr_buf_printf(out, " min_targets = %u ", gate->min_targets);
         put_duration("soak", gate->soak_s, out);
     }
-    dr_buf_printf(out, "%s }\n", gate->after ? " after = true" : "");
+    dr_buf_printf(out, "%s%s }\n", gate->one_way ? " one_way = true" : "",
+                  gate->after ? " after = true" : "");
 }
 
 static void

@@ -260,4 +260,9 @@ dr_rehearsal_summary(const Drover__V1__Rehearsal *rehearsal, const Drover__V1__P
     if (worst != NULL) {
         add_table(worst, tables - 1, out);
     }
+    if (rehearsal->no_way_back[0] != '\0') {
+        dr_buf_str(out, "; '");
+        dr_show(out, rehearsal->no_way_back, strlen(rehearsal->no_way_back), false);
+        dr_buf_str(out, "' has no way back");
+    }
 }

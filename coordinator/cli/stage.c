@@ -199,6 +199,9 @@ Drover__V1__Mode
 dr_stage_mode(const struct dr_stage *s)
 {
     bool proves = s->policy->msg->environment->prove && s->rollout->mode == DROVER__V1__MODE__UP;
+    for (size_t i = 0; i < s->n_plans; i++) {
+        proves = proves && dr_plandoc_can_prove(s->plans[i].plan);
+    }
     return proves ? DROVER__V1__MODE__PROVE : s->rollout->mode;
 }
 
@@ -347,7 +350,11 @@ next_command(const struct dr_stage *s, const struct dr_stage_target *target,
                                          dr_gate_name(gate), s->said->environment)
                        : "";
     } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED) {
-        text = dr_arena_printf(arena, "drover rehearse %s", s->rollout->id);
+        // Its agent prepares again, and with that it rehearses what is missing or too old.
+        text = dr_stage_is_waiting(target)
+                   ? dr_arena_printf(arena, "drover rollout retry %s -t %s", s->rollout->id,
+                                     target->said->target)
+                   : dr_arena_printf(arena, "drover rollout watch %s", s->rollout->id);
     }
     return text ? text : "";
 }

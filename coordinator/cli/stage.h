@@ -51,7 +51,8 @@ dr_stage_load(struct dr_remote *remote, const char *rollout, const char *environ
 // The plan of a target; NULL when the rollout has none for its engine.
 const struct dr_stage_plan *
 dr_stage_plan_of(const struct dr_stage *stage, const struct dr_stage_target *target);
-// The mode that this environment runs: PROVE where the policy asks for it.
+// The mode that this environment runs: PROVE where the policy asks for it and the plans can go
+// back.
 Drover__V1__Mode dr_stage_mode(const struct dr_stage *stage);
 
 // A gate over all targets of the stage, for people.

@@ -3,6 +3,7 @@
 #include "coordinator/core/api.h"
 #include "trust/approval.h"
 #include "trust/chain.h"
+#include "trust/plandoc.h"
 #include "trust/strict.h"
 #include "trust/try.h"
 
@@ -145,6 +146,28 @@ check_free(struct dr_core *core, const struct dr_rollout *mine, const char *name
     return DR_OK;
 }
 
+// PROVE where the plans can go back, else UP: each agent asks for the one that fits its own plan.
+static enum dr_rc
+choose_proof(struct dr_core *core, const struct dr_rollout *rollout,
+             const Drover__V1__Environment *policy, Drover__V1__Mode *out, struct dr_err *err)
+{
+    size_t proved = 0;
+    for (size_t i = 0; i < rollout->n_plans; i++) {
+        const Drover__V1__Plan *plan = NULL;
+
+        DR_TRY(dr_core_plan(core, rollout->plans[i].sha256, &plan, err));
+        proved += dr_plandoc_can_prove(plan) ? 1 : 0;
+    }
+    if (proved > 0 && proved < rollout->n_plans) {
+        dr_err_set(err, DR_E_INVALID,
+                   "'%s' proves the way back, and of the plans for the two engines one has none",
+                   policy->name);
+        return dr_err_hint(err, "one rollout for the targets of each engine: -t TARGET");
+    }
+    *out = proved > 0 ? DROVER__V1__MODE__PROVE : DROVER__V1__MODE__UP;
+    return DR_OK;
+}
+
 static enum dr_rc
 fill_stage(struct dr_core *core, const Drover__V1__CreateRolloutRequest *request,
            struct dr_rollout *rollout, const Drover__V1__Environment *policy,
@@ -153,8 +176,10 @@ fill_stage(struct dr_core *core, const Drover__V1__CreateRolloutRequest *request
     size_t n = 0;
 
     (void)snprintf(stage->environment, sizeof stage->environment, "%s", policy->name);
-    stage->mode = policy->prove && request->mode == DROVER__V1__MODE__UP ? DROVER__V1__MODE__PROVE
-                                                                         : request->mode;
+    stage->mode = request->mode;
+    if (policy->prove && request->mode == DROVER__V1__MODE__UP) {
+        DR_TRY(choose_proof(core, rollout, policy, &stage->mode, err));
+    }
     for (size_t i = 0; i < core->trust->n_entries; i++) {
         n += is_wanted(rollout, request, core->trust->entries[i].msg->target, policy->name);
     }

@@ -56,7 +56,7 @@ target_sql() { # PATTERN SQL
 
 # revision ID "TITLE", then indented sections: WORD [(OPTIONS)] SQL
 step_revision() {
-    local id=${1%% *} title section rest
+    local id=${1%% *} title section options rest
     title=${1#*\"} title=${title%\"}
     [[ $1 == [a-z0-9_]*' "'*'"' ]] || { fault="revision ID \"TITLE\""; return 1; }
     {
@@ -72,7 +72,8 @@ step_revision() {
                 ;;
             esac
             if [ "${rest:0:1}" = '(' ]; then
-                section+=" ${rest:1:$((${#rest} - ${#rest#*)} - 2))}" rest=${rest#*) }
+                options=${rest%%)*} rest=${rest#*)}
+                section+=" ${options#(}" rest=${rest# }
             fi
             [ "${section%% *}" != verify ] || section="verify \"it is there\"${section#verify}"
             printf -- '\n-- drover:%s\n%s\n' "$section" "$rest"

@@ -142,6 +142,11 @@ revision_without_a_way_back_is_the_ground_of_what_follows(void **state)
     assert_ok(e, rehearse(e, alone, DROVER__V1__MODE__UP));
     assert_false(told.went_back);
     assert_true(is_zero(told.back));
+    Drover__V1__Rehearsal *message = dr_rehearsal_message(&told, e->arena);
+    assert_string_equal(message->no_way_back, "one");
+    assert_int_equal(message->fingerprint_up.len, 32);
+    assert_int_equal(message->fingerprint_down.len, 0);
+    assert_non_null(strstr(told.there_text, "table a"));
     tp_free(p);
     tp_free(alone);
 }

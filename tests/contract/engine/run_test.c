@@ -134,6 +134,36 @@ prove_notices_a_down_that_forgets(void **state)
     tp_free(p);
 }
 
+static void
+prove_takes_back_only_what_comes_after_a_revision_without_a_way_back(void **state)
+{
+    static const struct tp_revision one_way[] = {
+        {.id = "one", .sections = {TP_UP("CREATE TABLE a (id integer)"), TP_DOWN("DROP TABLE a")}},
+        {.id = "two",
+         .parents = {"one"},
+         .no_down = true,
+         .sections = {TP_UP("CREATE TABLE b (id integer)")}},
+        {.id = "three",
+         .parents = {"two"},
+         .sections = {TP_UP("CREATE TABLE c (id integer)"), TP_DOWN("DROP TABLE c")}}};
+    struct env *e = *state;
+    struct tp_plan *p = make(e, one_way, 3), *stuck = make(e, one_way, 2);
+    assert_int_equal(env_run(e, stuck, DROVER__V1__MODE__PROVE), DR_E_NO_DOWN);
+    assert_false(env_has_table(e, "a")); // it is known before anything runs
+    assert_ok(e, env_run(e, p, DROVER__V1__MODE__PROVE));
+    assert_true(e->result.proved);
+    assert_int_equal(e->result.fixed_units, 2);
+    assert_int_equal(e->result.units_count, 5);
+    assert_int_equal(e->result.fixed_heads_count, 1);
+    assert_string_equal(e->result.fixed_heads[0].id, "two");
+    assert_memory_equal(e->result.fingerprint_fixed, e->result.fingerprint_down, 32);
+    assert_memory_not_equal(e->result.fingerprint_fixed, e->result.fingerprint_before, 32);
+    assert_true(env_has_table(e, "c"));
+    assert_head(e, "three");
+    tp_free(stuck);
+    tp_free(p);
+}
+
 // ---------------------------------------------------------------------------------------- failures
 
 // id: T3
@@ -282,6 +312,7 @@ main(void)
         BOTH(stamp_records_without_running),
         BOTH(prove_runs_up_down_up_and_compares),
         BOTH(prove_notices_a_down_that_forgets),
+        BOTH(prove_takes_back_only_what_comes_after_a_revision_without_a_way_back),
         BOTH(failing_statement_takes_its_whole_unit_back),
         BOTH(run_goes_on_after_the_unit_that_failed),
         BOTH(forbidden_statement_is_refused_before_anything_runs),

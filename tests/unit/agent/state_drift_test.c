@@ -92,7 +92,10 @@ end_of_a_rehearsal_is_kept_with_its_record(void **state)
     const uint8_t other[32] = {9};
     const char *text = NULL;
     struct dr_agent_rehearsed rehearsed = {
-        .sha256 = {8}, .text = {.data = (const uint8_t *)"table users: x\n", .len = 15}};
+        .sha256 = {8},
+        .text = {.data = (const uint8_t *)"table users: x\n", .len = 15},
+        .time = 1800000000};
+    int64_t at = 0;
     struct dr_agent_change change = {.target = "staging/app", .rehearsed = &rehearsed};
     assert_int_equal(dr_agent_state_commit(w->state, &change, &err), DR_OK);
     commit(w, NULL, NULL); // says nothing of it
@@ -100,6 +103,11 @@ end_of_a_rehearsal_is_kept_with_its_record(void **state)
         dr_agent_state_rehearsed(w->state, w->arena, "staging/app", rehearsed.sha256, &text, &err),
         DR_OK);
     assert_string_equal(text, "table users: x\n");
+    assert_int_equal(
+        dr_agent_state_rehearsed_at(w->state, "staging/app", rehearsed.sha256, &at, &err), DR_OK);
+    assert_int_equal(at, 1800000000);
+    assert_int_equal(dr_agent_state_rehearsed_at(w->state, "staging/app", other, &at, &err), DR_OK);
+    assert_int_equal(at, 0);
     assert_int_equal(
         dr_agent_state_rehearsed(w->state, w->arena, "staging/app", other, &text, &err), DR_OK);
     assert_null(text);

@@ -72,6 +72,7 @@ each_line_reads_back_as_it_was(void **state)
         "gate \"probed:production:errors\" { min_targets = 1 soak = \"0s\" after = true }",
         "gate \"verified:staging\" { min_targets = 1 soak = \"0s\" }",
         "gate \"verified\" { after = true }",
+        "gate \"rollback-proved:staging\" { min_targets = 1 soak = \"0s\" one_way = true }",
         "gate \"signoff:logs-reviewed\" { }",
     };
     (void)state;

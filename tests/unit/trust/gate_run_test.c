@@ -245,6 +245,40 @@ h_on_backup(struct world *w)
     own.record.backup_sha256 = DATA32(w->nonce);
 }
 static void
+h_one_way(struct world *w)
+{
+    rehearsed(w);
+    w->rev[2].no_down = true;
+    own.record.n_units = 2;
+    own.record.fingerprint_down.len = 0;
+}
+static void
+h_one_way_on_backup(struct world *w)
+{
+    h_one_way(w);
+    own.record.backup_sha256 = DATA32(w->nonce);
+}
+static void
+h_one_way_not_up(struct world *w)
+{
+    h_one_way(w);
+    own.record.fingerprint_up.len = 0;
+}
+static void
+h_one_way_is_held(struct world *w)
+{
+    h_not_back(w);
+    w->rev[0].no_down = true;
+}
+static void
+h_half_done(struct world *w)
+{
+    rehearsed(w);
+    own.record.n_units = 2;
+    own.record.fingerprint_down.len = 0;
+    w->ready_msg.flags = DROVER__V1__READY_FLAG__FLAG_PARTIAL;
+}
+static void
 h_nothing_to_run(struct world *w)
 {
     h_missing(w);
@@ -628,6 +662,12 @@ static const struct row rows[] = {
     {"rehearsal_from_no_schema_is_refused", false, h_no_before, NULL, "not whole"},
     {"rehearsal_that_never_got_up_is_refused", false, h_no_up, NULL, "way back"},
     {"rehearsal_that_did_not_come_back_is_refused", false, h_not_back, NULL, "way back"},
+    {"way_up_is_all_where_there_is_no_way_back", true, h_one_way, NULL,
+     "up on a copy of the schema: '003_index' has no way back"}, // id: G4
+    {"way_up_on_a_backup_says_so", true, h_one_way_on_backup, NULL, "up on a restored backup"},
+    {"way_up_that_did_not_end_is_refused", false, h_one_way_not_up, NULL, "way back"},
+    {"held_revision_without_way_back_excuses_nothing", false, h_one_way_is_held, NULL, "way back"},
+    {"way_there_is_all_from_half_way", true, h_half_done, NULL, "there, from half-way, on a copy"},
     {"rehearsal_from_another_schema_is_refused", false, h_other_state, NULL, "another schema"},
     {"rehearsal_without_every_unit_is_refused", false, h_unit_missing, NULL, "'003_index'"},
     {"rehearsal_of_another_unit_is_refused", false, h_unit_digest, NULL, "'003_index'"},

@@ -427,6 +427,36 @@ r_no_down(struct world *w)
     w->rev[2].no_down = true;
 }
 static void
+r_admitted(struct world *w)
+{
+    r_no_down(w);
+    w->gate[G_ROLLBACK].one_way = true;
+}
+// The way back is shown of what comes after it alone.
+static void
+r_one_way_then_proved(struct world *w)
+{
+    w->gate[G_ROLLBACK].one_way = true;
+    w->rev[1].no_down = true;
+    for (size_t i = 0; i < w->evidence_msg[E_REVERTED].n_units; i++) {
+        if (dr_data_is(w->evidence_msg[E_REVERTED].units[i]->revision_digest, w->rev_digest[1])) {
+            w->evidence_msg[E_REVERTED].units[i]->revision_digest = DATA32(w->nonce);
+        }
+    }
+}
+static void
+r_one_way_then_missing(struct world *w)
+{
+    r_one_way_then_proved(w);
+    r_missing(w);
+}
+static void
+r_admitted_but_not_needed(struct world *w)
+{
+    w->gate[G_ROLLBACK].one_way = true;
+    r_missing(w);
+}
+static void
 r_no_down_not_needed(struct world *w)
 {
     w->rev[0].no_down = true;
@@ -670,6 +700,13 @@ static const struct gate_case cases[] = {
     {"reverted_with_unlisted_applied_is_refused", G_ROLLBACK, false, r_unlisted_applied, NULL},
     {"reverted_without_every_unit_is_refused", G_ROLLBACK, false, r_unit, NULL},
     {"revision_without_way_back_is_refused", G_ROLLBACK, false, r_no_down, NULL},
+    {"revision_without_way_back_is_admitted_where_the_policy_says_so", G_ROLLBACK, true, r_admitted,
+     NULL}, // id: G3
+    {"what_comes_after_it_has_to_be_proved", G_ROLLBACK, true, r_one_way_then_proved, NULL},
+    {"what_comes_after_it_and_is_not_proved_is_refused", G_ROLLBACK, false, r_one_way_then_missing,
+     NULL},
+    {"what_has_a_way_back_is_proved_all_the_same", G_ROLLBACK, false, r_admitted_but_not_needed,
+     NULL},
     {"held_revision_without_way_back_does_not_matter", G_ROLLBACK, true, r_no_down_not_needed,
      NULL},
     // VERIFIED

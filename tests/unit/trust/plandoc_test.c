@@ -175,6 +175,22 @@ one_statement_outside_of_a_transaction_is_accepted(void **state)
 }
 
 static void
+plan_is_proved_when_its_last_revision_goes_back(void **state)
+{
+    Drover__V1__PlanRevision first = DROVER__V1__PLAN_REVISION__INIT, last = first;
+    Drover__V1__PlanRevision *both[] = {&first, &last};
+    Drover__V1__Plan plan = DROVER__V1__PLAN__INIT;
+    (void)state;
+    assert_true(dr_plandoc_can_prove(&plan));
+    plan.revisions = both;
+    plan.n_revisions = 2;
+    first.no_down = true;
+    assert_true(dr_plandoc_can_prove(&plan));
+    last.no_down = true;
+    assert_false(dr_plandoc_can_prove(&plan));
+}
+
+static void
 lack_of_memory_is_an_error(void **state)
 {
     static struct world w;
@@ -200,6 +216,7 @@ main(void)
         cmocka_unit_test(plan_is_decoded_after_its_digest_matched),
         cmocka_unit_test(plan_with_bad_content_is_refused),
         cmocka_unit_test(one_statement_outside_of_a_transaction_is_accepted),
+        cmocka_unit_test(plan_is_proved_when_its_last_revision_goes_back),
         cmocka_unit_test(lack_of_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -396,6 +396,19 @@ policy_asks_for_prove(struct world *w)
     w->environment[PRODUCTION].prove = true;
 }
 static void
+up_where_nothing_goes_back(struct world *w)
+{
+    policy_asks_for_prove(w);
+    w->rev[2].no_down = true;
+    w->gate[G_ROLLBACK].one_way = true;
+}
+static void
+prove_where_nothing_goes_back(struct world *w)
+{
+    up_where_nothing_goes_back(w);
+    w->request.header.mode = MODE(PROVE);
+}
+static void
 approval_says_prove(struct world *w)
 {
     w->request.header.mode = MODE(PROVE);
@@ -1007,6 +1020,9 @@ static const struct world_case cases[] = {
     {"up_is_refused_where_prove_is_asked", DR_E_WRONG_MODE, policy_asks_for_prove, NULL},
     {"prove_is_refused_where_it_is_not_asked", DR_E_WRONG_MODE, approval_says_prove, NULL},
     {"prove_is_accepted_where_asked", DR_OK, prove_where_asked, NULL},
+    {"up_is_accepted_where_nothing_could_be_proved", DR_OK, up_where_nothing_goes_back, NULL},
+    {"prove_is_refused_where_nothing_goes_back", DR_E_WRONG_MODE, prove_where_nothing_goes_back,
+     NULL},
     {"plan_with_a_flipped_bit_is_refused", DR_E_PLAN_DIGEST, NULL,
      plan_has_one_bit_changed}, // id: P08
     {"missing_plan_is_refused", DR_E_PLAN_DIGEST, NULL, plan_is_missing},
