@@ -116,16 +116,50 @@ dr_file_read(const char *path, size_t max_bytes, char **out, size_t *out_len, st
     return rc;
 }
 
-static bool
-sync_folder_of(const char *path)
+// Opens the folder that a path is in; -1 when it cannot be opened.
+static int
+open_folder_of(const char *path)
 {
     char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
     int n = slash == NULL ? snprintf(folder, sizeof(folder), ".")
                           : snprintf(folder, sizeof(folder), "%.*s",
                                      slash == path ? 1 : (int)(slash - path), path);
-    int fd =
-        n > 0 && n < (int)sizeof(folder) ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    return n > 0 && n < (int)sizeof(folder) ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+}
+
+static bool
+is_own(int fd, mode_t type)
+{
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type &&
+           (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 && st.st_uid == geteuid();
+}
+
+enum dr_rc
+dr_file_read_own(const char *path, size_t max_bytes, char **out, size_t *out_len,
+                 struct dr_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) {
+        return open_error(err, path);
+    }
+    int folder = open_folder_of(path);
+    enum dr_rc rc =
+        is_own(folder, S_IFDIR) && is_own(fd, S_IFREG)
+            ? read_open(fd, path, max_bytes, out, out_len, err)
+            : dr_err_set(err, DR_E_PERMISSION, "'%s' may have been written by another user", path);
+    if (folder >= 0) {
+        close(folder);
+    }
+    close(fd);
+    return rc;
+}
+
+static bool
+sync_folder_of(const char *path)
+{
+    int fd = open_folder_of(path);
     if (fd < 0) {
         return false;
     }

@@ -39,6 +39,12 @@ bool dr_path_exists(const char *path);
 // chmod to type.
 DR_MUST_CHECK enum dr_rc dr_file_check_private(const char *path, struct dr_err *err);
 
+// Reads a file that nobody but this user can have written: a plain file of this user's, writable
+// for nobody else, in a folder of which the same is true. DR_E_PERMISSION where it is not so, and
+// as dr_file_read.
+DR_MUST_CHECK enum dr_rc dr_file_read_own(const char *path, size_t max_bytes, char **out,
+                                          size_t *out_len, struct dr_err *err);
+
 // Takes an exclusive lock on `path` (made if missing), without waiting: DR_E_CONFLICT when another
 // process holds it.
 // `*out_fd` keeps it until closed.

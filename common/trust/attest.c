@@ -99,7 +99,11 @@ find_signer(const struct dr_fleet_entry *entries, size_t n_entries,
     for (size_t i = 0; i < n_entries; i++) {
         const Drover__V1__Target *target = entries[i].msg->target;
         for (size_t k = 0; target && k < envelope->n_sigs; k++) {
-            if (dr_envelope_sig_is_valid(&envelope->sigs[k], target->agent_signing_key.data, pae)) {
+            const struct dr_signature *sig = &envelope->sigs[k];
+            // Thousands of entries are looked through, so the key's name is compared before all
+            // else.
+            if (memcmp(sig->keyid, entries[i].agent_keyid, 32) == 0 &&
+                dr_envelope_sig_is_valid(sig, target->agent_signing_key.data, pae)) {
                 return target->agent_signing_key.data;
             }
         }

@@ -183,6 +183,9 @@ decode_entry(struct dr_arena *arena, struct dr_bytes leaf, uint64_t index,
     }
     DR_TRY(entry.msg->target ? check_target(entry.msg->target, err)
                              : check_environment(entry.msg->environment, err));
+    if (entry.msg->target) {
+        dr_keyid(entry.msg->target->agent_signing_key.data, entry.agent_keyid);
+    }
     dr_sha256(leaf, entry.sha256);
     *out = entry;
     return DR_OK;
@@ -372,10 +375,9 @@ dr_fleet_entries_check(struct dr_arena *arena, const struct dr_fleet *fleet,
 }
 
 enum dr_rc
-dr_fleet_entries_check_next(struct dr_arena *arena, const struct dr_fleet *fleet,
-                            const struct dr_bytes *leaves, size_t n_leaves,
-                            const struct dr_fleet_entry *known, size_t n_known,
-                            struct dr_fleet_entry **out, struct dr_err *err)
+dr_fleet_entries_check_again(struct dr_arena *arena, const struct dr_fleet *fleet,
+                             const struct dr_bytes *leaves, size_t n_leaves,
+                             struct dr_fleet_entry **out, struct dr_err *err)
 {
     struct dr_merkle_tree tree;
     DR_TRY(dr_merkle_build(arena, leaves, n_leaves, &tree, err));
@@ -393,6 +395,18 @@ dr_fleet_entries_check_next(struct dr_arena *arena, const struct dr_fleet *fleet
     }
     DR_TRY(check_whole(entries, n_leaves, err));
     DR_TRY(check_agent_keys(arena, entries, n_leaves, err));
+    *out = entries;
+    return DR_OK;
+}
+
+enum dr_rc
+dr_fleet_entries_check_next(struct dr_arena *arena, const struct dr_fleet *fleet,
+                            const struct dr_bytes *leaves, size_t n_leaves,
+                            const struct dr_fleet_entry *known, size_t n_known,
+                            struct dr_fleet_entry **out, struct dr_err *err)
+{
+    struct dr_fleet_entry *entries = NULL;
+    DR_TRY(dr_fleet_entries_check_again(arena, fleet, leaves, n_leaves, &entries, err));
     DR_TRY(check_keys_sane(arena, entries, n_leaves, known, n_known, err));
     *out = entries;
     return DR_OK;

@@ -25,6 +25,7 @@ struct dr_fleet_entry {
     struct dr_bytes leaf;
     uint64_t index;
     uint8_t sha256[32];
+    uint8_t agent_keyid[32]; // of a target: names its agent's signing key
 };
 
 // Verifies under the root's fleet role; content checks. Time is not looked at here.
@@ -59,6 +60,11 @@ dr_fleet_entries_check_next(struct dr_arena *arena, const struct dr_fleet *fleet
                             const struct dr_bytes *leaves, size_t n_leaves,
                             const struct dr_fleet_entry *known, size_t n_known,
                             struct dr_fleet_entry **out, struct dr_err *err);
+// The same without a look at any agent's key: for one who did that before with this very fleet.
+DR_MUST_CHECK enum dr_rc
+dr_fleet_entries_check_again(struct dr_arena *arena, const struct dr_fleet *fleet,
+                             const struct dr_bytes *leaves, size_t n_leaves,
+                             struct dr_fleet_entry **out, struct dr_err *err);
 // Packs `header` (entries_root and entries_count are filled in here) and the sorted `entries`
 // (sorted in place) for signing; everything is checked as the verifier will.
 DR_MUST_CHECK enum dr_rc

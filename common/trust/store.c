@@ -53,8 +53,11 @@ dr_trust_store_open(const char *folder, struct dr_bytes first_root, const uint8_
         return dr_err_set(err, DR_E_NOMEM, "no memory for the trusted store");
     }
     memcpy(root, first_root.data, first_root.len);
-    *store = (struct dr_trust_store){
-        .magic = MAGIC, .folder = name, .lock_fd = -1, .arena_cap = DR_STORE_ARENA_CAP};
+    *store = (struct dr_trust_store){.magic = MAGIC,
+                                     .folder = name,
+                                     .lock_fd = -1,
+                                     .arena_cap = DR_STORE_ARENA_CAP,
+                                     .looked_at_min = DR_STORE_LOOKED_AT_MIN};
     store->first_root = (struct dr_bytes){root, first_root.len};
     memcpy(store->pinned, pinned, 32);
     enum dr_rc rc = open_folder(store, err);
@@ -208,7 +211,7 @@ update_fleet(struct update *update, struct dr_err *err)
     DR_TRY(dr_fleet_check_time(fleet.msg, update->now, err));
     DR_TRY(dr_store_entries(update->arena, &fleet, update->msg->entries, update->msg->n_entries,
                             &update->known, &entries, &is_whole, err));
-    update->known = (struct dr_store_known){entries, update->msg->n_entries};
+    update->known = (struct dr_store_known){entries, update->msg->n_entries, false};
     bool is_same = held->msg && memcmp(held->sha256, fleet.sha256, 32) == 0;
     return is_same && update->msg->n_entries == 0 ? DR_OK : write_fleet(update, &fleet, err);
 }

@@ -4,13 +4,15 @@
 
 #include "trust/store.h"
 
-#define DR_STORE_ARENA_CAP ((size_t)1 << 30)
+#define DR_STORE_ARENA_CAP     ((size_t)1 << 30)
+#define DR_STORE_LOOKED_AT_MIN 256u // entries of a fleet, from which on a look at all keys is noted
 
 struct dr_trust_store {
     uint32_t magic;
     char *folder;
     int lock_fd;
-    size_t arena_cap; // DR_STORE_ARENA_CAP; less in tests
+    size_t arena_cap;     // DR_STORE_ARENA_CAP; less in tests
+    size_t looked_at_min; // DR_STORE_LOOKED_AT_MIN; less in tests
     uint8_t pinned[32];
     struct dr_bytes first_root; // in its own memory
     struct dr_arena *arena;     // everything below
@@ -32,9 +34,11 @@ dr_store_root_path(const struct dr_trust_store *store, struct dr_arena *arena, u
 enum dr_rc dr_store_read(struct dr_arena *arena, const char *path, size_t max, struct dr_bytes *out,
                          struct dr_err *err);
 // What was verified in this process already (see dr_fleet_entries_check_next); {0}: nothing.
+// `is_all`: the very fleet was verified before, perhaps in another process.
 struct dr_store_known {
     const struct dr_fleet_entry *entries;
     size_t n;
+    bool is_all;
 };
 // All leaves without paths, or single entries with theirs.
 enum dr_rc dr_store_entries(struct dr_arena *arena, const struct dr_fleet *fleet,

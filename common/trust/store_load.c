@@ -96,12 +96,61 @@ dr_store_entries(struct dr_arena *arena, const struct dr_fleet *fleet,
             DR_TRY(dr_fleet_entry_prove(arena, fleet, proven[i], &entries[i], err));
         }
     }
-    if (is_whole) {
+    if (is_whole && known->is_all) {
+        DR_TRY(dr_fleet_entries_check_again(arena, fleet, leaves, n, &entries, err));
+    } else if (is_whole) {
         DR_TRY(dr_fleet_entries_check_next(arena, fleet, leaves, n, known->entries, known->n,
                                            &entries, err));
     }
     *out = entries;
     *out_whole = is_whole;
+    return DR_OK;
+}
+
+// The file that names the fleet, and the root it was verified under, whose agents' keys were all
+// looked at. Whoever could write it could as well put an older fleet there; what people sign and
+// the Merkle root are verified all the same.
+static void
+looked_at_name(const struct dr_trust *trust, uint8_t out[32])
+{
+    static const char what[] = "drover/looked-at.v1";
+    uint8_t bytes[sizeof(what) + 64];
+    memcpy(bytes, what, sizeof(what));
+    memcpy(bytes + sizeof(what), trust->root.sha256, 32);
+    memcpy(bytes + sizeof(what) + 32, trust->fleet.sha256, 32);
+    dr_sha256((struct dr_bytes){bytes, sizeof(bytes)}, out);
+}
+
+static bool
+was_looked_at(const char *path, const uint8_t name[32])
+{
+    char *content = NULL;
+    size_t len = 0;
+    bool is_it = path && dr_file_read_own(path, 32, &content, &len, NULL) == DR_OK && len == 32 &&
+                 memcmp(content, name, 32) == 0;
+    free(content);
+    return is_it;
+}
+
+static enum dr_rc
+load_entries(struct dr_trust_store *store, const Drover__V1__TrustUpdate *file,
+             const struct dr_store_known *known, struct dr_err *err)
+{
+    struct dr_trust *trust = &store->trust;
+    struct dr_fleet_entry *entries = NULL;
+    struct dr_store_known all = *known;
+    const char *path = dr_store_path(store, store->arena, "looked-at");
+    uint8_t name[32];
+    bool is_large = file->n_entries >= store->looked_at_min;
+    looked_at_name(trust, name);
+    all.is_all = is_large && was_looked_at(path, name);
+    DR_TRY(dr_store_entries(store->arena, &trust->fleet, file->entries, file->n_entries, &all,
+                            &entries, &trust->is_fleet_whole, err));
+    if (is_large && trust->is_fleet_whole && !all.is_all && path) {
+        (void)!dr_file_write(path, name, sizeof(name), 0600, NULL); // without it, time is lost
+    }
+    trust->entries = entries;
+    trust->n_entries = file->n_entries;
     return DR_OK;
 }
 
@@ -111,7 +160,6 @@ load_fleet(struct dr_trust_store *store, const struct dr_store_known *known, str
 {
     struct dr_trust *trust = &store->trust;
     struct dr_envelope envelope;
-    struct dr_fleet_entry *entries = NULL;
     ProtobufCMessage *message = NULL;
     const char *path = dr_store_path(store, store->arena, "fleet");
     DR_TRY(dr_store_read(store->arena, path, DR_UPDATE_MAX, &store->fleet_file, err));
@@ -133,11 +181,7 @@ load_fleet(struct dr_trust_store *store, const struct dr_store_known *known, str
     if (rc != DR_OK) {
         return rc == DR_E_QUORUM ? DR_OK : rc;
     }
-    DR_TRY(dr_store_entries(store->arena, &trust->fleet, file->entries, file->n_entries, known,
-                            &entries, &trust->is_fleet_whole, err));
-    trust->entries = entries;
-    trust->n_entries = file->n_entries;
-    return DR_OK;
+    return load_entries(store, file, known, err);
 }
 
 static enum dr_rc

@@ -9,7 +9,7 @@
 #include "coordinator/cli/project.h"
 #include "coordinator/cli/remote.h"
 #include "coordinator/cli/rollout_view.h"
-#include "coordinator/cli/words.h"
+#include "coordinator/cli/words_brief.h"
 
 #include "trust/keywords.h"
 
@@ -201,17 +201,11 @@ static enum dr_rc
 load(struct looking *l, struct dr_err *err)
 {
     struct dr_err ignored = {0};
-    Drover__V1__StatusRequest request = DROVER__V1__STATUS_REQUEST__INIT;
-    Drover__V1__StatusReply *reply = NULL;
     enum dr_rc rc = dr_remote_open(l->cli, &l->remote, err);
     if (rc == DR_OK && dr_chain_drafts_load(l->cli, &l->graph, &ignored) != DR_OK) {
         l->graph = NULL; // versions are told without the files too
     }
-    rc = rc == DR_OK
-             ? dr_remote_call(&l->remote, DR_METHOD_OPERATOR_STATUS, &request.base, &reply, err)
-             : rc;
-    l->reply = reply;
-    return rc == DR_OK ? dr_words_load(&l->remote, reply, &l->words, err) : rc;
+    return rc == DR_OK ? dr_words_brief(&l->remote, &l->reply, &l->words, err) : rc;
 }
 
 enum dr_rc

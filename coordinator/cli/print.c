@@ -17,7 +17,8 @@
 
 struct dr_table {
     struct libscols_table *table;
-    size_t columns;
+    struct libscols_line **lines; // by number: the library walks through a list
+    size_t columns, count, cap;
 };
 
 static bool
@@ -116,12 +117,32 @@ dr_table_new(const struct dr_cli *cli, const char *const *columns)
     return t;
 }
 
+static struct libscols_line *
+line_at(const struct dr_table *t, size_t row)
+{
+    return row < t->count ? t->lines[row] : NULL;
+}
+
+static bool
+add_line(struct dr_table *t, struct libscols_line *line)
+{
+    if (t->count == t->cap) {
+        size_t cap = t->cap > 0 ? 2 * t->cap : 64;
+        struct libscols_line **grown = reallocarray(t->lines, cap, sizeof(struct libscols_line *));
+        if (grown == NULL) {
+            return false;
+        }
+        t->lines = grown;
+        t->cap = cap;
+    }
+    t->lines[t->count++] = line;
+    return true;
+}
+
 size_t
 dr_table_row(struct dr_table *t, size_t parent, const char *const *cells)
 {
-    struct libscols_line *above =
-        parent == SIZE_MAX ? NULL : scols_table_get_line(t->table, parent);
-    struct libscols_line *line = scols_table_new_line(t->table, above);
+    struct libscols_line *line = scols_table_new_line(t->table, line_at(t, parent));
     struct dr_buf cell = {0};
     for (size_t i = 0; line != NULL && i < t->columns; i++) {
         dr_buf_reset(&cell);
@@ -129,13 +150,13 @@ dr_table_row(struct dr_table *t, size_t parent, const char *const *cells)
         scols_line_set_data(line, i, cell.data ? cell.data : "");
     }
     dr_buf_fini(&cell);
-    return scols_table_get_nlines(t->table) - 1;
+    return line != NULL && add_line(t, line) ? t->count - 1 : SIZE_MAX;
 }
 
 void
 dr_table_tone(struct dr_table *t, size_t row, size_t column, enum dr_tone tone)
 {
-    struct libscols_line *line = scols_table_get_line(t->table, row);
+    struct libscols_line *line = line_at(t, row);
     if (line != NULL && tone != DR_TONE_PLAIN) {
         scols_cell_set_color(scols_line_get_cell(line, column), TONES[tone]);
     }
@@ -157,6 +178,7 @@ dr_table_free(struct dr_table **table)
 {
     if (*table != NULL) {
         scols_unref_table((*table)->table);
+        free((*table)->lines);
         free(*table);
         *table = NULL;
     }

@@ -25,6 +25,7 @@
 #define DR_REPLY_MEMORY_MAX     (160u << 20)
 
 struct dr_attestation;
+struct dr_latest;
 struct dr_push_cache;
 struct dr_signoff;
 
@@ -105,7 +106,8 @@ struct dr_core {
     struct dr_watcher *watchers;
     struct dr_rpc_server *server;
     struct dr_push_cache *push_cache;
-    struct dr_grant *grants; // files of each plan, by its digest
+    struct dr_latest *latest; // by target
+    struct dr_grant *grants;  // files of each plan, by its digest
     struct dr_evidence_cached evidence[DR_CORE_EVIDENCE_CACHED];
     size_t next_evidence;
     uint64_t evidence_version; // counts what changes evidence: attestations, sign-offs, trust

@@ -7,6 +7,7 @@
 #include "coordinator/core/documents.h"
 #include "coordinator/core/enroll.h"
 #include "coordinator/core/grants.h"
+#include "coordinator/core/latest.h"
 #include "coordinator/core/push.h"
 #include "coordinator/core/push_cache.h"
 #include "coordinator/core/schedule.h"
@@ -263,6 +264,7 @@ dr_core_close(struct dr_core **core_pointer)
     }
     dr_grants_free(core);
     dr_push_cache_free(&core->push_cache);
+    dr_latest_free(core);
     dr_directory_free(&core->directory);
     dr_enroll_free(&core->enroll);
     dr_trust_store_close(&core->trust_store);

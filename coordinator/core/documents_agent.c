@@ -1,5 +1,6 @@
 // Documents of agents: attestations, verified under the fleet's entry of their target.
 #include "coordinator/core/documents.h"
+#include "coordinator/core/latest.h"
 #include "coordinator/core/schedule.h"
 #include "trust/attest.h"
 #include "trust/try.h"
@@ -66,5 +67,6 @@ dr_incoming_attestation(struct dr_incoming *in, struct dr_err *err)
     in->row.log_index = dr_events_next(in->core->events);
     DR_TRY(in->core->store->ops->document_put(in->core->store, &in->row, err));
     in->core->evidence_version++;
+    dr_latest_forget(in->core, msg->target);
     return dr_schedule_attestation(in->core, &attestation, err);
 }

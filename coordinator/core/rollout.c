@@ -128,17 +128,53 @@ dr_rollout_plan(const struct dr_rollout *rollout, Drover__V1__Engine engine)
     return NULL;
 }
 
+// Targets stand by name as the fleet has them. Whether they do is looked at once.
+static bool
+is_in_order(struct dr_rollout_stage *stage)
+{
+    if (stage->order == DR_STAGE_ORDER_UNKNOWN) {
+        stage->order = DR_STAGE_BY_NAME;
+        for (size_t t = 1; t < stage->n_targets; t++) {
+            if (strcmp(stage->targets[t - 1].name, stage->targets[t].name) >= 0) {
+                stage->order = DR_STAGE_UNORDERED;
+            }
+        }
+    }
+    return stage->order == DR_STAGE_BY_NAME;
+}
+
+static struct dr_rollout_target *
+find_in(struct dr_rollout_stage *stage, const char *target)
+{
+    size_t low = 0, high = is_in_order(stage) ? stage->n_targets : 0;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(target, stage->targets[middle].name);
+
+        if (order == 0) {
+            return &stage->targets[middle];
+        }
+        low = order < 0 ? low : middle + 1;
+        high = order < 0 ? middle : high;
+    }
+    for (size_t t = 0; stage->order != DR_STAGE_BY_NAME && t < stage->n_targets; t++) {
+        if (strcmp(stage->targets[t].name, target) == 0) {
+            return &stage->targets[t];
+        }
+    }
+    return NULL;
+}
+
 struct dr_rollout_target *
 dr_rollout_find(struct dr_rollout *rollout, const char *target, struct dr_rollout_stage **out_stage)
 {
     for (size_t s = 0; s < rollout->n_stages; s++) {
-        struct dr_rollout_stage *stage = &rollout->stages[s];
+        struct dr_rollout_target *found = find_in(&rollout->stages[s], target);
 
-        for (size_t t = 0; t < stage->n_targets; t++) {
-            if (strcmp(stage->targets[t].name, target) == 0) {
-                *out_stage = stage;
-                return &stage->targets[t];
-            }
+        if (found != NULL) {
+            *out_stage = &rollout->stages[s];
+            return found;
         }
     }
     return NULL;

@@ -39,6 +39,8 @@ struct dr_rollout_target {
     Drover__V1__Progress *progress;
 };
 
+enum dr_stage_order { DR_STAGE_ORDER_UNKNOWN, DR_STAGE_BY_NAME, DR_STAGE_UNORDERED };
+
 struct dr_rollout_stage {
     char environment[DR_ENVIRONMENT_MAX];
     Drover__V1__Mode mode; // of the rollout, or PROVE where the policy asks for it
@@ -49,6 +51,7 @@ struct dr_rollout_stage {
     int64_t soaks_until;
     uint32_t promoted_wave; // a person, or at the end its probes, ended the soak of this wave then
     int64_t promoted_at;
+    enum dr_stage_order order; // of the targets, for dr_rollout_find
 };
 
 struct dr_rollout_plan {

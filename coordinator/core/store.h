@@ -40,6 +40,13 @@ struct dr_store_document {
     uint64_t log_index; // the entry that recorded it
 };
 
+// Where an attestation lies, without its bytes.
+struct dr_store_word {
+    uint8_t sha256[32];
+    int64_t time;
+    uint64_t version, log_index;
+};
+
 // NULL or zero fields do not filter.
 struct dr_store_filter {
     const char *kind, *environment, *target;
@@ -109,6 +116,9 @@ struct dr_store_ops {
     enum dr_rc (*document_latest)(struct dr_store *store, const char *target, uint32_t subkind,
                                   struct dr_arena *arena, struct dr_store_document *out,
                                   struct dr_err *err);
+    // The same without its bytes.
+    enum dr_rc (*document_latest_word)(struct dr_store *store, const char *target, uint32_t subkind,
+                                       struct dr_store_word *out, struct dr_err *err);
     // The attestation of an agent with this epoch and counter. DR_E_NOT_FOUND.
     enum dr_rc (*document_counter)(struct dr_store *store, const char *agent,
                                    const uint8_t epoch[16], uint64_t counter,

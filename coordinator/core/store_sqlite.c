@@ -190,6 +190,7 @@ static const struct dr_store_ops OPS = {
     .document_get = dr_store_sqlite_document_get,
     .document_version = dr_store_sqlite_document_version,
     .document_latest = dr_store_sqlite_document_latest,
+    .document_latest_word = dr_store_sqlite_document_latest_word,
     .document_counter = dr_store_sqlite_document_counter,
     .document_list = dr_store_sqlite_document_list,
     .blob_put = dr_store_sqlite_blob_put,

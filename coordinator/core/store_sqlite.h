@@ -47,6 +47,8 @@ dr_store_sqlite_document_version(struct dr_store *, const char *, uint64_t, stru
 enum dr_rc
 dr_store_sqlite_document_latest(struct dr_store *, const char *, uint32_t, struct dr_arena *,
                                 struct dr_store_document *, struct dr_err *);
+enum dr_rc dr_store_sqlite_document_latest_word(struct dr_store *, const char *, uint32_t,
+                                                struct dr_store_word *, struct dr_err *);
 enum dr_rc
 dr_store_sqlite_document_counter(struct dr_store *, const char *, const uint8_t *, uint64_t,
                                  struct dr_arena *, struct dr_store_document *, struct dr_err *);

@@ -131,6 +131,28 @@ dr_store_sqlite_document_latest(struct dr_store *store, const char *target, uint
 }
 
 enum dr_rc
+dr_store_sqlite_document_latest_word(struct dr_store *store, const char *target, uint32_t subkind,
+                                     struct dr_store_word *out, struct dr_err *err)
+{
+    struct dr_sqlite_stmt *stmt;
+
+    DR_TRY(dr_store_sqlite_stmt(store, DR_SQL_DOCUMENT_LATEST_WORD, &stmt, err));
+    dr_sqlite_bind_text(stmt, 1, target);
+    dr_sqlite_bind_int(stmt, 2, subkind);
+    enum dr_rc rc = dr_store_sqlite_one(stmt, "attestation", err);
+    if (rc == DR_OK && !dr_store_sqlite_fixed(stmt, 0, out->sha256, 32)) {
+        rc = dr_err_set(err, DR_E_STORE, "a document's digest in the store has a wrong length");
+    }
+    if (rc == DR_OK) {
+        out->time = dr_sqlite_column_int(stmt, 1);
+        out->version = (uint64_t)dr_sqlite_column_int(stmt, 2);
+        out->log_index = (uint64_t)dr_sqlite_column_int(stmt, 3);
+    }
+    dr_sqlite_reset(stmt);
+    return rc;
+}
+
+enum dr_rc
 dr_store_sqlite_document_counter(struct dr_store *store, const char *agent, const uint8_t *epoch,
                                  uint64_t counter, struct dr_arena *arena,
                                  struct dr_store_document *out, struct dr_err *err)

@@ -14,6 +14,9 @@ DR_SQL(DOCUMENT_VERSION,
 DR_SQL(DOCUMENT_LATEST,
        "SELECT " DR_DOCUMENT_COLUMNS " FROM document WHERE target = ?1 AND subkind = ?2"
        " AND kind = 'drover/attestation.v1' ORDER BY log_index DESC LIMIT 1")
+DR_SQL(DOCUMENT_LATEST_WORD,
+       "SELECT sha256, time, version, log_index FROM document WHERE target = ?1 AND subkind = ?2"
+       " AND kind = 'drover/attestation.v1' ORDER BY log_index DESC LIMIT 1")
 DR_SQL(DOCUMENT_COUNTER,
        "SELECT " DR_DOCUMENT_COLUMNS " FROM document WHERE agent = ?1 AND epoch = ?2"
        " AND version = ?3 AND kind = 'drover/attestation.v1' LIMIT 1")

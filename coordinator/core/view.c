@@ -1,5 +1,6 @@
 // View: small replies: documents, log, status, agents.
 #include "coordinator/core/enroll.h"
+#include "coordinator/core/latest.h"
 #include "coordinator/core/view.h"
 
 #include "trust/envelope.h"
@@ -90,45 +91,74 @@ dr_view_log(struct dr_core *core, uint64_t after, uint32_t limit, const char *wo
 
 struct status {
     struct dr_core *core;
+    const Drover__V1__StatusRequest *request;
     struct dr_arena *arena;
     Drover__V1__StatusReply *reply;
-    size_t bytes; // of the attestations so far
+    size_t bytes;                 // of the attestations so far
+    struct dr_rollout **rollouts; // those that are open, the newest first
+    size_t n_rollouts;
 };
 
-// Adds the newest attestation of a kind; its digest goes into `out`.
+// Names a word of the target, and hands it over unless it is had.
 static enum dr_rc
-add_latest(struct status *s, const char *target, Drover__V1__AttestationKind kind,
-           ProtobufCBinaryData *out, struct dr_err *err)
+add_word(struct status *s, Drover__V1__TargetView *view, const struct dr_latest_word *word,
+         struct dr_err *err)
 {
     struct dr_store_document row;
-    struct dr_err ignored = {0};
-    enum dr_rc rc = s->core->store->ops->document_latest(s->core->store, target, (uint32_t)kind,
-                                                         s->arena, &row, &ignored);
 
-    if (rc == DR_E_NOT_FOUND) {
+    if (word == NULL || !word->is_there) {
         return DR_OK;
     }
-    if (rc != DR_OK) {
-        *err = ignored;
-        return rc;
+    uint8_t *sha256 = dr_arena_copy(s->arena, word->sha256, 32);
+    if (sha256 == NULL) {
+        return no_room(err);
     }
-    Drover__V1__Document **slot = &s->reply->attestations[s->reply->n_attestations++];
-    DR_TRY(dr_view_document(&row, false, s->arena, slot, err));
-    *out = (*slot)->sha256;
+    view->words[view->n_words++] = dr_data(sha256, 32);
+    if (word->log_index <= s->request->have_log_index) {
+        return DR_OK;
+    }
+    DR_TRY(s->core->store->ops->document_get(s->core->store, word->sha256, s->arena, &row, err));
     s->bytes += row.envelope.len;
+    return dr_view_document(&row, false, s->arena,
+                            &s->reply->attestations[s->reply->n_attestations++], err);
+}
+
+static enum dr_rc
+add_words(struct status *s, Drover__V1__TargetView *view, struct dr_err *err)
+{
+    const struct dr_latest *latest = NULL;
+
+    DR_TRY(dr_latest_of(s->core, view->target, &latest, err));
+    view->words = dr_arena_array(s->arena, DR_LATEST_KINDS, sizeof *view->words);
+    if (view->words == NULL) {
+        return no_room(err);
+    }
+    if (s->request->brief) {
+        DR_TRY(add_word(s, view, dr_latest_state(latest), err));
+        DR_TRY(add_word(s, view, &latest->words[DR_LATEST_BACKUP], err));
+        return add_word(s, view, &latest->words[DR_LATEST_DRIFT], err);
+    }
+    for (size_t i = 0; i < DR_LATEST_KINDS; i++) {
+        DR_TRY(add_word(s, view, &latest->words[i], err));
+        if (i == DR_LATEST_STATE && latest->words[i].is_there) {
+            view->last_state_sha256 = view->words[view->n_words - 1];
+        } else if (i == DR_LATEST_BACKUP && latest->words[i].is_there) {
+            view->last_backup_sha256 = view->words[view->n_words - 1];
+        }
+    }
     return DR_OK;
 }
 
-// Where the target stands in the newest rollout that has it.
+// Where the target stands in the newest open rollout that has it.
 static void
 add_rollout(struct status *s, Drover__V1__TargetView *view)
 {
-    for (size_t i = s->core->n_rollouts; i > 0; i--) {
+    for (size_t i = 0; i < s->n_rollouts; i++) {
         struct dr_rollout_stage *stage;
-        struct dr_rollout *rollout = s->core->rollouts[i - 1];
+        struct dr_rollout *rollout = s->rollouts[i];
         const struct dr_rollout_target *target = dr_rollout_find(rollout, view->target, &stage);
 
-        if (target != NULL && dr_rollout_is_open(rollout)) {
+        if (target != NULL) {
             view->rollout = dr_arena_str(s->arena, rollout->id);
             view->state = dr_arena_str(s->arena, dr_target_state_name(target->state));
             view->reason = dr_arena_str(s->arena, target->reason);
@@ -138,12 +168,24 @@ add_rollout(struct status *s, Drover__V1__TargetView *view)
     }
 }
 
+// Looked for once for all targets: whether a rollout is open depends on each target of it.
+static void
+find_open(struct status *s)
+{
+    for (size_t i = s->core->n_rollouts; i > 0; i--) {
+        struct dr_rollout *rollout = s->core->rollouts[i - 1];
+
+        if (dr_rollout_is_open(rollout)) {
+            s->rollouts[s->n_rollouts++] = rollout;
+        }
+    }
+}
+
 static enum dr_rc
 add_target(struct status *s, const Drover__V1__Target *target, struct dr_err *err)
 {
     Drover__V1__TargetView *view = dr_arena_alloc(s->arena, sizeof *view);
     const struct dr_agent *agent = dr_core_agent(s->core, target->agent);
-    ProtobufCBinaryData applied;
 
     if (view == NULL || agent == NULL) {
         return no_room(err);
@@ -157,14 +199,7 @@ add_target(struct status *s, const Drover__V1__Target *target, struct dr_err *er
     view->last_seen = agent->last_seen;
     view->agent_version = dr_arena_str(s->arena, agent->version);
     add_rollout(s, view);
-    DR_TRY(add_latest(s, target->name, DROVER__V1__ATTESTATION_KIND__STATE,
-                      &view->last_state_sha256, err));
-    DR_TRY(add_latest(s, target->name, DROVER__V1__ATTESTATION_KIND__BACKUP,
-                      &view->last_backup_sha256, err));
-    DR_TRY(add_latest(s, target->name, DROVER__V1__ATTESTATION_KIND__APPLIED, &applied, err));
-    DR_TRY(add_latest(s, target->name, DROVER__V1__ATTESTATION_KIND__REVERTED, &applied, err));
-    DR_TRY(add_latest(s, target->name, DROVER__V1__ATTESTATION_KIND__READY, &applied, err));
-    DR_TRY(add_latest(s, target->name, DROVER__V1__ATTESTATION_KIND__DRIFT, &applied, err));
+    DR_TRY(add_words(s, view, err));
     s->reply->targets[s->reply->n_targets++] = view;
     return DR_OK;
 }
@@ -183,7 +218,10 @@ enum dr_rc
 dr_view_status(struct dr_core *core, const Drover__V1__StatusRequest *request,
                struct dr_arena *arena, Drover__V1__StatusReply **out, struct dr_err *err)
 {
-    struct status s = {core, arena, dr_arena_alloc(arena, sizeof *s.reply), 0};
+    struct status s = {.core = core,
+                       .request = request,
+                       .arena = arena,
+                       .reply = dr_arena_alloc(arena, sizeof *s.reply)};
     const struct dr_loghash *head = dr_events_head(core->events);
     size_t n = core->trust->n_entries;
     size_t max = request->limit > 0 && request->limit < DR_VIEW_TARGETS_MAX ? request->limit
@@ -194,10 +232,13 @@ dr_view_status(struct dr_core *core, const Drover__V1__StatusRequest *request,
     }
     drover__v1__status_reply__init(s.reply);
     s.reply->targets = dr_arena_array(arena, max, sizeof *s.reply->targets);
-    s.reply->attestations = dr_arena_array(arena, 6 * max, sizeof *s.reply->attestations);
-    if (s.reply->targets == NULL || s.reply->attestations == NULL) {
+    s.reply->attestations =
+        dr_arena_array(arena, DR_LATEST_KINDS * max, sizeof *s.reply->attestations);
+    s.rollouts = dr_arena_array(arena, core->n_rollouts + 1, sizeof *s.rollouts);
+    if (s.reply->targets == NULL || s.reply->attestations == NULL || s.rollouts == NULL) {
         return no_room(err);
     }
+    find_open(&s);
     s.reply->log_count = head->index;
     s.reply->log_head = dr_data(head->hash, 32);
     for (size_t i = 0; i < n; i++) {

@@ -1,7 +1,7 @@
 // Times trust: `make DIR` writes a production bundle with all that an agent needs to check it (a
 // fleet of 10,000 targets, a chain of 1,000 revisions, 20 pieces of evidence), `verify DIR` checks
-// it as exec does and prints "milliseconds MiB", `fleet IN OUT ENVIRONMENT N` adds N targets to a
-// fleet file for drover to sign.
+// it as exec does and prints "milliseconds MiB".
+#include "bench/many.h"
 #include "unit/trust/world.h"
 
 #include "base/clock.h"
@@ -49,27 +49,6 @@ read_part(struct world *w, const char *folder, const char *name)
 
 // ---- make
 
-static Drover__V1__FleetEntry *
-one_more(struct dr_arena *arena, const Drover__V1__Target *like, size_t i)
-{
-    Drover__V1__Target *target = dr_arena_copy(arena, like, sizeof *target);
-    Drover__V1__FleetEntry *entry = dr_arena_alloc(arena, sizeof *entry);
-    uint8_t *transport = dr_arena_alloc(arena, 32);
-    struct dr_key key;
-    drover__v1__fleet_entry__init(entry);
-    if (dr_key_generate(DR_KEY_SIGNING, &key, NULL) != DR_OK) {
-        exit(1);
-    }
-    dr_random(transport, 32);
-    target->name = dr_arena_printf(arena, "%s/db%05zu", like->environment, i);
-    target->agent = dr_arena_printf(arena, "agent%05zu", i);
-    target->agent_signing_key = dr_data(dr_arena_copy(arena, key.public_key, 32), 32);
-    target->agent_transport_key = dr_data(transport, 32);
-    dr_key_fini(&key);
-    entry->target = target;
-    return entry;
-}
-
 static void
 long_chain(struct world *w)
 {
@@ -112,7 +91,7 @@ large_fleet(struct world *w, Drover__V1__TrustUpdate *update)
     struct dr_fleet fleet;
     memcpy(entries, w->entry_p, sizeof w->entry_p);
     for (size_t i = 0; i < MANY; i++) {
-        entries[TARGETS + ENVIRONMENTS + i] = one_more(w->arena, &w->target[STG_ORDERS], i);
+        entries[TARGETS + ENVIRONMENTS + i] = many_entry(w->arena, &w->target[STG_ORDERS], i);
     }
     OK(w, dr_fleet_draft(w->arena, w->fleet_msg, entries, n, &payload, &leaves, &w->err));
     struct dr_bytes wire = sign_by_two(w, DR_TYPE_FLEET, payload);
@@ -229,66 +208,15 @@ verify(const char *folder)
     dr_trust_store_close(&store);
 }
 
-// ---- fleet
-
-static void
-grow(const char *from, const char *to, const char *environment, size_t n)
-{
-    static struct world w;
-    struct dr_envelope envelope;
-    struct dr_bytes payload, *leaves = NULL, wire;
-    ProtobufCMessage *message = NULL;
-    w.arena = dr_arena_new(512u << 20);
-    struct dr_bytes file = read_part(&w, "", from);
-    Drover__V1__Document *document = drover__v1__document__unpack(NULL, file.len, file.data);
-    Drover__V1__FleetEntry **entries =
-        dr_arena_array(w.arena, document->n_parts + n, sizeof *entries);
-    OK(&w, dr_envelope_parse((struct dr_bytes){document->envelope.data, document->envelope.len},
-                             DR_TYPE_FLEET, &envelope, &w.err));
-    OK(&w, dr_strict_decode(w.arena, &drover__v1__fleet__descriptor, envelope.payload, &message,
-                            &w.err));
-    Drover__V1__Fleet header = *(const Drover__V1__Fleet *)(const void *)message;
-    header.version++;
-    for (size_t i = 0; i < document->n_parts; i++) {
-        entries[i] =
-            drover__v1__fleet_entry__unpack(NULL, document->parts[i].len, document->parts[i].data);
-    }
-    Drover__V1__DatabaseIdentity identity = DROVER__V1__DATABASE_IDENTITY__INIT;
-    Drover__V1__Target like = DROVER__V1__TARGET__INIT;
-    like.environment = word(&w, environment);
-    like.engine = DROVER__V1__ENGINE__SQLITE;
-    like.identity = &identity;
-    like.state = DROVER__V1__TARGET_STATE__ACTIVE;
-    for (size_t i = 0; i < n; i++) {
-        entries[document->n_parts + i] = one_more(w.arena, &like, i);
-    }
-    OK(&w,
-       dr_fleet_draft(w.arena, header, entries, document->n_parts + n, &payload, &leaves, &w.err));
-    OK(&w, dr_envelope_build(w.arena, DR_TYPE_FLEET, payload, NULL, 0, &wire, &w.err));
-    Drover__V1__Document out = DROVER__V1__DOCUMENT__INIT;
-    out.kind = word(&w, DR_TYPE_FLEET);
-    out.envelope = data_of(wire);
-    out.n_parts = document->n_parts + n;
-    out.parts = dr_arena_array(w.arena, out.n_parts, sizeof *out.parts);
-    for (size_t i = 0; i < out.n_parts; i++) {
-        out.parts[i] = data_of(leaves[i]);
-    }
-    struct dr_bytes packed_out = packed(&w, &out.base);
-    OK(&w, dr_file_write(to, packed_out.data, packed_out.len, 0644, &w.err));
-}
-
 int
 main(int argc, char **argv)
 {
-    uint64_t n = 0;
     if (argc == 3 && strcmp(argv[1], "make") == 0) {
         make(argv[2]);
     } else if (argc == 3 && strcmp(argv[1], "verify") == 0) {
         verify(argv[2]);
-    } else if (argc == 6 && strcmp(argv[1], "fleet") == 0 && dr_parse_u64(argv[5], 1, 200000, &n)) {
-        grow(argv[2], argv[3], argv[4], (size_t)n);
     } else {
-        (void)fprintf(stderr, "make DIR, verify DIR, or fleet IN OUT ENVIRONMENT N\n");
+        (void)fprintf(stderr, "make DIR or verify DIR\n");
         return 2;
     }
     return 0;

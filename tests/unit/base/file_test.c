@@ -269,6 +269,53 @@ sha256_gives_the_published_digests(void **state)
 }
 
 static void
+refuse_own(const char *path)
+{
+    char *text = NULL;
+    size_t len = 7;
+    struct dr_err err = {0};
+    assert_int_equal(dr_file_read_own(path, 99, &text, &len, &err), DR_E_PERMISSION);
+    assert_null(text);
+    assert_int_equal(len, 7);
+}
+
+static void
+own_files_are_those_that_no_other_user_can_have_written(void **state)
+{
+    char path[PATH_MAX], link_path[PATH_MAX], folder[PATH_MAX], *text = NULL;
+    size_t len = 0;
+    struct dr_err err = {0};
+    dr_tmp_path(*state, "d", folder);
+    assert_int_equal(mkdir(folder, 0755), 0);
+    dr_tmp_path(*state, "d/f", path);
+    dr_tmp_path(*state, "d/link", link_path);
+    assert_int_equal(dr_file_write(path, "abc", 3, 0644, &err), DR_OK);
+    assert_int_equal(dr_file_read_own(path, 3, &text, &len, &err), DR_OK);
+    assert_string_equal(text, "abc");
+    free(text);
+    assert_int_equal(dr_file_read_own(path, 2, &text, &len, &err), DR_E_LIMIT);
+    for (mode_t mode = 0620; mode >= 0602; mode -= 016) { // the group's, then others'
+        assert_int_equal(chmod(path, mode), 0);
+        refuse_own(path);
+    }
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(chmod(folder, 0770), 0);
+    refuse_own(path);
+    assert_int_equal(chmod(folder, 0700), 0);
+    assert_int_equal(symlink(path, link_path), 0);
+    assert_int_not_equal(dr_file_read_own(link_path, 99, &text, &len, &err), DR_OK);
+    refuse_own(folder);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(path, NOBODY, NOBODY), 0);
+        refuse_own(path);
+    } else {
+        refuse_own("/etc/hostname");
+    }
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(dr_file_read_own(path, 99, &text, &len, &err), DR_E_NOT_FOUND);
+}
+
+static void
 descriptors_are_read_and_written_whole(void **state DR_UNUSED)
 {
     static char sent[300000], got[300000];
@@ -309,6 +356,7 @@ main(void)
         TEST(remove_takes_the_tree_and_follows_no_link),
         TEST(private_files_are_for_their_owner_only),
         TEST(private_files_of_another_user_are_refused),
+        TEST(own_files_are_those_that_no_other_user_can_have_written),
         TEST(a_lock_is_held_until_closed),
         TEST(sha256_gives_the_published_digests),
         cmocka_unit_test(descriptors_are_read_and_written_whole),

@@ -275,6 +275,49 @@ status_and_rollouts_come_in_pages(void **state)
     assert_int_equal(rollout->next_target, 0);
 }
 
+static const Drover__V1__StatusReply *
+brief_status(struct site *site, uint64_t have)
+{
+    Drover__V1__StatusRequest request = DROVER__V1__STATUS_REQUEST__INIT;
+    ProtobufCMessage *reply = NULL;
+
+    request.brief = true;
+    request.have_log_index = have;
+    OK(&site->w, call(site, site->person[BOB], DR_METHOD_OPERATOR_STATUS, &request.base, &reply));
+    return (const Drover__V1__StatusReply *)(void *)reply;
+}
+
+static void
+brief_status_names_what_counts_and_sends_what_is_new(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+    const Drover__V1__StatusReply *reply;
+
+    begin_site(site);
+    OK(w, create_rollout(site, NULL));
+    agent_ready(site, STG_STOCK, NOW - 300);
+    agent_ready(site, PRD_BILLING, NOW - 300);
+    reply = brief_status(site, 0);
+    assert_int_equal(reply->n_targets, TARGETS);
+    assert_int_equal(reply->n_attestations, 3);
+    assert_int_equal(reply->targets[0]->n_words, 2); // READY and BACKUP of production/billing
+    assert_memory_equal(reply->targets[0]->words[0].data, site->ready_sha[PRD_BILLING], 32);
+    assert_int_equal(reply->targets[3]->n_words, 1);
+    const uint64_t have = reply->log_count;
+    reply = brief_status(site, have);
+    assert_int_equal(reply->n_attestations, 0);
+    assert_int_equal(reply->targets[0]->n_words, 2);
+    assert_memory_equal(reply->targets[3]->words[0].data, site->ready_sha[STG_STOCK], 32);
+
+    agent_state(site, STG_STOCK, NOW - 200);
+    reply = brief_status(site, have);
+    assert_int_equal(reply->n_attestations, 1);
+    assert_memory_equal(reply->attestations[0]->sha256.data, site->state_sha[STG_STOCK], 32);
+    assert_int_equal(reply->targets[3]->n_words, 1); // the newest word on its state, alone
+    assert_memory_equal(reply->targets[3]->words[0].data, site->state_sha[STG_STOCK], 32);
+}
+
 static void
 the_newest_of_each_target_and_kind_is_listed_in_pages(void **state)
 {
@@ -386,6 +429,7 @@ main(void)
         SITE_TEST(a_fleet_of_ten_thousand_targets_goes_up_and_comes_down_as_a_blob),
         SITE_TEST(a_blob_that_is_no_document_is_not_put),
         SITE_TEST(a_bundle_of_megabytes_lies_as_a_blob_until_it_is_acknowledged),
+        SITE_TEST(brief_status_names_what_counts_and_sends_what_is_new),
         SITE_TEST(status_and_rollouts_come_in_pages),
         SITE_TEST(the_newest_of_each_target_and_kind_is_listed_in_pages),
         SITE_TEST(an_agent_reads_only_what_it_was_offered),

@@ -53,6 +53,31 @@ state(const struct dr_rollout *rollout, struct dr_arena *arena)
 }
 
 static void
+targets_are_found_whether_they_stand_by_name_or_not(void **unused)
+{
+    (void)unused;
+    for (int turned = 0; turned < 2; turned++) {
+        struct dr_rollout *rollout = make();
+        struct dr_rollout_stage *stage = NULL;
+
+        if (turned) {
+            (void)snprintf(rollout->stages[1].targets[0].name, DR_TARGET_NAME_MAX, "production/z");
+        }
+        assert_ptr_equal(dr_rollout_find(rollout, "staging/db1", &stage),
+                         &rollout->stages[0].targets[1]);
+        assert_ptr_equal(dr_rollout_find(rollout, "production/db1", &stage),
+                         &rollout->stages[1].targets[1]);
+        assert_ptr_equal(stage, &rollout->stages[1]);
+        assert_ptr_equal(
+            dr_rollout_find(rollout, turned ? "production/z" : "production/db0", &stage),
+            &rollout->stages[1].targets[0]);
+        assert_null(dr_rollout_find(rollout, "production/db", &stage));
+        assert_null(dr_rollout_find(rollout, "production/db2", &stage));
+        dr_rollout_free(&rollout);
+    }
+}
+
+static void
 the_state_follows_from_the_targets(void **unused)
 {
     static const struct {
@@ -239,6 +264,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(targets_are_found_whether_they_stand_by_name_or_not),
         cmocka_unit_test(the_state_follows_from_the_targets),
         cmocka_unit_test(an_aborted_rollout_is_open_until_nothing_is_at_work),
         cmocka_unit_test(between_two_waves_a_stage_runs_unless_it_is_stopped),
