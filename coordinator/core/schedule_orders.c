@@ -351,6 +351,10 @@ dr_schedule_agent_back(struct dr_core *core, const char *agent, bool lost_state,
                     DR_TRY(dr_schedule_event(core, rollout, stage, target, DR_EVENT_BACK, false,
                                              NULL, err));
                 }
+                if (target->not_before != 0) {
+                    target->not_before = 0; // its clock, or its zones, may be others now
+                    target->retry_at = 1;
+                }
                 DR_TRY(dr_schedule_probe_back(core, rollout, stage, target, err));
                 if (lost_state && target->state == DR_TARGET_PREPARING) {
                     DR_TRY(dr_push_prepare(core, rollout, stage, target, err));

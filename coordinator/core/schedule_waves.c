@@ -144,11 +144,18 @@ opens_at(const struct dr_wave_rules *rules, const struct dr_rollout_target *targ
     return opens > rules->now ? opens : 0;
 }
 
+// An agent that said so has said until when, by its own clock: that stays told.
 static void
-wait_for_window(struct dr_rollout *rollout, struct dr_rollout_target *target, int64_t opens)
+wait_for_window(struct dr_rollout *rollout, struct dr_rollout_target *target,
+                const struct dr_wave_rules *rules)
 {
+    int64_t opens = opens_at(rules, target);
     char reason[DR_ROLLOUT_TEXT_MAX], at[32];
 
+    if (opens != rules->opens) {
+        target->retry_at = opens;
+        return;
+    }
     dr_format_time(at, opens);
     (void)snprintf(reason, sizeof reason, "approved, waits for a window: the next one opens at %s",
                    at);
@@ -188,7 +195,7 @@ carry_out(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_st
             continue;
         }
         if (plan->waits[i] == DR_WAVE_GOES && opens_at(rules, target) != 0) {
-            wait_for_window(rollout, target, opens_at(rules, target));
+            wait_for_window(rollout, target, rules);
             continue;
         }
         if (plan->waits[i] == DR_WAVE_GOES) {

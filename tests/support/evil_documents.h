@@ -42,6 +42,8 @@ struct evil {
         int64_t issued_in, expires_in;
         bool without_me, is_retired, has_other_key, is_moved, is_foreign;
         bool retires_orders, renews_orders_key, has_unknown_gate, rehearses;
+        const char *probe, *staging_probe; // what each environment asks; NULL: nothing
+        int window_in_min; // production's only window begins in so many minutes; 0: none
         size_t signers;
     } fleet;
     size_t gates; // of production: the first so many
@@ -198,6 +200,35 @@ e_gates(struct evil *e, Drover__V1__Environment *policy)
     }
 }
 
+static inline void
+e_probe(struct evil *e, Drover__V1__Environment *policy, const char *sql)
+{
+    struct coord *c = &e->c;
+    Drover__V1__SqlProbe *probe = c_new(c, &drover__v1__sql_probe__descriptor);
+    probe->name = c_text(c, "errors");
+    probe->engine = c->engine;
+    probe->sql = c_text(c, sql);
+    probe->most = c_text(c, "1000000");
+    probe->every_s = 1;
+    policy->probes = dr_arena_array(c->arena, 1, sizeof *policy->probes);
+    policy->probes[policy->n_probes++] = probe;
+}
+
+// Half an hour of every day.
+static inline void
+e_window(struct evil *e, Drover__V1__Environment *policy)
+{
+    struct coord *c = &e->c;
+    Drover__V1__Window *window = c_new(c, &drover__v1__window__descriptor);
+    int64_t from = dr_now_unix_s() / 60 + e->fleet.window_in_min;
+    window->days = 0x7f;
+    window->from_minute = (uint32_t)(from % 1440);
+    window->to_minute = (uint32_t)((from + 29) % 1440) + 1;
+    window->zone = c_text(c, "UTC");
+    policy->windows = dr_arena_array(c->arena, 1, sizeof *policy->windows);
+    policy->windows[policy->n_windows++] = window;
+}
+
 static inline Drover__V1__FleetEntry *
 e_policy(struct evil *e, const char *name, uint32_t rank)
 {
@@ -208,6 +239,13 @@ e_policy(struct evil *e, const char *name, uint32_t rank)
     policy->name = c_text(c, name);
     policy->rank = rank;
     policy->approval_max_s = 7200;
+    const char *probe = rank == 2 ? e->fleet.probe : e->fleet.staging_probe;
+    if (probe != NULL) {
+        e_probe(e, policy, probe);
+    }
+    if (rank == 2 && e->fleet.window_in_min != 0) {
+        e_window(e, policy);
+    }
     if (rank == 2) {
         policy->canary_targets = 1;
         policy->rehearse = e->fleet.rehearses;
