@@ -1,6 +1,7 @@
 // Throw-away databases. See scratch.h.
 #include "engine/scratch.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/keep.h"
 #include "base/str.h"
@@ -14,8 +15,13 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define PREFIX     "drover-scratch-"
-#define SCRATCH_MS 30000 // connecting, and each of our own statements
+#define PREFIX           "drover-scratch-"
+#define DATABASE_PREFIX  "drover_scratch_" // then the time it was made, and a number
+#define SCRATCH_MS       30000             // connecting, and each of our own statements
+#define SWEEP_AGE_S      3600
+#define SWEEP_MAX        100000
+#define HAS_FORCE        130000 // versions of the server
+#define HAS_IDLE_TIMEOUT 140000
 
 static enum dr_rc
 no_memory(struct dr_err *err)
@@ -23,18 +29,27 @@ no_memory(struct dr_err *err)
     return dr_err_set(err, DR_E_NOMEM, "no memory left");
 }
 
-// One statement by a connection of its own: CREATE DATABASE wants no transaction and no company.
+static enum dr_rc
+connect_to(const char *url, struct dr_pg **out, struct dr_err *err)
+{
+    const struct dr_pg_options options = {.url = url, .target = "scratch"};
+    const struct dr_db_wait wait = dr_db_wait_ms(SCRATCH_MS);
+    return dr_pg_connect(&options, &wait, out, err);
+}
+
+static enum dr_rc
+run_in(struct dr_pg *pg, const char *sql, struct dr_err *err)
+{
+    const struct dr_db_wait wait = dr_db_wait_ms(SCRATCH_MS);
+    return dr_pg_run(pg, sql, &wait, err);
+}
+
 static enum dr_rc
 run_sql(const char *url, const char *sql, struct dr_err *err)
 {
     struct dr_pg *pg = NULL;
-    const struct dr_pg_options options = {.url = url, .target = "scratch"};
-    struct dr_db_wait wait = dr_db_wait_ms(SCRATCH_MS);
-    enum dr_rc rc = dr_pg_connect(&options, &wait, &pg, err);
-    if (rc == DR_OK) {
-        wait = dr_db_wait_ms(SCRATCH_MS);
-        rc = dr_pg_run(pg, sql, &wait, err);
-    }
+    enum dr_rc rc = connect_to(url, &pg, err);
+    rc = rc == DR_OK ? run_in(pg, sql, err) : rc;
     dr_pg_close(&pg);
     return rc;
 }
@@ -74,17 +89,59 @@ open_sqlite(struct dr_scratch *s, struct dr_err *err)
     return s->url == NULL ? no_memory(err) : DR_OK;
 }
 
+// Those that nobody is connected to: the server itself refuses to drop the others. What is younger
+// than SWEEP_AGE_S may be one whose owner connects just now.
+static void
+sweep_databases(struct dr_pg *pg)
+{
+    static const char sql[] =
+        "SELECT d.datname FROM pg_catalog.pg_database d "
+        "WHERE d.datname ~ '^drover_scratch_[0-9a-f]{8}_[0-9a-f]{12}$' "
+        "AND pg_catalog.pg_get_userbyid(d.datdba) = current_user "
+        "AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)";
+    struct dr_pg_result *found = NULL;
+    struct dr_err ignored = {0};
+    const struct dr_pg_stmt ask = {.sql = sql, .max_rows = SWEEP_MAX};
+    const struct dr_db_wait wait = dr_db_wait_ms(SCRATCH_MS);
+    int64_t now = dr_now_unix_s();
+    enum dr_rc rc = dr_pg_exec(pg, &ask, &wait, &found, &ignored);
+    for (size_t i = 0; rc == DR_OK && i < dr_pg_rows(found); i++) {
+        char drop[128];
+        const char *name = dr_pg_text(found, i, 0);
+        if (strtoll(name + strlen(DATABASE_PREFIX), NULL, 16) < now - SWEEP_AGE_S) {
+            (void)snprintf(drop, sizeof drop, "DROP DATABASE IF EXISTS %.63s", name);
+            enum dr_rc dropped = run_in(pg, drop, &ignored);
+            (void)dropped; // the next one tries again
+        }
+    }
+    dr_pg_result_free(&found);
+}
+
+// From now on it is in use, until this process ends.
+static enum dr_rc
+occupy(struct dr_scratch *s, struct dr_err *err)
+{
+    enum dr_rc rc = connect_to(s->url, &s->session, err);
+    if (rc == DR_OK && dr_pg_server_version(s->session) >= HAS_IDLE_TIMEOUT) {
+        rc = run_in(s->session, "SELECT pg_catalog.set_config('idle_session_timeout', '0', false)",
+                    err);
+    }
+    return rc;
+}
+
 static enum dr_rc
 make_database(struct dr_scratch *s, const char *url, struct dr_err *err)
 {
     uint64_t number = 0;
     char sql[128];
     struct dr_buf other = {0};
+    struct dr_pg *pg = NULL;
     if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number) {
         return dr_err_errno(err, DR_E_IO, errno, "no random number");
     }
-    (void)snprintf(s->database, sizeof s->database, "drover_scratch_%016llx",
-                   (unsigned long long)number);
+    (void)snprintf(s->database, sizeof s->database, DATABASE_PREFIX "%08llx_%012llx",
+                   (unsigned long long)dr_now_unix_s() & 0xffffffff,
+                   (unsigned long long)number >> 16);
     enum dr_rc rc = dr_pg_url_on_database(url, s->database, &other, err);
     s->url = rc == DR_OK ? strdup(other.data) : NULL;
     if (other.data != NULL) {
@@ -95,10 +152,15 @@ make_database(struct dr_scratch *s, const char *url, struct dr_err *err)
         rc = no_memory(err);
     }
     (void)snprintf(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE template0", s->database);
-    rc = rc == DR_OK ? run_sql(url, sql, err) : rc;
+    rc = rc == DR_OK ? connect_to(url, &pg, err) : rc;
+    if (rc == DR_OK) {
+        sweep_databases(pg);
+        rc = run_in(pg, sql, err);
+    }
+    dr_pg_close(&pg);
     if (rc == DR_OK) {
         s->made_from = strdup(url);
-        rc = s->made_from == NULL ? no_memory(err) : DR_OK;
+        rc = s->made_from == NULL ? no_memory(err) : occupy(s, err);
     }
     if (rc == DR_E_DB_PRIVILEGE) {
         return dr_err_hint(err, "name an empty database with --scratch URL, or: ALTER ROLE ... "
@@ -131,6 +193,22 @@ dr_scratch_open(const char *url, const char *named, struct dr_scratch *out, stru
     return DR_OK;
 }
 
+// A tool that was cut off may still have its session there.
+static enum dr_rc
+drop_database(const struct dr_scratch *s, struct dr_err *err)
+{
+    char sql[128];
+    struct dr_pg *pg = NULL;
+    enum dr_rc rc = connect_to(s->made_from, &pg, err);
+    if (rc == DR_OK) {
+        (void)snprintf(sql, sizeof sql, "DROP DATABASE IF EXISTS %s%s", s->database,
+                       dr_pg_server_version(pg) >= HAS_FORCE ? " WITH (FORCE)" : "");
+        rc = run_in(pg, sql, err);
+    }
+    dr_pg_close(&pg);
+    return rc;
+}
+
 void
 dr_scratch_close(struct dr_scratch *s)
 {
@@ -142,16 +220,15 @@ dr_scratch_close(struct dr_scratch *s)
     if (s->lock > 0) {
         (void)close(s->lock - 1);
     }
+    dr_pg_close(&s->session);
     if (s->made_from != NULL) {
-        char sql[128];
-        (void)snprintf(sql, sizeof sql, "DROP DATABASE IF EXISTS %s", s->database);
-        rc = run_sql(s->made_from, sql, &ignored);
+        rc = drop_database(s, &ignored);
         explicit_bzero(s->made_from, strlen(s->made_from));
     }
     if (s->url != NULL) {
         explicit_bzero(s->url, strlen(s->url));
     }
-    (void)rc; // its name says what it is, and nothing more can be done here
+    (void)rc; // a later open removes it
     free(s->made_from);
     free(s->url);
     *s = (struct dr_scratch){0};
