@@ -284,6 +284,20 @@ restore_parts(const struct dr_backup *backup, const char *url,
     return rc != DR_OK ? rc : restore_part(backup, url, tools, rows, wait, err);
 }
 
+// As new as the server and as the pg_dump that wrote it; where the folder that is named has an
+// older one, that is looked for elsewhere.
+static enum dr_rc
+find_tools(const struct dr_backup *backup, const char *bindir, const struct dr_db_wait *wait,
+           struct dr_backup_tools *out, struct dr_err *err)
+{
+    unsigned long server = strtoul(backup->server_version, NULL, 10);
+    unsigned long tool = strtoul(backup->tool + strcspn(backup->tool, " "), NULL, 10);
+    unsigned long major = tool > server ? tool : server;
+    return bindir != NULL && dr_backup_tools_find(bindir, major, wait, out, NULL) == DR_OK
+               ? DR_OK
+               : dr_backup_tools_find(NULL, major, wait, out, err);
+}
+
 static enum dr_rc
 restore_pg(const struct dr_backup *backup, const char *url,
            const struct dr_backup_restore_options *options, const struct dr_db_wait *wait,
@@ -291,8 +305,7 @@ restore_pg(const struct dr_backup *backup, const char *url,
 {
     struct dr_backup_tools tools;
     char list[PATH_MAX] = "", use_list[PATH_MAX + 16];
-    unsigned long major = strtoul(backup->server_version, NULL, 10);
-    enum dr_rc rc = dr_backup_tools_find(options->pg_bindir, major, wait, &tools, err);
+    enum dr_rc rc = find_tools(backup, options->pg_bindir, wait, &tools, err);
     rc = rc != DR_OK ? rc : make_list(backup, &tools, list, wait, err);
     (void)snprintf(use_list, sizeof use_list, "--use-list=%s", list);
     rc = rc != DR_OK ? rc : restore_parts(backup, url, options, &tools, use_list, wait, err);

@@ -7,9 +7,8 @@
 #include "coordinator/cli/project.h"
 #include "coordinator/cli/rehearsal_view.h"
 
-#include "base/cmd.h"
-#include "base/file.h"
 #include "db/db.h"
+#include "engine/backup_find.h"
 #include "engine/rehearse.h"
 
 #include <stdio.h>
@@ -19,9 +18,6 @@
 
 #define TIMEOUT_MAX_MS (7ull * 24 * 3600 * 1000)
 #define ROLES_MAX      64u
-#define MAGIC_MAX      16u
-#define LIST_MS        60000
-#define LIST_MAX       (16u << 20)
 
 struct command {
     struct dr_cli *cli;
@@ -44,64 +40,6 @@ static enum dr_rc
 no_memory(struct dr_err *err)
 {
     return dr_err_set(err, DR_E_NOMEM, "out of memory");
-}
-
-// ------------------------------------------------------------------------------------------ backup
-
-// The version of the server that an archive was taken from, as its head says: "15.20".
-static enum dr_rc
-read_version(struct command *c, struct dr_err *err)
-{
-    static const char before[] = "Dumped from database version: ";
-    struct dr_cmd_result list = {0};
-    const struct dr_cmd cmd = {
-        .argv = (const char *const[]){"pg_restore", "--list", c->restored.location, NULL},
-        .timeout_ms = LIST_MS,
-        .output_max = LIST_MAX,
-        .cancel_fd = c->cancel_fd};
-    enum dr_rc rc = dr_cmd_run(&cmd, &list, err);
-    const char *at = rc == DR_OK && list.output.data != NULL && list.exit_code == 0
-                         ? strstr(list.output.data, before)
-                         : NULL;
-    if (at != NULL) {
-        at += sizeof before - 1;
-        (void)snprintf(c->restored.server_version, sizeof c->restored.server_version, "%.*s",
-                       (int)(strspn(at, "0123456789.") % 32), at);
-    } else if (rc == DR_OK) {
-        (void)dr_err_set(err, DR_E_INVALID, "pg_restore cannot read '%s'", c->backup);
-        rc = dr_err_hint(err, "is it whole? pg_restore --list %s", c->backup);
-    }
-    dr_cmd_result_fini(&list);
-    return rc;
-}
-
-// What kind of backup a path names: "PGDMP" is pg_dump's, SQLite's files say so.
-static enum dr_rc
-find_backup(struct command *c, struct dr_err *err)
-{
-    char magic[MAGIC_MAX + 1] = "";
-    FILE *file = fopen(c->backup, "rbe");
-    size_t n = file == NULL ? 0 : fread(magic, 1, MAGIC_MAX, file);
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    if (file == NULL || realpath(c->backup, c->restored.location) == NULL) {
-        (void)dr_err_set(err, DR_E_NOT_FOUND, "there is no backup '%s'", c->backup);
-        return dr_err_hint(err, "name a file of pg_dump -Fc, or a copy of a SQLite file");
-    }
-    bool is_sqlite = n == MAGIC_MAX && memcmp(magic, "SQLite format 3", MAGIC_MAX) == 0;
-    if (!is_sqlite && (n < 5 || memcmp(magic, "PGDMP", 5) != 0)) {
-        (void)dr_err_set(err, DR_E_INVALID, "'%s' is no backup that can be restored here",
-                         c->backup);
-        return dr_err_hint(err, "a file of pg_dump -Fc, or a copy of a SQLite file; an SQL script "
-                                "of pg_dump is none");
-    }
-    c->engine = is_sqlite ? DROVER__V1__ENGINE__SQLITE : DROVER__V1__ENGINE__POSTGRESQL;
-    (void)snprintf(c->restored.tool, sizeof c->restored.tool, "%s",
-                   is_sqlite ? "sqlite backup" : "pg_dump");
-    enum dr_rc rc =
-        dr_file_sha256(c->restored.location, c->restored.sha256, &c->restored.size_bytes, err);
-    return rc == DR_OK && !is_sqlite ? read_version(c, err) : rc;
 }
 
 static enum dr_rc
@@ -319,13 +257,17 @@ tell(struct command *c, enum dr_rc rc, struct dr_err *err)
 static enum dr_rc
 find_source(struct command *c, struct dr_err *err)
 {
+    enum dr_rc rc = DR_OK;
     c->backup = dr_cli_option(c->cli, "from-backup");
     c->url = c->backup == NULL ? dr_project_direct_url(c->cli) : NULL;
     if (c->backup != NULL && dr_cli_has(c->cli, "url")) {
         return dr_err_set(err, DR_E_USAGE, "--url and --from-backup are two sources");
     }
     if (c->backup != NULL) {
-        return find_backup(c, err);
+        rc = dr_backup_find(c->backup, NULL, c->cancel_fd, &c->restored, err);
+        c->engine = dr_str_starts(c->restored.tool, "sqlite") ? DROVER__V1__ENGINE__SQLITE
+                                                              : DROVER__V1__ENGINE__POSTGRESQL;
+        return rc;
     }
     if (c->url == NULL) {
         (void)dr_err_set(err, DR_E_USAGE, "no database is named");

@@ -90,6 +90,17 @@ run 6 drover rehearse --from-backup app.dump
 says low "revisions/4.sql:"
 rm revisions/4.sql
 
+test_begin a_folder_is_a_backup_too_and_pg_restore_is_found_beside_the_server # id: G1, G3
+"$PG_BIN/pg_dump" -Fd -j 2 -h "$WORLD/pg-main" -U postgres -f app.dir app || exit 1
+# A PATH without PostgreSQL's client programs, as on a host with Debian's server alone.
+mkdir -p bare && ln -sf "$DROVER_BUILD"/drover* /usr/bin/env bare/
+mv app.dir "a folder" && ln -s "a folder" app.dir
+run_json 0 'd["fromBackup"] and d["units"][0]["tables"][0]["rows"] == 3000' \
+    env -u PG_BIN PATH="$PWD/bare" drover rehearse --from-backup app.dir two
+rm -f "a folder/toc.dat"
+run 1 drover rehearse --from-backup app.dir
+says "'app.dir' is no backup that can be restored" "a folder of pg_dump -Fd"
+
 test_begin what_is_no_backup_is_refused
 echo 'CREATE TABLE a ();' >script.sql
 run 1 drover rehearse --from-backup script.sql
