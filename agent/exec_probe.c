@@ -5,7 +5,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define AGAIN_MS 1000 // least time between two rounds, however often they are ordered
+#define AGAIN_MS     1000  // least time between two rounds, however often they are ordered
+#define AGAIN_MAX_MS 20000 // and most: whoever orders one waits a minute for the answer
 
 bool
 dr_exec_probe_is_due(const struct dr_agent_slot *slot, int64_t now_ms)
@@ -55,6 +56,7 @@ dr_exec_probe_fill(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struc
             every_s = every_s == 0 || probe->every_s < every_s ? probe->every_s : every_s;
         }
     }
-    slot->probe_at_ms = dr_monotonic_ms() + (every_s > 2 ? (int64_t)every_s * 500 : AGAIN_MS);
+    int64_t again_ms = every_s > 2 ? (int64_t)every_s * 500 : AGAIN_MS;
+    slot->probe_at_ms = dr_monotonic_ms() + (again_ms < AGAIN_MAX_MS ? again_ms : AGAIN_MAX_MS);
     return DR_OK;
 }

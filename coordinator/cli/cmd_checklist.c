@@ -25,6 +25,19 @@ gates_json(const struct dr_stage *s, const struct dr_stage_gate *gates, size_t n
     return DR_OK;
 }
 
+// What the first gate that is closed asks to be typed, of those before or after the run.
+static const char *
+next_of(const struct dr_stage_gate *gates, size_t n, bool is_after)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!gates[i].is_open && gates[i].is_after == is_after && gates[i].next != NULL &&
+            gates[i].next[0] != '\0') {
+            return gates[i].next;
+        }
+    }
+    return "";
+}
+
 // One environment of the list. Returns how many gates hold its start.
 static enum dr_rc
 show_environment(struct dr_remote *remote, const char *rollout, const char *environment,
@@ -45,11 +58,10 @@ show_environment(struct dr_remote *remote, const char *rollout, const char *envi
     dr_say(remote->cli, "%s, approval %u of %u\n", stage.said->environment, stage.said->signatures,
            stage.said->needed);
     *out_closed = dr_stage_print_gates(&stage, gates, n);
-    for (size_t i = 0; i < n; i++) {
-        if (!gates[i].is_open && gates[i].next != NULL && gates[i].next[0] != '\0') {
-            dr_say(remote->cli, "  next: %s\n", gates[i].next);
-            break;
-        }
+    const char *next = next_of(gates, n, false);
+    next = next[0] != '\0' ? next : next_of(gates, n, true);
+    if (next[0] != '\0') {
+        dr_say(remote->cli, "  next: %s\n", next);
     }
     return DR_OK;
 }

@@ -338,23 +338,18 @@ next_command(const struct dr_stage *s, const struct dr_stage_target *target,
                    ? dr_arena_printf(arena, "drover approve %s -e %s", s->rollout->id,
                                      gate->from_environment)
                    : dr_arena_printf(arena, "drover why %s", s->rollout->id);
-    } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP && dr_stage_is_waiting(target)) {
+    } else if ((gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP ||
+                gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED) &&
+               dr_stage_is_waiting(target)) {
         text = dr_arena_printf(arena, "drover rollout retry %s -t %s", s->rollout->id,
-                               target->said->target); // with another backup
-    } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP ||
-               gate->kind == DROVER__V1__GATE_KIND__GATE_PROBED) {
+                               target->said->target); // with another backup, or rehearsal
+    } else if (gate->kind != DROVER__V1__GATE_KIND__GATE_VERIFIED) {
         text = dr_arena_printf(arena, "drover rollout watch %s", s->rollout->id);
-    } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_VERIFIED && gate->after) {
+    } else if (gate->after) {
         bool has_run = dr_str_eq(target->said->state, "applied");
         text = has_run ? dr_arena_printf(arena, "drover checklist %s show %s -e %s", s->rollout->id,
                                          dr_gate_name(gate), s->said->environment)
                        : "";
-    } else if (gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED) {
-        // Its agent prepares again, and with that it rehearses what is missing or too old.
-        text = dr_stage_is_waiting(target)
-                   ? dr_arena_printf(arena, "drover rollout retry %s -t %s", s->rollout->id,
-                                     target->said->target)
-                   : dr_arena_printf(arena, "drover rollout watch %s", s->rollout->id);
     }
     return text ? text : "";
 }

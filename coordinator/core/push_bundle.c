@@ -1,10 +1,12 @@
 // Push, part two: the bundle, an approval with everything that an agent's checks need. It is made
 // when it is sent: what has changed since, the trust that the agent lacks and the stops of now, is
 // in it, and nothing large waits in the store for an agent that is away.
+#include "base/clock.h"
 #include "coordinator/core/large.h"
 #include "coordinator/core/push.h"
 #include "coordinator/core/push_cache.h"
 #include "trust/attest.h"
+#include "trust/gate.h"
 #include "trust/strict.h"
 #include "trust/try.h"
 #include "trust/verify.h"
@@ -165,6 +167,22 @@ add_stops(struct maker *m, const char *environment, struct dr_err *err)
     return m->core->store->ops->document_list(m->core->store, &filter, add_wide_stop, &stops, err);
 }
 
+// What a freeze or a veto holds is not sent: its agent would refuse it for good, and here it waits
+// until that is lifted. A CANCEL is the agent's to answer.
+static enum dr_rc
+check_stops(struct maker *m, struct dr_err *err)
+{
+    const Drover__V1__Approval *approval = m->of->approval.msg;
+    struct dr_signoff *stops;
+    size_t n;
+
+    DR_TRY(dr_gate_load_signoffs(m->arena, &m->core->trust->root, m->of->environment,
+                                 m->bundle->signoffs, m->bundle->n_signoffs, true, &stops, &n,
+                                 err));
+    return dr_signoff_check_stops(&m->core->trust->root, stops, n, m->of->environment,
+                                  approval->plan_sha256.data, INT64_MAX, dr_now_unix_s(), err);
+}
+
 // Backups and rehearsals of the approved targets open a gate only for the target itself.
 static bool
 is_of_another(const struct maker *m, const struct dr_store_document *row, const char *target)
@@ -198,7 +216,29 @@ fill(struct maker *m, const char *target, struct dr_err *err)
         }
     }
     DR_TRY(add_canaries(m, err));
-    return add_stops(m, m->of->environment, err);
+    DR_TRY(add_stops(m, m->of->environment, err));
+    return check_stops(m, err);
+}
+
+// The stops alone, before anything is queued.
+static enum dr_rc
+check_before(struct dr_core *core, const struct dr_push_approval *of, struct dr_err *err)
+{
+    Drover__V1__Bundle bundle;
+    struct dr_arena *arena = dr_arena_new(DR_REPLY_MEMORY_MAX);
+    struct maker m = {.core = core, .arena = arena, .of = of, .bundle = &bundle};
+
+    if (arena == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    drover__v1__bundle__init(&bundle);
+    bundle.signoffs = dr_arena_array(arena, DR_BUNDLE_ENVELOPES_MAX + 1, sizeof *bundle.signoffs);
+    enum dr_rc rc = bundle.signoffs == NULL ? no_room(err) : add_stops(&m, of->environment, err);
+    if (rc == DR_OK && bundle.n_signoffs > 0) {
+        rc = check_stops(&m, err);
+    }
+    dr_arena_free(&arena);
+    return rc;
 }
 
 enum dr_rc
@@ -240,6 +280,7 @@ dr_push_bundle(struct dr_core *core, const struct dr_rollout *rollout,
     // all that it will be made of is here
     DR_TRY(dr_push_approval(core, target->approval, &of, err));
     DR_TRY(find_leaf(of, target->name, &own, err));
+    DR_TRY(check_before(core, of, err));
     if (of->n_listed + (of->decoded[own]->wave > 1 ? of->approval.msg->wave_sizes[0] : 0) + 8 >
         DR_BUNDLE_ENVELOPES_MAX) {
         return no_room(err);

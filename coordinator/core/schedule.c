@@ -124,10 +124,13 @@ static enum dr_rc
 wait_for_retry(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_target *target,
                int64_t wait_s, const struct dr_err *why, struct dr_err *err)
 {
+    bool is_stopped = why->rc == DR_E_FROZEN || why->rc == DR_E_VETOED;
     char reason[DR_ROLLOUT_TEXT_MAX];
 
-    target->retry_at = dr_now_unix_s() + wait_s;
-    (void)snprintf(reason, sizeof reason, "what comes next cannot be sent, tried again: %s: %.160s",
+    target->retry_at = dr_now_unix_s() + (is_stopped ? DR_SCHEDULE_RETRY_S : wait_s);
+    (void)snprintf(reason, sizeof reason, "%s: %s: %.160s",
+                   is_stopped ? "approved, waits until a stop is lifted"
+                              : "what comes next cannot be sent, tried again",
                    dr_rc_name(why->rc), why->message);
     if (strcmp(reason, target->reason) == 0) {
         return DR_OK;

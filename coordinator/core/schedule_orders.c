@@ -182,28 +182,55 @@ dr_schedule_order(struct dr_core *core, struct dr_rollout *rollout, const char *
 
 // ---- time
 
-// The longest soak that the next environment asks of this one, in seconds.
-static uint64_t
-soak_of(struct dr_core *core, const struct dr_rollout *rollout, size_t stage)
+// What the next environment asks of this one: the longest soak, in seconds, and probes that passed
+// after it.
+struct wish {
+    uint64_t soak_s;
+    bool has_probes;
+};
+
+static struct wish
+wish_of(struct dr_core *core, const struct dr_rollout *rollout, size_t stage)
 {
-    uint64_t soak = 0;
+    struct wish wish = {0};
 
     if (stage + 1 >= rollout->n_stages) {
-        return 0;
+        return wish;
     }
     const struct dr_fleet_entry *policy =
         dr_directory_environment(core->directory, rollout->stages[stage + 1].environment);
     for (size_t i = 0; policy != NULL && i < policy->msg->environment->n_gates; i++) {
         const Drover__V1__Gate *gate = policy->msg->environment->gates[i];
+        bool is_probed = gate->kind == DROVER__V1__GATE_KIND__GATE_PROBED;
 
-        if (gate->kind == DROVER__V1__GATE_KIND__GATE_STAGED && gate->soak_s > soak) {
-            soak = gate->soak_s;
+        if ((is_probed || gate->kind == DROVER__V1__GATE_KIND__GATE_STAGED) &&
+            gate->soak_s > wish.soak_s) {
+            wish.soak_s = gate->soak_s;
         }
+        wish.has_probes = wish.has_probes || is_probed;
     }
-    return soak;
+    return wish;
 }
 
-// A STATE after the soak, which the next environment's gate asks for.
+// Has a probe not passed yet, and is it time to ask again?
+static bool
+wants_probe(struct dr_core *core, const struct dr_rollout *rollout,
+            const struct dr_rollout_stage *stage, const struct dr_rollout_target *target,
+            int64_t now)
+{
+    const struct dr_agent *agent = dr_core_agent(core, target->agent);
+    struct dr_wave_rules rules;
+
+    if (rollout->is_paused || agent == NULL || agent->watch == NULL ||
+        target->probe_outcome == DROVER__V1__PROBE_OUTCOME__PASSED) {
+        return false;
+    }
+    dr_schedule_rules(core, stage->environment, &rules);
+    return rules.has_probes[target->engine] &&
+           now - target->state_asked >= rules.probe_every_s[target->engine];
+}
+
+// A STATE after the soak, which the next environment's gates ask for.
 static bool
 wants_state(struct dr_core *core, const struct dr_rollout *rollout, size_t s,
             const struct dr_rollout_target *target, int64_t now)
@@ -214,9 +241,14 @@ wants_state(struct dr_core *core, const struct dr_rollout *rollout, size_t s,
         dr_stage_state(&rollout->stages[s + 1]) == DR_ROLLOUT_DONE) {
         return false;
     }
-    int64_t due = target->since + (int64_t)soak_of(core, rollout, s);
-    return now > due && target->state_asked <= due &&
-           now - target->state_asked >= DR_STATE_ASK_AGAIN_S;
+    const struct wish wish = wish_of(core, rollout, s);
+    int64_t due = target->since + (int64_t)wish.soak_s;
+    if (now <= due) {
+        return false;
+    }
+    return target->state_asked > due
+               ? wish.has_probes && wants_probe(core, rollout, stage, target, now)
+               : now - target->state_asked >= DR_STATE_ASK_AGAIN_S;
 }
 
 static bool

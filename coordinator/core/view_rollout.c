@@ -59,6 +59,7 @@ try_of(const struct maker *m, const Drover__V1__Gate *gate, const char *target)
         return dr_arena_printf(m->arena, "drover checklist %s sign %s -e %s", m->rollout->id,
                                gate->item, m->stage->environment);
     case DROVER__V1__GATE_KIND__GATE_BACKUP:
+    case DROVER__V1__GATE_KIND__GATE_REHEARSED:
         return dr_arena_printf(m->arena, "drover rollout retry %s -t %s", m->rollout->id, target);
     default:
         return dr_arena_printf(m->arena, "drover rollout show %s", m->rollout->id);
