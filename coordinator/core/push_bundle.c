@@ -104,6 +104,34 @@ add_document(struct maker *m, const struct dr_store_document *row, struct dr_err
     return add_evidence_entry(m, row->target, err);
 }
 
+// What a target of another environment took back after the APPLIED that the approval lists speaks
+// against it, so an honest coordinator shows that, too.
+static enum dr_rc
+add_taken_back(struct maker *m, const struct dr_store_document *listed, struct dr_err *err)
+{
+    struct dr_store_document row;
+    struct dr_err none = {0};
+
+    if (strcmp(listed->kind, DR_TYPE_ATTESTATION) != 0 ||
+        listed->subkind != (uint32_t)DROVER__V1__ATTESTATION_KIND__APPLIED ||
+        strcmp(listed->environment, m->of->environment) == 0) {
+        return DR_OK;
+    }
+    enum dr_rc rc = m->core->store->ops->document_latest(
+        m->core->store, listed->target, (uint32_t)DROVER__V1__ATTESTATION_KIND__REVERTED, m->arena,
+        &row, &none);
+    if (rc == DR_E_NOT_FOUND ||
+        (rc == DR_OK &&
+         (row.time < listed->time || dr_approval_lists(m->of->approval.msg, row.sha256)))) {
+        return DR_OK;
+    }
+    if (rc != DR_OK) {
+        *err = none;
+        return rc;
+    }
+    return add_document(m, &row, err);
+}
+
 // APPLIED of each canary, which later waves must see.
 static enum dr_rc
 add_canaries(struct maker *m, struct dr_err *err)
@@ -214,6 +242,7 @@ fill(struct maker *m, const char *target, struct dr_err *err)
         if (!is_of_another(m, &m->of->listed[i], target)) {
             DR_TRY(add_document(m, &m->of->listed[i], err));
         }
+        DR_TRY(add_taken_back(m, &m->of->listed[i], err));
     }
     DR_TRY(add_canaries(m, err));
     DR_TRY(add_stops(m, m->of->environment, err));
