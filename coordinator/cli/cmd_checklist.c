@@ -73,6 +73,7 @@ show_all(struct dr_remote *remote, struct dr_err *err)
     Drover__V1__RolloutId id = DROVER__V1__ROLLOUT_ID__INIT;
     Drover__V1__Rollout *rollout = NULL;
     const char *only = dr_cli_option(cli, "environment");
+    bool is_found = false;
     json_t *list = json_array();
     id.id = dr_arena_str(cli->arena, cli->args[0]);
     enum dr_rc rc = dr_remote_call(remote, DR_METHOD_OPERATOR_GET_ROLLOUT, &id.base, &rollout, err);
@@ -81,7 +82,13 @@ show_all(struct dr_remote *remote, struct dr_err *err)
         if (only == NULL || dr_str_eq(only, rollout->stages[i]->environment)) {
             rc = show_environment(remote, cli->args[0], rollout->stages[i]->environment, list,
                                   &closed, err);
+            is_found = true;
         }
+    }
+    if (rc == DR_OK && !is_found) {
+        rc = dr_err_set(err, DR_E_NOT_FOUND, "rollout '%s' does not go to '%s'", cli->args[0],
+                        only != NULL ? only : "");
+        (void)dr_err_hint(err, "drover rollout show %s", cli->args[0]);
     }
     if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
         dr_print_json(cli, json_pack("{s:s, s:O}", "schema", "drover.v1.Checklist", "gates", list));
@@ -200,9 +207,12 @@ sign_item(struct dr_remote *remote, const char *item, struct dr_err *err)
     if (rc == DR_OK && cli->format == DR_CLI_TEXT) {
         dr_say(cli, "Signed: %s of %s in %s\n", item, stage.rollout->id, stage.said->environment);
     } else if (rc == DR_OK) {
-        dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:s, s:s}", "schema", "drover.v1.Signed",
-                                     "document", "signoff", "rollout", stage.rollout->id, "item",
-                                     item, "environment", stage.said->environment));
+        char hex[65];
+        dr_hex(hex, seen, 32);
+        dr_print_json(cli,
+                      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "schema", "drover.v1.Signed",
+                                "document", "signoff", "rollout", stage.rollout->id, "item", item,
+                                "environment", stage.said->environment, "seen_sha256", hex));
     }
     return rc;
 }

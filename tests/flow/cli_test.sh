@@ -58,7 +58,7 @@ run_json 0 True as alice drover rpc call Health/Check
 run_json 0 'd["complete"] and d["signatures"] == 1' as carol drover approve R-1 -e staging --yes
 run_json 0 True as carol drover rollout watch R-1 --until staging=applied --timeout 60s
 run_json 0 '[r["state"] for r in d["revisions"]] == ["current", "applied"]' as carol drover history --target staging/notes
-run_json 0 'd["item"] == "logs-reviewed"' as bob drover checklist R-1 sign logs-reviewed --note read
+run_json 0 'd["item"] == "logs-reviewed" and len(d["seen_sha256"]) == 64' as bob drover checklist R-1 sign logs-reviewed --note read
 run_json 0 True as bob drover rollout pause R-1
 run_json 0 True as bob drover rollout resume R-1
 run_json 0 True as bob drover rollout abort R-1

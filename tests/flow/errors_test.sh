@@ -198,6 +198,7 @@ same "$(ls trust)" "$(printf 'fleet.1.drv\nfleet.2.drv\nroot.1.drv')"
 
 run 0 as alice drover upgrade head
 run 8 as alice drover rollout watch R-1 --timeout 60s
+refused 1 "does not go to 'nowhere'" "drover rollout show R-1" -- as alice drover checklist R-1 -e nowhere
 
 test_begin ctrl_c_leaves_a_watch_and_says_how_to_come_back
 as alice exec env --default-signal=INT drover rollout watch R-1 --until staging=applied --timeout 60s >run/watch 2>&1 &
