@@ -108,7 +108,7 @@ dr_chain_note_load(struct dr_cli *cli, struct dr_graph_note **out_note, struct d
 
 void
 dr_chain_say_dry_run(const struct dr_cli *cli, const struct dr_nodes *nodes, bool is_down,
-                     json_t *targets, json_t *losses)
+                     json_t *targets, json_t *losses, json_t *estimates)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < nodes->count; i++) {
@@ -125,15 +125,17 @@ dr_chain_say_dry_run(const struct dr_cli *cli, const struct dr_nodes *nodes, boo
         dr_buf_fini(&parents);
     }
     if (cli->format != DR_CLI_TEXT) {
-        dr_print_json(cli, json_pack("{s:s, s:s, s:o, s:o*, s:o*}", "schema", "drover.v1.DryRun",
-                                     "direction", is_down ? "down" : "up", "revisions", list,
-                                     "targets", targets, "losses", losses));
+        dr_print_json(cli,
+                      json_pack("{s:s, s:s, s:o, s:o*, s:o*, s:o*}", "schema", "drover.v1.DryRun",
+                                "direction", is_down ? "down" : "up", "revisions", list, "targets",
+                                targets, "losses", losses, "estimates", estimates));
         return;
     }
     dr_say(cli, "Dry run: nothing was changed\n");
     json_decref(list);
     json_decref(targets);
     json_decref(losses);
+    json_decref(estimates);
 }
 
 enum dr_rc

@@ -38,10 +38,10 @@ DR_MUST_CHECK enum dr_rc
 dr_chain_engine(const char *url, Drover__V1__Engine *out, struct dr_err *err);
 
 // What a dry run says: "Would run upgrade A -> B, message" for each of `nodes` (parents first), in
-// the order in which they would run. `targets` and `losses` (references that are taken; may
-// be NULL) go into the JSON.
+// the order in which they would run. `targets`, `losses` and `estimates` (references that are
+// taken; may be NULL) go into the JSON.
 void dr_chain_say_dry_run(const struct dr_cli *cli, const struct dr_nodes *nodes, bool is_down,
-                          json_t *targets, json_t *losses);
+                          json_t *targets, json_t *losses, json_t *estimates);
 
 // Where the project keeps alembic_version: DR_E_ALEMBIC_ID with file and line for an id that is too
 // long for it.

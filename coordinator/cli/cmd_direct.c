@@ -111,7 +111,7 @@ dry_run(struct dr_direct *d, struct dr_err *err)
         }
     }
     dr_chain_say_dry_run(d->cli, &d->nodes, d->is_down, NULL,
-                         d->is_down ? dr_loss_json(d->losses, d->losses_count) : NULL);
+                         d->is_down ? dr_loss_json(d->losses, d->losses_count) : NULL, NULL);
     return DR_OK;
 }
 

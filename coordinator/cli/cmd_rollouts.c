@@ -1,10 +1,15 @@
 // rollout list, show, pause, resume, promote, retry, abort.
 
 #include "coordinator/cli/commands.h"
+#include "coordinator/cli/estimate_view.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
 #include "coordinator/cli/remote.h"
 #include "coordinator/cli/rollout_view.h"
+
+#include "rpc/reflect.h"
+#include "trust/approval.h"
+#include "trust/plandoc.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +61,61 @@ print_rollout(struct dr_cli *cli, const Drover__V1__Rollout *rollout, struct dr_
     return DR_OK;
 }
 
+// What the rollout's plans mean for others, where agents rehearsed them.
+static enum dr_rc
+load_estimates(struct dr_remote *remote, const Drover__V1__Rollout *r, struct dr_estimates **out,
+               struct dr_err *err)
+{
+    struct dr_estimates *list = dr_arena_array(remote->cli->arena, r->n_plans + 1, sizeof *list);
+    enum dr_rc rc = list == NULL ? dr_err_set(err, DR_E_NOMEM, "out of memory") : DR_OK;
+    bool is_down = dr_approval_is_down(r->mode);
+    for (size_t i = 0; rc == DR_OK && i < r->n_plans; i++) {
+        const ProtobufCBinaryData sha256 = r->plans[i]->plan_sha256;
+        struct dr_bytes packed = {0};
+        Drover__V1__Plan *plan = NULL;
+        if (sha256.len != 32) {
+            return dr_err_set(err, DR_E_INVALID, "the coordinator names a plan without digest");
+        }
+        rc = dr_remote_get_blob(remote, sha256.data, DR_PLANDOC_MAX, &packed, err);
+        rc = rc == DR_OK ? dr_plandoc_decode(remote->cli->arena, packed, sha256.data, &plan, err)
+                         : rc;
+        rc = rc == DR_OK
+                 ? dr_estimates_load(remote, sha256.data, plan,
+                                     is_down ? DROVER__V1__MODE__DOWN : DROVER__V1__MODE__UP,
+                                     &list[i], err)
+                 : rc;
+    }
+    *out = list;
+    return rc;
+}
+
+static enum dr_rc
+print_with_estimates(struct dr_cli *cli, const Drover__V1__Rollout *r,
+                     const struct dr_estimates *estimates, struct dr_err *err)
+{
+    if (cli->format == DR_CLI_TEXT) {
+        dr_rollout_tree(cli, r);
+        for (size_t i = 0; i < r->n_plans; i++) {
+            dr_estimates_print(cli, &estimates[i], "As agents rehearsed it:");
+        }
+        return DR_OK;
+    }
+    json_t *fields = NULL;
+    enum dr_rc rc = dr_json_from_message_full(&r->base, &fields, err);
+    json_t *list = json_array();
+    for (size_t i = 0; rc == DR_OK && i < r->n_plans; i++) {
+        dr_estimates_json(cli, &estimates[i], list);
+    }
+    if (rc == DR_OK) {
+        json_object_set_new(fields, "schema", json_string("drover.v1.Rollout"));
+        json_object_set(fields, "estimates", list);
+        dr_print_json(cli, json_incref(fields));
+    }
+    json_decref(list);
+    json_decref(fields);
+    return rc;
+}
+
 enum dr_rc
 dr_cmd_rollout_show(struct dr_cli *cli, struct dr_err *err)
 {
@@ -67,7 +127,9 @@ dr_cmd_rollout_show(struct dr_cli *cli, struct dr_err *err)
         id.id = dr_arena_str(cli->arena, cli->args[0]);
         rc = dr_remote_call(&remote, DR_METHOD_OPERATOR_GET_ROLLOUT, &id.base, &rollout, err);
     }
-    rc = rc == DR_OK ? print_rollout(cli, rollout, err) : rc;
+    struct dr_estimates *estimates = NULL;
+    rc = rc == DR_OK ? load_estimates(&remote, rollout, &estimates, err) : rc;
+    rc = rc == DR_OK ? print_with_estimates(cli, rollout, estimates, err) : rc;
     dr_remote_close(&remote);
     return rc;
 }

@@ -3,6 +3,7 @@
 
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/commands.h"
+#include "coordinator/cli/estimate_view.h"
 #include "coordinator/cli/loss_view.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/project.h"
@@ -194,6 +195,7 @@ enum dr_rc
 dr_creating_dry_run(struct dr_creating *c, struct dr_err *err)
 {
     const struct dr_trust *trust = c->remote.trust;
+    struct dr_estimates estimates[DR_COUNT_OF(c->has_engine)] = {0};
     enum dr_rc rc = DR_OK;
     for (int engine = 1; rc == DR_OK && engine < (int)DR_COUNT_OF(c->has_engine); engine++) {
         struct dr_plan plan = {0};
@@ -201,9 +203,20 @@ dr_creating_dry_run(struct dr_creating *c, struct dr_err *err)
                  ? dr_plan_compile(c->cli->project->name, (Drover__V1__Engine)engine, &c->nodes,
                                    c->cli->arena, &plan, err)
                  : DR_OK;
+        // Somebody may have rehearsed it: for a rollout of the same revisions.
+        rc = rc == DR_OK && c->has_engine[engine]
+                 ? dr_estimates_load(&c->remote, plan.digest, plan.message,
+                                     c->is_down ? DROVER__V1__MODE__DOWN : DROVER__V1__MODE__UP,
+                                     &estimates[engine], err)
+                 : rc;
     }
     if (rc != DR_OK) {
         return rc;
+    }
+    json_t *known = json_array();
+    for (size_t i = 1; i < DR_COUNT_OF(estimates); i++) {
+        dr_estimates_print(c->cli, &estimates[i], "As agents rehearsed it:");
+        dr_estimates_json(c->cli, &estimates[i], known);
     }
     json_t *targets = json_array();
     for (size_t i = 0; i < trust->n_entries; i++) {
@@ -216,7 +229,7 @@ dr_creating_dry_run(struct dr_creating *c, struct dr_err *err)
     if (c->is_down && c->expr != NULL) {
         dr_loss_warn_base(c->cli, c->expr);
     }
-    dr_chain_say_dry_run(c->cli, &c->nodes, c->is_down, targets, NULL);
+    dr_chain_say_dry_run(c->cli, &c->nodes, c->is_down, targets, NULL, known);
     return DR_OK;
 }
 

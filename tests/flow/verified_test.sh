@@ -56,8 +56,7 @@ says "[x] verified in staging, a machine proves: as rehearsed" "APPLIED of stagi
 
 # With rows in users, which the rehearsal's copy has not, this revision leaves an invalid index, a constraint that is not valid, and
 # neither foreign key nor index.
-test_begin what_is_missing_or_invalid_keeps_the_item_open_and_is_named # id: G4
-cluster_sql main app "INSERT INTO users SELECT i, i FROM generate_series(1, 20) i"
+cluster_sql main app "INSERT INTO users SELECT i, i FROM generate_series(1, 20) i; ANALYZE users"
 write 2.sql r2 r1 "CREATE TABLE orders (id integer, user_id integer, total integer) PARTITION BY RANGE (id);
 CREATE TABLE orders_1 PARTITION OF orders FOR VALUES FROM (1) TO (1000);
 CREATE INDEX orders_total ON ONLY orders (total);
@@ -74,6 +73,17 @@ DO \$\$ BEGIN
 END \$\$;" 'DROP TABLE orders;'
 chain
 run 8 as alice drover upgrade head --wait --timeout 90s
+
+test_begin estimates_are_shown_before_anybody_approves # id: G4
+for look in "rollout show R-2" "upgrade head --dry-run"; do
+    # shellcheck disable=SC2086
+    run 0 as alice drover $look
+    says "As agents rehearsed it:" "staging/app: 5 statements" "SHARE ROW EXCLUSIVE on public.users (20 rows, "
+    # shellcheck disable=SC2086
+    run_json 0 "[(e['target'], t['lock'], t['rows'], t['isRewritten']) for e in d['estimates'] for u in e['units'] if u['way'] == 'up' for t in u['tables'] if t['table'] == 'public.users'] == [('staging/app', 'ShareRowExclusiveLock', 20, False)]" as alice drover $look
+done
+
+test_begin what_is_missing_or_invalid_keeps_the_item_open_and_is_named # id: G4
 apply R-2
 run 0 as alice drover checklist R-2
 says "[ ] verified" "'staging/app' is not as rehearsed, in 4 objects" "next: drover checklist R-2 show verified -e staging"
