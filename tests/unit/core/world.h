@@ -26,6 +26,8 @@ struct site {
     struct dr_config config;
     struct dr_key server_key, person_transport[PEOPLE], agent_transport[TARGETS];
     struct dr_core *core;
+    unsigned port;
+    pid_t droverd; // where it is a process of its own
     pthread_t thread;
     int stop_fd;
     struct dr_rpc_client *person[PEOPLE], *agent[TARGETS];
@@ -37,6 +39,10 @@ struct site {
     size_t n_units;
 };
 
+#ifdef SITE_DROVERD // a process of its own, which can be killed: it defines these two
+static void site_start(struct site *site);
+static void site_stop(struct site *site);
+#else
 static void *
 site_loop(void *user)
 {
@@ -57,7 +63,20 @@ site_start(struct site *site)
     OK(&site->w, dr_core_open(&site->config, &site->core, &site->w.err));
     site->stop_fd = eventfd(0, EFD_CLOEXEC);
     assert_int_equal(pthread_create(&site->thread, NULL, site_loop, site), 0);
+    site->port = (unsigned)dr_core_port(site->core);
 }
+
+static void
+site_stop(struct site *site)
+{
+    const uint64_t one = 1;
+
+    assert_int_equal(write(site->stop_fd, &one, sizeof one), sizeof one);
+    assert_int_equal(pthread_join(site->thread, NULL), 0);
+    close(site->stop_fd);
+    dr_core_close(&site->core);
+}
+#endif
 
 static struct dr_rpc_client *
 site_client(struct site *site, const struct dr_key *key)
@@ -72,7 +91,7 @@ site_client(struct site *site, const struct dr_key *key)
         struct dr_key *to;
     } lent = {key};
 
-    (void)snprintf(url, sizeof url, "tcp://127.0.0.1:%u", (unsigned)dr_core_port(site->core));
+    (void)snprintf(url, sizeof url, "tcp://127.0.0.1:%u", site->port);
     config.secret_key = dr_secret_bytes(lent.to->secret);
     OK(&site->w, dr_rpc_client_open(&config, &client, &site->w.err));
     return client;
@@ -99,17 +118,6 @@ site_disconnect(struct site *site)
     for (size_t i = 0; i < PEOPLE; i++) {
         dr_rpc_client_close(&site->person[i]);
     }
-}
-
-static void
-site_stop(struct site *site)
-{
-    const uint64_t one = 1;
-
-    assert_int_equal(write(site->stop_fd, &one, sizeof one), sizeof one);
-    assert_int_equal(pthread_join(site->thread, NULL), 0);
-    close(site->stop_fd);
-    dr_core_close(&site->core);
 }
 
 // What a crash and a new start do to the coordinator; agents and people connect again.
