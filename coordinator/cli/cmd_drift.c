@@ -2,6 +2,7 @@
 // signed; with --now they look again first.
 
 #include "coordinator/cli/commands.h"
+#include "coordinator/cli/drift_accept.h"
 #include "coordinator/cli/drift_view.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/remote.h"
@@ -177,24 +178,15 @@ print_silent(const struct looking *l)
     }
 }
 
-// The pattern that would tolerate an object: without the word that says what became of it.
-static const char *
-pattern_of(const struct dr_cli *cli, const Drover__V1__Attestation *drift)
-{
-    const char *space = drift->n_objects > 0 ? strchr(drift->objects[0], ' ') : NULL;
-    return space == NULL ? "KIND NAME" : dr_print_safe(cli, space + 1);
-}
-
 static void
 say_ways_out(const struct dr_cli *cli, const Drover__V1__Attestation *drift)
 {
-    dr_say(cli,
-           "next: put it back; or\n"
-           "  drover revision --autogenerate -m MESSAGE --desired URL   takes it into the "
-           "chain, then drover stamp there; or\n"
-           "  drover policy edit                                       tolerances = { \"%s\" "
-           "}, signed by people\n",
-           pattern_of(cli, drift));
+    dr_say(
+        cli,
+        "next: put it back; or\n"
+        "  drover drift %s --as-revision -m MESSAGE --desired URL   takes it into the chain; or\n"
+        "  drover drift %s --tolerate   lets it differ, signed by people\n",
+        drift->target, drift->target);
 }
 
 static size_t
@@ -248,17 +240,78 @@ print_json(const struct looking *l)
     return differ;
 }
 
+// -------------------------------------------------------------------------------------- accepted
+
+static bool
+is_accepting(const struct dr_cli *cli)
+{
+    return dr_cli_has(cli, "tolerate") || dr_cli_has(cli, "as-revision");
+}
+
+static enum dr_rc
+accept(struct looking *l, struct dr_err *err)
+{
+    struct dr_cli *cli = l->cli;
+    const struct dr_attestation **drifts =
+        dr_arena_array(cli->arena, l->reply->n_targets + 1, sizeof *drifts);
+    size_t n = 0;
+    if (drifts == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < l->reply->n_targets; i++) {
+        const char *target = l->reply->targets[i]->target;
+        const struct dr_attestation *drift = dr_drift_of(&l->words, target);
+        if (is_named(cli, target) && drift != NULL) {
+            drifts[n++] = drift;
+        }
+    }
+    if (n == 0) {
+        (void)dr_err_set(err, DR_E_NOT_FOUND, "nothing differs there: nothing is to be accepted");
+        return dr_err_hint(err, "drover drift --now lets the agents look again");
+    }
+    for (size_t i = 0; i < n; i++) {
+        dr_say(cli, "%s differs:\n", drifts[i]->msg->target);
+        dr_drift_print(cli, drifts[i]->msg, "  ", SHOWN_MAX);
+    }
+    if (dr_cli_has(cli, "tolerate")) {
+        return dr_drift_tolerate(cli, drifts, n, err);
+    }
+    if (n > 1) {
+        return dr_err_set(err, DR_E_USAGE, "--as-revision takes one target, here differ %zu", n);
+    }
+    return dr_drift_as_revision(cli, drifts[0], err);
+}
+
+static enum dr_rc
+check_usage(const struct dr_cli *cli, struct dr_err *err)
+{
+    if (dr_cli_has(cli, "tolerate") && dr_cli_has(cli, "as-revision")) {
+        return dr_err_set(err, DR_E_USAGE,
+                          "what differs is tolerated or taken into the chain, not both");
+    }
+    if (!dr_cli_has(cli, "as-revision") &&
+        (dr_cli_has(cli, "message") || dr_cli_has(cli, "desired"))) {
+        (void)dr_err_set(err, DR_E_USAGE, "--message and --desired are for a revision");
+        return dr_err_hint(err, "drover drift TARGET --as-revision -m MESSAGE --desired URL");
+    }
+    return DR_OK;
+}
+
 enum dr_rc
 dr_cmd_drift(struct dr_cli *cli, struct dr_err *err)
 {
     struct looking l = {.cli = cli, .cancel_fd = dr_cli_has(cli, "now") ? dr_cli_cancel_fd() : -1};
     size_t differ = 0;
-    enum dr_rc rc = dr_remote_open(cli, &l.remote, err);
+    enum dr_rc rc = check_usage(cli, err);
+    rc = rc == DR_OK ? dr_remote_open(cli, &l.remote, err) : rc;
     rc = rc == DR_OK ? ask_status(&l, err) : rc;
     rc = rc == DR_OK ? check_names(&l, err) : rc;
     rc = rc == DR_OK && dr_cli_has(cli, "now") ? look_now(&l, err) : rc;
     rc = rc == DR_OK ? dr_words_load(&l.remote, l.reply, &l.words, err) : rc;
-    if (rc == DR_OK) {
+    if (rc == DR_OK && is_accepting(cli)) {
+        print_silent(&l);
+        rc = cli->exit_code == 0 ? accept(&l, err) : rc;
+    } else if (rc == DR_OK) {
         print_silent(&l);
         differ = cli->format == DR_CLI_TEXT ? print_text(&l) : print_json(&l);
     }

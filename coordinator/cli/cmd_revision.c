@@ -178,7 +178,7 @@ dr_cmd_revision(struct dr_cli *cli, struct dr_err *err)
     rc = rc == DR_OK ? choose_parents(cli, graph, &new.parents, err) : rc;
     rc = rc == DR_OK ? take_list(cli, "branch-label", &new.labels, err) : rc;
     rc = rc == DR_OK ? take_depends(cli, graph, &new.depends_on, err) : rc;
-    if (rc == DR_OK && dr_cli_has(cli, "autogenerate")) {
+    if (rc == DR_OK && (dr_cli_has(cli, "autogenerate") || dr_cli_has(cli, "as-revision"))) {
         rc = dr_autogenerate_run(cli, graph, &new, err);
     } else if (rc == DR_OK) {
         rc = write_new(cli, graph, &new, err);

@@ -1,6 +1,7 @@
 // why: one target's state, or one rollout's, what is in its way, and what to type next.
 
 #include "coordinator/cli/commands.h"
+#include "coordinator/cli/drift_view.h"
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/progress_view.h"
 #include "coordinator/cli/project.h"
@@ -11,6 +12,8 @@
 
 #include <string.h>
 
+#define DRIFT_SHOWN_MAX 10u
+
 struct asking {
     struct dr_cli *cli;
     struct dr_remote remote;
@@ -18,7 +21,8 @@ struct asking {
     const Drover__V1__Rollout *rollout;     // NULL: in none
     const Drover__V1__TargetStatus *status; // its row there; NULL: not on the first page
     const Drover__V1__StageStatus *stage;
-    const struct dr_stop *stop; // a freeze or veto that holds it; NULL: none
+    const struct dr_stop *stop;         // a freeze or veto that holds it; NULL: none
+    const struct dr_attestation *drift; // what somebody changed there; NULL: nothing
 };
 
 static enum dr_rc
@@ -33,6 +37,9 @@ find_view(struct asking *a, struct dr_err *err)
             a->view = reply->targets[i];
         }
     }
+    struct dr_words words = {0};
+    rc = rc == DR_OK && a->view != NULL ? dr_words_load(&a->remote, reply, &words, err) : rc;
+    a->drift = rc == DR_OK && a->view != NULL ? dr_drift_of(&words, a->view->target) : NULL;
     if (rc == DR_OK && a->view == NULL) {
         (void)dr_err_set(err, DR_E_NOT_FOUND, "the fleet has no target '%s'", a->cli->args[0]);
         rc = dr_err_hint(err, "drover status shows all targets");
@@ -87,7 +94,9 @@ next_of(const struct asking *a)
             return texts[i];
         }
     }
-    return "";
+    const char *text =
+        a->drift == NULL ? "" : dr_arena_printf(a->cli->arena, "drover drift %s", a->view->target);
+    return text == NULL ? "" : text;
 }
 
 static const char *
@@ -125,6 +134,11 @@ print_text(const struct asking *a)
     if (a->stop != NULL) {
         dr_say(cli, "  stopped %s\n", dr_stop_text(cli, a->stop, v->environment));
     }
+    if (a->drift != NULL) {
+        dr_say(cli, "  drift   for %s, somebody changed what the last run left:\n",
+               dr_print_age(cli, dr_drift_since(a->drift)));
+        dr_drift_print(cli, a->drift->msg, "          ", DRIFT_SHOWN_MAX);
+    }
     dr_say(cli, "  agent   %s, %s\n", v->agent,
            v->connected   ? "connected"
            : v->last_seen ? "not connected, see its log: journalctl -u drover-agent"
@@ -138,15 +152,16 @@ static void
 print_json(const struct asking *a)
 {
     const Drover__V1__TargetView *v = a->view;
-    dr_print_json(a->cli,
-                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:s, s:s, s:o}",
-                            "schema", "drover.v1.Why", "target", v->target, "state", v->state,
-                            "reason", v->reason, "rollout", v->rollout, "agent", v->agent,
-                            "connected", v->connected, "since",
-                            (json_int_t)(a->status ? a->status->since : 0), "stop",
-                            a->stop ? dr_stop_text(a->cli, a->stop, v->environment) : "", "waits",
-                            a->status ? a->status->waits : "", "next", next_of(a), "progress",
-                            dr_progress_json(dr_rollout_moves(v->state) ? v->progress : NULL)));
+    dr_print_json(
+        a->cli,
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:s, s:s, s:o, s:o}", "schema",
+                  "drover.v1.Why", "target", v->target, "state", v->state, "reason", v->reason,
+                  "rollout", v->rollout, "agent", v->agent, "connected", v->connected, "since",
+                  (json_int_t)(a->status ? a->status->since : 0), "stop",
+                  a->stop ? dr_stop_text(a->cli, a->stop, v->environment) : "", "waits",
+                  a->status ? a->status->waits : "", "next", next_of(a), "progress",
+                  dr_progress_json(dr_rollout_moves(v->state) ? v->progress : NULL), "drift",
+                  a->drift == NULL ? json_null() : dr_drift_json(v->target, a->drift)));
 }
 
 enum dr_rc

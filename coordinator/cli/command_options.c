@@ -306,6 +306,17 @@ const struct dr_cli_option dr_opt_withdraw[] = {
 const struct dr_cli_option dr_opt_drift[] = {
     {"now", 0, NULL, "let the agents look again and wait for what they sign"},
     {"timeout", 0, "TIME", "with --now: give up after this time (default 30s, exit 124)"},
+    {"tolerate", 0, NULL, "put exactly what differs into the policy's tolerances, and sign them"},
+    {"as-revision", 0, NULL, "write a revision that makes what somebody made by hand"},
+    {"message", 'm', "TEXT", "with --as-revision: what it does, one line (required)"},
+    {"desired", 0, "URL", "with --as-revision: the target's database (required)"},
+    {"rev-id", 0, "ID", "its id (default: 12 random hex digits)"},
+    {"head", 0, "REVISION", "its parent (default: the only head): an id, label@head"},
+    {"engine", 0, "LIST", "postgresql, sqlite or both with a comma (default: as its parent)"},
+    {"rename", 0, "OLD=NEW", "that table or column was renamed; may be repeated"},
+    {"concurrently", 0, NULL, "PostgreSQL: build indexes without blocking writes"},
+    {"schema", 0, "NAME", "PostgreSQL: compare only this schema"},
+    {"scratch", 0, "URL", "PostgreSQL in which to build (default: a private server)"},
     {0},
 };
 const struct dr_cli_option dr_opt_report[] = {

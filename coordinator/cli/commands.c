@@ -150,9 +150,11 @@ const struct dr_cli_command dr_cli_commands[] = {
     {"drift", LOOK, "[TARGET...]", "targets whose schema somebody changed since the last run",
      "Agents look at the interval of their environment's policy (drift_every) and report what "
      "differs from the\nschema that their last run left. Exit 3 when a target differs, 0 when none "
-     "does.",
+     "does. What shall stay as it is\nbecomes a tolerance that people sign (--tolerate), or a "
+     "revision of the chain (--as-revision).",
      "drover drift\ndrover drift production/orders --now\ndrover drift 'production/*' --output "
-     "json",
+     "json\ndrover drift production/orders --tolerate\ndrover drift production/orders "
+     "--as-revision -m \"index on email\" --desired postgresql:///orders",
      dr_opt_drift, 0, -1, dr_cmd_drift},
     {"agents", LOOK, "", "agents that the coordinator knows", NULL, "drover agents", dr_opt_none, 0,
      0, dr_cmd_agents},

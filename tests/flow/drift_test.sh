@@ -108,8 +108,17 @@ run_json 0 "d['is_paused'] and 'added column users.nick' in d['pause_reason']" a
 run 0 as alice drover log --rollout R-2
 says "pause: somebody changed 'staging/pg' since: added column users.nick"
 
+run 0 as alice drover why staging/pg
+says "somebody changed what the last run left" "added column users.nick"
+run_json 0 "d['drift']['objects'] == ['added column users.nick']" as alice drover why staging/pg
+
 test_begin what_a_signed_tolerance_names_is_no_drift
-policy_with 's/tolerances = .*/tolerances = { "column users.nick" }/'
+run 2 as alice drover drift staging/pg --tolerate --as-revision
+says "not both"
+run 1 as alice drover drift production/lite --tolerate --yes
+says "nothing is to be accepted"
+run 0 as alice drover drift staging/pg --tolerate --yes
+says "staging/pg differs:" "added column users.nick" "+ policy staging: tolerances = {" '"column users.nick"' "all targets of 'staging'" "in force"
 run 0 as alice drover drift staging/pg --now --timeout 60s
 says "No drift in 1 target"
 by_hand staging/pg "ALTER TABLE users ADD COLUMN other text"
@@ -142,6 +151,15 @@ by_hand production/lite "CREATE INDEX seen ON users (id, email)"
 wait_until 60 is_drift 3 || wrong "nobody noticed"
 run 3 as alice drover drift production/lite
 says "added index seen"
+run 2 as alice drover drift production/lite --as-revision -m "see users"
+says "drover drift production/lite --as-revision -m MESSAGE --desired URL"
+run 0 as alice drover drift production/lite --as-revision -m "see users" --rev-id seen --desired sqlite:lite.db
+says "added index seen" "Generating" "Proved: up makes what" "drover stamp head -t production/lite"
+grep -q "CREATE INDEX seen ON users" revisions/seen*.sql || wrong "the revision does not make it: $(cat revisions/seen*.sql)"
+run 1 as alice drover drift production/lite --as-revision -m again --desired sqlite:lite.db
+says "'production/lite' does not have revision 'seen', which the new one would stand on" "drover upgrade head -t production/lite"
+rm -f revisions/seen*.sql
+as alice drover check --write >/dev/null
 before=$(states production/lite)
 by_hand production/lite "DROP INDEX seen"
 wait_until 60 is_drift 0 || wrong "nobody noticed that it is gone"
