@@ -163,15 +163,16 @@ open_plan(struct dr_agent_slot *slot, struct dr_err *err)
 {
     struct dr_bytes bytes = {0};
     struct dr_verdict verdict = {0};
+    Drover__V1__Plan *plan = NULL;
     enum dr_rc rc = dr_exec_blob_read(slot->agent, slot->arena, slot->plan_sha256, &bytes, err);
-    rc = rc != DR_OK ? rc
-                     : dr_plandoc_decode(slot->arena, bytes, slot->plan_sha256, &slot->plan, err);
+    rc = rc != DR_OK ? rc : dr_plandoc_decode(slot->arena, bytes, slot->plan_sha256, &plan, err);
     if (rc != DR_OK) {
         return rc;
     }
+    slot->plan = plan;
     rc = slot->bundle == NULL ? dr_exec_task_check_prepare(slot, err) : verify(slot, &verdict, err);
-    for (size_t i = 0; rc == DR_OK && i < slot->plan->n_revisions; i++) {
-        rc = need(slot, slot->plan->revisions[i]->file_sha256.data, err);
+    for (size_t i = 0; rc == DR_OK && i < plan->n_revisions; i++) {
+        rc = need(slot, plan->revisions[i]->file_sha256.data, err);
     }
     return rc;
 }
@@ -273,6 +274,25 @@ fill_drift(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err
     return rc;
 }
 
+// The backup that the gates were shown, where READY has one: the newest.
+static enum dr_rc
+fill_backup(struct dr_agent_slot *slot, const Drover__V1__Attestation *ready,
+            Drover__V1__WorkerRun *run, struct dr_err *err)
+{
+    struct dr_bytes payload = {0};
+    struct dr_attestation kept = {0};
+    if (ready->backup == NULL) {
+        return DR_OK;
+    }
+    enum dr_rc rc =
+        dr_agent_state_backup(slot->agent->state, slot->arena, slot->target->name, &payload, err);
+    if (rc == DR_OK && payload.len > 0) {
+        rc = dr_attest_decode(slot->arena, payload, true, &kept, err);
+        run->backup = rc == DR_OK ? kept.msg->backup : NULL;
+    }
+    return rc;
+}
+
 static enum dr_rc
 fill_run(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *err)
 {
@@ -290,6 +310,10 @@ fill_run(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *
     run->take_over =
         (verdict.leaf->acknowledged_flags & (uint32_t)DROVER__V1__READY_FLAG__FLAG_FOREIGN) != 0;
     rc = copy_path(slot, verdict.approval.msg->remedy, &run->remedy, err);
+    rc = rc != DR_OK ? rc : fill_backup(slot, verdict.ready, run, err);
+    if (rc != DR_OK) {
+        return rc;
+    }
     run->to_run = dr_arena_array(slot->arena, verdict.plan->n_revisions + 1, sizeof *run->to_run);
     if (run->to_run == NULL) {
         return no_memory(err);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "engine/backup_folder.h"
 
 #include <string.h>
 
@@ -256,12 +257,27 @@ look_after(struct dr_worker *worker, const struct dr_engine_result *result)
     }
 }
 
+// A backup that went or changed since READY named it is told before anything is begun.
+static enum dr_rc
+check_backup(const Drover__V1__WorkerRun *run, struct dr_err *err)
+{
+    struct dr_backup backup = {0};
+    if (run->resume || run->backup == NULL) {
+        return DR_OK;
+    }
+    if (!dr_backup_of_record(run->backup, &backup)) {
+        return dr_err_set(err, DR_E_INTERNAL, "the record of the backup does not fit");
+    }
+    return dr_backup_check_there(&backup, err);
+}
+
 enum dr_rc
 dr_worker_run(struct dr_worker *worker, struct dr_err *err)
 {
     const Drover__V1__WorkerRun *run = worker->run;
     struct dr_engine_result result = {0};
     enum dr_rc rc = dr_worker_load_plan(worker, err);
+    rc = rc != DR_OK ? rc : check_backup(run, err);
     rc = rc != DR_OK ? rc : dr_worker_open(worker, err);
     if (rc != DR_OK) {
         return rc;

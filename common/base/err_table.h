@@ -169,7 +169,9 @@ DR_ERR(BACKUP_EVIDENCE, 487, 1, 9,
        "'Backups by a command'")
 DR_ERR(BACKUP_NO_COMMAND, 488, 1, 9, "name the command in the agent's configuration")
 DR_ERR(BACKUP_NOT_NOW, 490, 1, 14, "ask again later")
-DR_ERR(BACKUP_GONE, 489, 1, 9, "drover backup take TARGET, then drover rollout retry ROLLOUT")
+DR_ERR(BACKUP_GONE, 489, 1, 9,
+       "drover rollout retry ROLLOUT takes a new one and gets ready with it; without a rollout: "
+       "drover backup take TARGET")
 
 // trust
 DR_ERR(BAD_ENVELOPE, 100, 4, 3, "fetch the document again from where it was signed")

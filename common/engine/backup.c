@@ -186,6 +186,9 @@ dr_backup_check_digest(const struct dr_backup *backup, struct dr_err *err)
         struct dr_backup_evidence evidence;
         return dr_backup_command_check(backup, &evidence, err);
     }
+    if (!dr_path_exists(backup->location)) {
+        return dr_err_set(err, DR_E_BACKUP_GONE, "backup '%s' is gone", backup->location);
+    }
     enum dr_rc rc = dr_backup_digest(backup->location, false, sha256, &size_bytes, err);
     if (rc != DR_OK) {
         return rc;
@@ -195,6 +198,25 @@ dr_backup_check_digest(const struct dr_backup *backup, struct dr_err *err)
                           backup->location);
     }
     return DR_OK;
+}
+
+enum dr_rc
+dr_backup_check_there(const struct dr_backup *backup, struct dr_err *err)
+{
+    int64_t changed = 0;
+    if (dr_backup_is_by_command(backup->tool) || !dr_path_exists(backup->location)) {
+        return dr_backup_check_digest(backup, err);
+    }
+    uint64_t size_bytes = dr_backup_size(backup->location, &changed);
+    if (size_bytes != backup->size_bytes) {
+        return dr_err_set(err, DR_E_BACKUP_CHANGED,
+                          "the backup has %llu bytes, and had %llu when it was recorded: '%s'",
+                          (unsigned long long)size_bytes, (unsigned long long)backup->size_bytes,
+                          backup->location);
+    }
+    bool is_untouched = changed <= backup->finished;
+    return size_bytes > DR_BACKUP_QUICK_MAX && is_untouched ? DR_OK
+                                                            : dr_backup_check_digest(backup, err);
 }
 
 enum dr_rc

@@ -72,9 +72,14 @@ DR_MUST_CHECK enum dr_rc dr_backup_pg(const char *url, const struct dr_backup_op
 DR_MUST_CHECK enum dr_rc dr_backup_sqlite(const char *path, const struct dr_backup_options *options,
                                           struct dr_backup *out, struct dr_err *err);
 
-// Size and digest as recorded: DR_E_BACKUP_CHANGED otherwise, DR_E_NOT_FOUND. Of a backup by a
+// Size and digest as recorded: DR_E_BACKUP_CHANGED otherwise, DR_E_BACKUP_GONE. Of a backup by a
 // command its evidence, see backup_command.h.
 DR_MUST_CHECK enum dr_rc dr_backup_check_digest(const struct dr_backup *backup, struct dr_err *err);
+// Is it still there, as far as can be told before a run that waits for it? Its size always; its
+// digest when it has at most DR_BACKUP_QUICK_MAX bytes, or when a file of it changed after it was
+// finished: a large one that nothing touched is not read. Blocks for that long. Errors as above.
+#define DR_BACKUP_QUICK_MAX (64ull * 1048576)
+DR_MUST_CHECK enum dr_rc dr_backup_check_there(const struct dr_backup *backup, struct dr_err *err);
 // Reads a backup again: size and digest as recorded (DR_E_BACKUP_CHANGED otherwise), and its
 // contents' list. One that a command made is verified by `options->commands`.
 DR_MUST_CHECK enum dr_rc

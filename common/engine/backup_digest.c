@@ -113,18 +113,32 @@ dr_backup_remove_path(const char *path)
     return is_folder(path) ? dr_dir_remove(path, NULL) == DR_OK : unlink(path) == 0;
 }
 
+static uint64_t
+add_size(const struct stat *st, int64_t *changed)
+{
+    *changed = (int64_t)st->st_ctime > *changed ? (int64_t)st->st_ctime : *changed;
+    return (uint64_t)st->st_size;
+}
+
 uint64_t
-dr_backup_size(const char *path)
+dr_backup_size(const char *path, int64_t *out_changed)
 {
     struct stat st;
+    int64_t changed = 0;
+    uint64_t bytes = 0;
     DIR *dir = is_folder(path) ? opendir(path) : NULL;
-    uint64_t bytes = dir == NULL && stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+    if (dir == NULL && stat(path, &st) == 0) {
+        bytes = add_size(&st, &changed);
+    }
     for (struct dirent *e = NULL; dir != NULL && (e = readdir(dir)) != NULL;) {
         bool is_file = e->d_name[0] != '.' && fstatat(dirfd(dir), e->d_name, &st, 0) == 0;
-        bytes += is_file ? (uint64_t)st.st_size : 0;
+        bytes += is_file ? add_size(&st, &changed) : 0;
     }
     if (dir != NULL) {
         (void)closedir(dir);
+    }
+    if (out_changed != NULL) {
+        *out_changed = changed;
     }
     return bytes;
 }

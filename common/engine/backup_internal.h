@@ -53,8 +53,9 @@ dr_backup_check_space(const char *folder, uint64_t needed_bytes, struct dr_err *
 // SHA256" of its files, by name, and their size together. `syncs`: makes all of it durable.
 DR_MUST_CHECK enum dr_rc dr_backup_digest(const char *path, bool syncs, uint8_t out_sha256[32],
                                           uint64_t *out_size, struct dr_err *err);
-// Bytes that a file or the files of a folder have by now; 0 when it is not there.
-uint64_t dr_backup_size(const char *path);
+// Bytes that a file or the files of a folder have by now; 0 when it is not there. `out_changed`
+// (NULL: nobody asks) is when one of them last changed, in contents or status.
+uint64_t dr_backup_size(const char *path, int64_t *out_changed);
 // A file, or a folder with its files; false with errno.
 bool dr_backup_remove_path(const char *path);
 

@@ -134,7 +134,7 @@ tell(void *ctx, struct dr_err *err)
 {
     const struct dumping *d = ctx;
     (void)err;
-    d->options->progress(d->options->progress_arg, dr_backup_size(d->path), d->total_bytes);
+    d->options->progress(d->options->progress_arg, dr_backup_size(d->path, NULL), d->total_bytes);
     return DR_OK;
 }
 

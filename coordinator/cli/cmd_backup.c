@@ -304,9 +304,10 @@ await(struct asking *a, struct dr_err *err)
 static enum dr_rc
 known_code(const char *name)
 {
-    static const enum dr_rc codes[] = {DR_E_BACKUP_KEPT,  DR_E_BACKUP_CHANGED, DR_E_BACKUP_OTHER,
-                                       DR_E_BACKUP_TOOL,  DR_E_BACKUP_SPACE,   DR_E_BACKUP_EMPTY,
-                                       DR_E_BACKUP_FAILED};
+    static const enum dr_rc codes[] = {
+        DR_E_BACKUP_KEPT,     DR_E_BACKUP_CHANGED,    DR_E_BACKUP_OTHER,   DR_E_BACKUP_TOOL,
+        DR_E_BACKUP_SPACE,    DR_E_BACKUP_EMPTY,      DR_E_BACKUP_FAILED,  DR_E_BACKUP_GONE,
+        DR_E_BACKUP_EVIDENCE, DR_E_BACKUP_NO_COMMAND, DR_E_BACKUP_NOT_NOW, DR_E_NOT_FOUND};
     for (size_t i = 0; i < DR_COUNT_OF(codes); i++) {
         if (dr_str_eq(dr_rc_name(codes[i]), name)) {
             return codes[i];
@@ -320,7 +321,10 @@ tell(const struct asking *a, struct dr_err *err)
 {
     const Drover__V1__Attestation *msg = a->answer;
     if (msg->code[0] != '\0') {
-        return dr_err_set(err, known_code(msg->code), "%s", msg->detail);
+        enum dr_rc rc = dr_err_set(err, known_code(msg->code), "%s", msg->detail);
+        return rc == DR_E_NOT_FOUND || rc == DR_E_BACKUP_GONE || rc == DR_E_BACKUP_CHANGED
+                   ? dr_err_hint(err, "drover backup take %s", msg->target)
+                   : rc;
     }
     if (a->cli->format != DR_CLI_TEXT) {
         json_t *value = msg->backup != NULL

@@ -63,7 +63,7 @@ run_json 0 "len(d['backups']) == 2" as alice drover backup list staging/shop
 newest=$(field "['backups'][0]['location']")
 printf x | dd of="$newest/toc.dat" bs=1 seek=500 conv=notrunc status=none
 run 1 as alice drover backup restore-test staging/shop --timeout 30s
-says "is not what was recorded" "take a new one"
+says "is not what was recorded" "drover backup take staging/shop"
 run_json 0 "d['backups'][0]['restoreLevel'] == 'bad' and d['backups'][0]['code'] == 'backup-changed'" as alice drover backup list staging/shop
 run 1 agent verify --target staging/shop
 says "is not what was recorded"

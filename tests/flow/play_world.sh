@@ -213,7 +213,7 @@ step_backup() {
     local -a words
     read -ra words <<<"$1"
     local name=${words[1]:-} file
-    file=$(find "agents/${agent_of[$name]:-}" -type f -path '*backup*' ! -name '*.keep' -name "${name//\//?}*" -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2-)
+    file=$(find "agents/${agent_of[$name]:-}" -type f -path '*backup*' -name "${name//\//?}*" \( -name '*.sqlite' -o -name '*.dump' \) -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2-)
     [ -n "$file" ] || { fault="'$name' has no backup file"; return 1; }
     chmod u+w "$file"
     case ${words[3]:-} in

@@ -370,6 +370,46 @@ sqlite_copy_is_taken_checked_and_recorded(void **state)
     assert_int_equal(dr_backup_verify(&f->backup, &f->options, &f->err), DR_E_BACKUP_CHANGED);
 }
 
+// id: G1 G16
+static void
+a_backup_that_is_gone_or_changed_before_a_run_is_noticed(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    make_sqlite(f, path, sizeof path);
+    assert_int_equal(dr_backup_sqlite(path, &f->options, &f->backup, &f->err), DR_OK);
+    assert_int_equal(dr_backup_check_there(&f->backup, &f->err), DR_OK);
+    int fd = open(f->backup.location, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "x", 1, 100), 1); // as large as before
+    assert_int_equal(dr_backup_check_there(&f->backup, &f->err), DR_E_BACKUP_CHANGED);
+    assert_int_equal(ftruncate(fd, 100), 0);
+    assert_int_equal(dr_backup_check_there(&f->backup, &f->err), DR_E_BACKUP_CHANGED);
+    assert_non_null(strstr(f->err.message, "the backup has 100 bytes, and had 8192 when"));
+    close(fd);
+    assert_int_equal(unlink(f->backup.location), 0);
+    assert_int_equal(dr_backup_check_there(&f->backup, &f->err), DR_E_BACKUP_GONE);
+    assert_non_null(strstr(f->err.message, f->backup.location));
+    assert_int_equal(dr_backup_verify(&f->backup, &f->options, &f->err), DR_E_BACKUP_GONE);
+}
+
+// id: G1
+static void
+a_large_backup_is_read_before_a_run_only_when_something_touched_it(void **state)
+{
+    struct fixture *f = *state;
+    snprintf(f->backup.location, sizeof f->backup.location, "%s/large.dump", f->folder);
+    snprintf(f->backup.tool, sizeof f->backup.tool, "pg_dump 15.1");
+    int fd = open(f->backup.location, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    f->backup.size_bytes = DR_BACKUP_QUICK_MAX + 1;
+    assert_int_equal(ftruncate(fd, (off_t)f->backup.size_bytes),
+                     0); // of a digest that is not its own
+    close(fd);
+    f->backup.finished = dr_now_unix_s() + 1;
+    assert_int_equal(dr_backup_check_there(&f->backup, &f->err), DR_OK);
+    f->backup.finished = dr_now_unix_s() - 100;
+    assert_int_equal(dr_backup_check_there(&f->backup, &f->err), DR_E_BACKUP_CHANGED);
+}
+
 static void
 sqlite_file_that_is_missing_or_interrupted_leaves_nothing(void **state)
 {
@@ -432,6 +472,8 @@ main(void)
         BACKUP_TEST(hanging_tool_is_ended_at_the_deadline),
         BACKUP_TEST(server_that_is_down_is_no_backup),
         BACKUP_TEST(sqlite_copy_is_taken_checked_and_recorded),
+        BACKUP_TEST(a_backup_that_is_gone_or_changed_before_a_run_is_noticed),
+        BACKUP_TEST(a_large_backup_is_read_before_a_run_only_when_something_touched_it),
         BACKUP_TEST(sqlite_file_that_is_missing_or_interrupted_leaves_nothing),
         BACKUP_TEST(disk_without_room_is_noticed_before_anything_is_written),
         BACKUP_TEST(folder_that_cannot_be_made_is_named),
