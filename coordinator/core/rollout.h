@@ -93,6 +93,10 @@ enum dr_rollout_state {
 enum dr_rollout_state dr_stage_state(const struct dr_rollout_stage *stage);
 // Has every target succeeded, while the last wave still soaks?
 bool dr_stage_is_soaking(const struct dr_rollout_stage *stage);
+// Of the whole: its current stage's, unless it is paused or was aborted.
+enum dr_rollout_state dr_rollout_state(const struct dr_rollout *rollout);
+// "pending", ...; what is done is "applied" or, on the way down, "reverted".
+const char *dr_rollout_state_name(enum dr_rollout_state state, Drover__V1__Mode mode);
 // Has an end not been reached? A done or aborted rollout with nothing at work is closed.
 bool dr_rollout_is_open(const struct dr_rollout *rollout);
 // The stage that is at work or waits; the last one when all are done.

@@ -190,54 +190,53 @@ what_is_no_policy_is_refused_with_a_hint(void **state)
 #define PROBE(rest) "probe \"errors\" { sql = \"SELECT 0\" " rest " }"
 
 // id: G1 G2 G3 G4 G7
+static const struct {
+    const char *staging, *production, *says; // "": it works
+} CHECKED[] = {
+    {"", "wave_percents = {10, 90}", ""},
+    {"", "wave_percents = {10, 80}", "wave_percents sum to 90, not to 100"},
+    {"", "wave_percents = {50, 50}\nwave_labels = {\"canary\"}", "not by both"},
+    {"", "wave_percents = {50, 50}\nwave_soak = \"3h\"", ""},
+    {"", "wave_percents = {50, 50}\nwave_soak = \"4h\"", "the last wave could never start"},
+    {"", "wave_percents = {10, 40, 50}\nwave_soak = \"2h\"", "3 waves with a soak of 7200 s"},
+    {"", "canary_targets = 1\nwave_percents = {50, 50}\nwave_soak = \"2h\"",
+     "3 waves with a soak of 7200 s"},
+    {"", "canary_targets = 1\ngate \"staged:staging\" { soak = \"4h\" }",
+     "2 waves with a soak of 14400 s"},
+    {"", "gate \"staged:staging\" { min_targets = 0 }", "it would always be open"},
+    {"", "gate \"backup\" { restore = \"listed\" }", "at most 0 s old"},
+    {"", "canary_targets = 1\nwave_soak = \"4h\"", "the last wave could never start"},
+    {"", "wave_soak = \"5h\"", ""},
+    {"", "windows = {\"mon 09:00-16:00 Mars/Olympus\"}", "there is no time zone 'Mars/Olympus'"},
+    {"", "windows = {\"mon 09:00-09:05 UTC\"}", "a window of 5 min is too short"},
+    {"", "windows = {\"mon 23:58-00:07 UTC\"}", "a window of 9 min is too short"},
+    {PROBE("most = \"0\""), "", ""},
+    {PROBE(""), "", "it could never fail"},
+    {PROBE("least = \"2\" most = \"1\""), "", "can never pass"},
+    {PROBE("most = \"few\""), "", "no decimal numbers"},
+    {PROBE("most = \"1\" every = \"0s\""), "", "is asked every 0 s"},
+    {"probe \"x\" { sql = \"DROP TABLE users\" most = \"1\" }", "", "probe 'x' may not run"},
+    {"probe \"x\" { sql = \"SELECT pg_sleep(9)\" most = \"1\" }", "", "probe 'x' may not run"},
+    {PROBE("most = \"0\""), "gate \"probed:staging:errors\" { }", ""},
+    {"", "gate \"probed:staging:errors\" { }", "has no such probe"},
+    {"", "gate \"probed:production:errors\" { after = true }\n" PROBE("most = \"1\""), ""},
+    {"", "gate \"probed:production:errors\" { }\n" PROBE("most = \"1\""), "does not come before"},
+    {"", "rehearse = true\ngate \"rehearsed\" { max_age = \"1d\" }", ""},
+    {"", "gate \"rehearsed\" { max_age = \"1d\" }", "rehearse = false"},
+    {"", "rehearse = true\ngate \"rehearsed\" { }", "at most 0 s old"},
+    {"", "gate \"rollback-proved:staging\" { }", "which has prove = false"},
+    {"prove = true", "gate \"rollback-proved:staging\" { }", ""},
+};
+
 static void
 what_cannot_work_is_told(void **state)
 {
-    static const struct {
-        const char *staging, *production, *says; // "": it works
-    } rows[] = {
-        {"", "wave_percents = {10, 90}", ""},
-        {"", "wave_percents = {10, 80}", "wave_percents sum to 90, not to 100"},
-        {"", "wave_percents = {50, 50}\nwave_labels = {\"canary\"}", "not by both"},
-        {"", "wave_percents = {50, 50}\nwave_soak = \"3h\"", ""},
-        {"", "wave_percents = {50, 50}\nwave_soak = \"4h\"", "the last wave could never start"},
-        {"", "wave_percents = {10, 40, 50}\nwave_soak = \"2h\"", "3 waves with a soak of 7200 s"},
-        {"", "canary_targets = 1\nwave_percents = {50, 50}\nwave_soak = \"2h\"",
-         "3 waves with a soak of 7200 s"},
-        {"", "canary_targets = 1\ngate \"staged:staging\" { soak = \"4h\" }",
-         "2 waves with a soak of 14400 s"},
-        {"", "gate \"staged:staging\" { min_targets = 0 }", "it would always be open"},
-        {"", "gate \"backup\" { restore = \"listed\" }", "at most 0 s old"},
-        {"", "canary_targets = 1\nwave_soak = \"4h\"", "the last wave could never start"},
-        {"", "wave_soak = \"5h\"", ""},
-        {"", "windows = {\"mon 09:00-16:00 Mars/Olympus\"}",
-         "there is no time zone 'Mars/Olympus'"},
-        {"", "windows = {\"mon 09:00-09:05 UTC\"}", "a window of 5 min is too short"},
-        {"", "windows = {\"mon 23:58-00:07 UTC\"}", "a window of 9 min is too short"},
-        {PROBE("most = \"0\""), "", ""},
-        {PROBE(""), "", "it could never fail"},
-        {PROBE("least = \"2\" most = \"1\""), "", "can never pass"},
-        {PROBE("most = \"few\""), "", "no decimal numbers"},
-        {PROBE("most = \"1\" every = \"0s\""), "", "is asked every 0 s"},
-        {"probe \"x\" { sql = \"DROP TABLE users\" most = \"1\" }", "", "probe 'x' may not run"},
-        {"probe \"x\" { sql = \"SELECT pg_sleep(9)\" most = \"1\" }", "", "probe 'x' may not run"},
-        {PROBE("most = \"0\""), "gate \"probed:staging:errors\" { }", ""},
-        {"", "gate \"probed:staging:errors\" { }", "has no such probe"},
-        {"", "gate \"probed:production:errors\" { after = true }\n" PROBE("most = \"1\""), ""},
-        {"", "gate \"probed:production:errors\" { }\n" PROBE("most = \"1\""),
-         "does not come before"},
-        {"", "rehearse = true\ngate \"rehearsed\" { max_age = \"1d\" }", ""},
-        {"", "gate \"rehearsed\" { max_age = \"1d\" }", "rehearse = false"},
-        {"", "rehearse = true\ngate \"rehearsed\" { }", "at most 0 s old"},
-        {"", "gate \"rollback-proved:staging\" { }", "which has prove = false"},
-        {"prove = true", "gate \"rollback-proved:staging\" { }", ""},
-    };
     (void)state;
-    for (size_t i = 0; i < DR_COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < DR_COUNT_OF(CHECKED); i++) {
         struct sheet t;
         struct dr_buf said = {0};
         Drover__V1__FleetEntry entry[2], *list[2] = {&entry[0], &entry[1]};
-        if (read_policy(&t, rows[i].staging, rows[i].production) != DR_OK) {
+        if (read_policy(&t, CHECKED[i].staging, CHECKED[i].production) != DR_OK) {
             fail_msg("row %zu: %s", i, t.err.message);
         }
         for (size_t k = 0; k < 2; k++) {
@@ -246,7 +245,7 @@ what_cannot_work_is_told(void **state)
         }
         size_t n = dr_policy_problems(list, 2, NULL, &said);
         const char *text = said.data ? said.data : "";
-        if (n != (rows[i].says[0] ? 1 : 0) || strstr(text, rows[i].says) == NULL) {
+        if (n != (CHECKED[i].says[0] ? 1 : 0) || strstr(text, CHECKED[i].says) == NULL) {
             fail_msg("row %zu: %zu problems: %s", i, n, text);
         }
         dr_buf_fini(&said);
