@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -402,14 +403,21 @@ watch_for_stop(struct dr_worker *worker, struct dr_err *err)
     (void)sigaddset(&set, SIGTERM);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
     worker->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return worker->signal_fd >= 0 ? DR_OK
-                                  : dr_err_errno(err, DR_E_IO, errno, "cannot watch for a stop");
+    worker->stop_fd = epoll_create1(EPOLL_CLOEXEC);
+    const int fds[] = {worker->pipe.fd, worker->signal_fd};
+    bool is_watched = worker->signal_fd >= 0 && worker->stop_fd >= 0;
+    for (size_t i = 0; is_watched && i < DR_COUNT_OF(fds); i++) {
+        struct epoll_event event = {.events = EPOLLIN};
+        is_watched = epoll_ctl(worker->stop_fd, EPOLL_CTL_ADD, fds[i], &event) == 0;
+    }
+    return is_watched ? DR_OK : dr_err_errno(err, DR_E_IO, errno, "cannot watch for a stop");
 }
 
 int
 dr_worker_main(void)
 {
-    struct dr_worker worker = {.result = DROVER__V1__WORKER_RESULT__INIT, .signal_fd = -1};
+    struct dr_worker worker = {
+        .result = DROVER__V1__WORKER_RESULT__INIT, .signal_fd = -1, .stop_fd = -1};
     struct dr_err err = {0};
     dr_role_harden();
     (void)fcntl(DR_ROLE_CHANNEL_FD, F_SETFD, FD_CLOEXEC); // pg_dump must not hold it open
@@ -417,6 +425,7 @@ dr_worker_main(void)
     worker.arena = dr_arena_new(DR_WORKER_ARENA_MAX);
     enum dr_rc rc = worker.arena == NULL ? no_memory(&err) : watch_for_stop(&worker, &err);
     rc = rc != DR_OK ? rc : serve(&worker, &err);
+    (void)close(worker.stop_fd);
     (void)close(worker.signal_fd);
     dr_arena_free(&worker.arena);
     dr_pipe_fini(&worker.pipe);

@@ -74,7 +74,7 @@ job_of(struct dr_worker *worker)
         .folder = run->backup_folder,
         .pg_bindir = run->pg_bindir[0] == '\0' ? NULL : run->pg_bindir,
         .restore_server = run->restore_server[0] == '\0' ? NULL : run->restore_server,
-        .cancel_fd = worker->pipe.fd,
+        .cancel_fd = worker->stop_fd,
         .timeout_ms = run->backup_timeout_s * 1000,
         .commands = commands_of(worker),
         .arena = worker->arena,

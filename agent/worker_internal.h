@@ -21,6 +21,7 @@ struct dr_worker {
     Drover__V1__Plan *plan;
     int64_t next_progress_ms;
     int signal_fd; // readable after SIGTERM
+    int stop_fd;   // readable after SIGTERM and when exec says stop, or is gone
 };
 
 // Opens the target and compares its identity with the one that fleet pins. DR_E_IDENTITY and

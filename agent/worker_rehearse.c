@@ -8,30 +8,11 @@
 #include "engine/rehearse.h"
 #include "revision/plan.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #define NOTE_MAX   300u        // bytes of objects that are named
 #define PARSED_MAX (64u << 20) // bytes of one revision's sections
-
-// One descriptor that is readable when exec says stop, or the service manager does.
-static int
-watch_both(const struct dr_worker *worker)
-{
-    const int fds[] = {worker->pipe.fd, worker->signal_fd};
-    int both = epoll_create1(EPOLL_CLOEXEC);
-    for (size_t i = 0; both >= 0 && i < DR_COUNT_OF(fds); i++) {
-        struct epoll_event event = {.events = EPOLLIN};
-        if (fds[i] >= 0 && epoll_ctl(both, EPOLL_CTL_ADD, fds[i], &event) != 0) {
-            (void)close(both);
-            both = -1;
-        }
-    }
-    return both;
-}
 
 static void
 tell(void *arg, enum dr_rehearse_stage stage, const struct dr_engine_progress *at)
@@ -126,8 +107,7 @@ fill(struct dr_worker *worker, const struct dr_rehearsal *told, bool is_whole, s
 }
 
 static enum dr_rc
-rehearse(struct dr_worker *worker, const struct dr_engine_state *state, int cancel_fd,
-         struct dr_err *err)
+rehearse(struct dr_worker *worker, const struct dr_engine_state *state, struct dr_err *err)
 {
     const Drover__V1__WorkerRun *run = worker->run;
     struct dr_rehearsal told = {0};
@@ -139,7 +119,7 @@ rehearse(struct dr_worker *worker, const struct dr_engine_state *state, int canc
         .tolerate = (const char *const *)run->tolerances,
         .tolerate_count = run->n_tolerances,
         .pg_bindir = run->pg_bindir[0] == '\0' ? NULL : run->pg_bindir,
-        .cancel_fd = cancel_fd,
+        .cancel_fd = worker->stop_fd,
         .progress = tell,
         .progress_arg = worker,
     };
@@ -200,12 +180,7 @@ dr_worker_rehearse(struct dr_worker *worker, struct dr_err *err)
     if (rc != DR_OK) {
         return rc;
     }
-    int both = watch_both(worker);
-    if (both < 0) {
-        return dr_err_errno(err, DR_E_IO, errno, "cannot watch for a stop");
-    }
     rc = dr_engine_read_state(worker->engine, worker->arena, true, false, &state, err);
-    rc = rc == DR_OK ? rehearse(worker, &state, both, err) : rc;
-    (void)close(both);
+    rc = rc == DR_OK ? rehearse(worker, &state, err) : rc;
     return rc;
 }

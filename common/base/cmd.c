@@ -77,6 +77,7 @@ become_program(const struct dr_cmd *cmd, const struct running *r, pid_t parent)
     is_ready = is_ready && dup2(r->theirs[IN], 0) == 0 && dup2(r->theirs[OUT], 1) == 1;
     is_ready = is_ready && dup2(r->theirs[ERRORS], 2) == 2;
     is_ready = is_ready && close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) == 0;
+    is_ready = is_ready && (cmd->pass_fd <= 2 || fcntl(cmd->pass_fd, F_SETFD, 0) == 0);
     if (is_ready && (cmd->memory_max_bytes == 0 || setrlimit(RLIMIT_AS, &memory) == 0)) {
         // execvpe does not change the arguments; its prototype is older than const.
         union {

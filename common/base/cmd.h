@@ -24,6 +24,7 @@ struct dr_cmd {
     void (*tick)(void *arg);   // about twice a second while it runs and says nothing; NULL: none
     void *tick_arg;
     const char *folder; // its working folder; NULL: ours
+    int pass_fd;        // the only other descriptor that it has, by the same number; <= 2: none
     uid_t uid;          // who it runs as, for root only; 0: as this process
     gid_t gid;
 };

@@ -146,8 +146,7 @@ dump(const struct source *source, const struct dr_backup_options *options,
     struct dr_backup_login login;
     struct dr_cmd_result result = {0};
     char file_arg[PATH_MAX + 16];
-    enum dr_rc rc =
-        dr_backup_login_begin(source->url, options->password, file->folder, &login, err);
+    enum dr_rc rc = dr_backup_login_begin(source->url, options->password, &login, err);
     if (rc != DR_OK) {
         return rc;
     }
@@ -175,7 +174,7 @@ dump(const struct source *source, const struct dr_backup_options *options,
     struct dr_db_wait watched = *wait;
     watched.on_tick = options->progress == NULL ? NULL : tell;
     watched.ctx = &dumping;
-    rc = dr_backup_tool_run(argv, login.env, &watched, 0, &result, err);
+    rc = dr_backup_login_run(&login, argv, &watched, &result, err);
     dr_backup_login_end(&login);
     if (rc == DR_OK && result.exit_code != 0) {
         rc = dr_backup_tool_failed("pg_dump", &result, err);

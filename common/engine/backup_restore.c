@@ -69,13 +69,10 @@ run_restore(const struct dr_backup *backup, const char *url, const struct dr_bac
             struct dr_err *err)
 {
     struct dr_backup_login login;
-    char folder[PATH_MAX];
     const char *argv[16] = {tools->restore, "--no-tablespaces", "--no-password",
                             "--no-subscriptions"};
     size_t n = 4;
-    (void)snprintf(folder, sizeof folder, "%s", backup->location);
-    *strrchr(folder, '/') = '\0';
-    enum dr_rc rc = dr_backup_login_begin(url, NULL, folder, &login, err);
+    enum dr_rc rc = dr_backup_login_begin(url, NULL, &login, err);
     if (rc != DR_OK) {
         return rc;
     }
@@ -84,7 +81,7 @@ run_restore(const struct dr_backup *backup, const char *url, const struct dr_bac
     }
     argv[n++] = login.dbname.data;
     argv[n] = backup->location;
-    rc = dr_backup_tool_run(argv, login.env, wait, 0, out, err);
+    rc = dr_backup_login_run(&login, argv, wait, out, err);
     dr_backup_login_end(&login);
     return rc;
 }

@@ -9,9 +9,12 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DEBIAN_ROOT     "/usr/lib/postgresql"
@@ -30,22 +33,34 @@ tick(void *arg)
     (void)ignored;
 }
 
+static enum dr_rc
+run(const struct dr_cmd *like, const struct dr_db_wait *wait, uint64_t most_ms,
+    struct dr_cmd_result *out, struct dr_err *err)
+{
+    uint64_t left_ms = dr_backup_left_ms(wait);
+    struct dr_db_wait watched = *wait;
+    struct dr_cmd cmd = *like;
+    cmd.timeout_ms = most_ms != 0 && most_ms < left_ms ? most_ms : left_ms;
+    cmd.output_max = DR_BACKUP_OUTPUT_MAX;
+    cmd.cancel_fd = wait->cancel_fd;
+    cmd.tick = wait->on_tick == NULL ? NULL : tick;
+    cmd.tick_arg = &watched;
+    return dr_cmd_run(&cmd, out, err);
+}
+
 enum dr_rc
 dr_backup_tool_run(const char *const *argv, const char *const *env, const struct dr_db_wait *wait,
                    uint64_t most_ms, struct dr_cmd_result *out, struct dr_err *err)
 {
-    uint64_t left_ms = dr_backup_left_ms(wait);
-    struct dr_db_wait watched = *wait;
-    struct dr_cmd cmd = {
-        .argv = argv,
-        .env = env,
-        .timeout_ms = most_ms != 0 && most_ms < left_ms ? most_ms : left_ms,
-        .output_max = DR_BACKUP_OUTPUT_MAX,
-        .cancel_fd = wait->cancel_fd,
-        .tick = wait->on_tick == NULL ? NULL : tick,
-        .tick_arg = &watched,
-    };
-    return dr_cmd_run(&cmd, out, err);
+    return run(&(struct dr_cmd){.argv = argv, .env = env}, wait, most_ms, out, err);
+}
+
+enum dr_rc
+dr_backup_login_run(const struct dr_backup_login *login, const char *const *argv,
+                    const struct dr_db_wait *wait, struct dr_cmd_result *out, struct dr_err *err)
+{
+    const struct dr_cmd like = {.argv = argv, .env = login->env, .pass_fd = login->password_fd};
+    return run(&like, wait, 0, out, err);
 }
 
 // The tool's own last words: the last error, or the last line that it wrote.
@@ -172,11 +187,10 @@ dr_backup_tools_find(const char *bindir, unsigned long major, const struct dr_db
 
 // ------------------------------------------------------------------------------------------ login
 
-// A password file with one line for every server, beside the backup; "" when there is no password
-// to pass on.
+// A password file with one line for every server, which no folder ever shows: it is gone when its
+// last reader is, whatever ends this process. libpq wants it to be a plain file of its owner alone.
 static enum dr_rc
-write_passfile(struct dr_backup_login *login, const char *folder, const char *password,
-               struct dr_err *err)
+hold_password(struct dr_backup_login *login, const char *password, struct dr_err *err)
 {
     struct dr_buf line = {0};
     if (password == NULL || *password == '\0') {
@@ -188,35 +202,32 @@ write_passfile(struct dr_backup_login *login, const char *folder, const char *pa
         dr_buf_add(&line, c, 1);
     }
     dr_buf_str(&line, "\n");
-    char path[PATH_MAX];
-    int len = snprintf(path, sizeof path, "%s/.passfile-%ld-XXXXXX", folder, (long)getpid());
-    int fd = len < PATH_MAX ? mkstemp(path) : -1; // mode 0600
-    bool is_written = fd >= 0 && !line.failed && dr_fd_write_all(fd, line.data, line.len);
-    if (fd >= 0) {
-        snprintf(login->passfile, sizeof login->passfile, "%s", path);
-        close(fd);
-    }
+    login->password_fd = memfd_create("passfile", MFD_CLOEXEC);
+    bool is_written = login->password_fd >= 0 && !line.failed &&
+                      fchmod(login->password_fd, 0600) == 0 &&
+                      dr_fd_write_all(login->password_fd, line.data, line.len);
     if (line.data != NULL) {
         explicit_bzero(line.data, line.len);
     }
     dr_buf_fini(&line);
     return is_written ? DR_OK
-                      : dr_err_set(err, DR_E_IO, "cannot write a password file in '%s'", folder);
+                      : dr_err_errno(err, DR_E_IO, errno, "cannot hold a password for a tool");
 }
 
-// The password file that the URL or the environment names; NULL: none.
+// The password file that a tool is told: ours, or that of the URL or the environment; NULL: none.
 static const char *
 named_passfile(const struct dr_backup_login *login, const char *url, char out[PATH_MAX])
 {
-    if (login->passfile[0] != '\0') {
-        return login->passfile;
+    if (login->password_fd > 0) {
+        (void)snprintf(out, PATH_MAX, "/proc/self/fd/%d", login->password_fd);
+        return out;
     }
     return dr_pg_url_get(url, "passfile", out, PATH_MAX) ? out : getenv("PGPASSFILE");
 }
 
 enum dr_rc
-dr_backup_login_begin(const char *url, const char *password, const char *folder,
-                      struct dr_backup_login *out, struct dr_err *err)
+dr_backup_login_begin(const char *url, const char *password, struct dr_backup_login *out,
+                      struct dr_err *err)
 {
     char in_url[1024] = "", url_passfile[PATH_MAX];
     const char *home = getenv("HOME");
@@ -225,7 +236,7 @@ dr_backup_login_begin(const char *url, const char *password, const char *folder,
         bool is_there = dr_pg_url_get(url, "password", in_url, sizeof in_url);
         password = is_there ? in_url : getenv("PGPASSWORD");
     }
-    enum dr_rc rc = write_passfile(out, folder, password, err);
+    enum dr_rc rc = hold_password(out, password, err);
     explicit_bzero(in_url, sizeof in_url);
     dr_buf_str(&out->dbname, "--dbname=");
     rc = rc != DR_OK ? rc : dr_pg_url_for_tools(url, &out->dbname, err);
@@ -249,8 +260,8 @@ dr_backup_login_begin(const char *url, const char *password, const char *folder,
 void
 dr_backup_login_end(struct dr_backup_login *login)
 {
-    if (login->passfile[0] != '\0') {
-        unlink(login->passfile);
+    if (login->password_fd > 0) {
+        (void)close(login->password_fd);
     }
     dr_buf_fini(&login->dbname);
     *login = (struct dr_backup_login){0};

@@ -31,18 +31,21 @@ dr_backup_tool_run(const char *const *argv, const char *const *env, const struct
 DR_MUST_CHECK enum dr_rc
 dr_backup_tool_failed(const char *tool, struct dr_cmd_result *result, struct dr_err *err);
 
-// What a tool is given to reach a database: its --dbname and its environment. The password stands
-// in a file of `folder` for as long as this is open.
+// What a tool is given to reach a database: its --dbname and its environment. The password lies in
+// memory only, in a file without a name that the tool is handed.
 struct dr_backup_login {
     struct dr_buf dbname;
-    char passfile[PATH_MAX];
+    int password_fd; // <= 0: none
     char passfile_env[PATH_MAX + 32], home_env[PATH_MAX + 32];
     const char *env[6];
 };
 // `password` NULL: the URL's or that of the environment. DR_E_DB_URL, DR_E_IO, DR_E_NOMEM.
-DR_MUST_CHECK enum dr_rc
-dr_backup_login_begin(const char *url, const char *password, const char *folder,
-                      struct dr_backup_login *out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc dr_backup_login_begin(const char *url, const char *password,
+                                               struct dr_backup_login *out, struct dr_err *err);
 void dr_backup_login_end(struct dr_backup_login *login);
+// Runs one with it, as dr_backup_tool_run.
+DR_MUST_CHECK enum dr_rc
+dr_backup_login_run(const struct dr_backup_login *login, const char *const *argv,
+                    const struct dr_db_wait *wait, struct dr_cmd_result *out, struct dr_err *err);
 
 #endif

@@ -88,8 +88,7 @@ run_tool(const struct making *m, const char *tool, const char *url, const char *
     const char *argv[ARGV_MAX] = {program, "--no-password"};
     size_t n = 2;
     (void)snprintf(program, sizeof program, "%s/%s", dr_cluster_bindir(m->copy->cluster), tool);
-    enum dr_rc rc =
-        dr_backup_login_begin(url, NULL, dr_cluster_folder(m->copy->cluster), &login, err);
+    enum dr_rc rc = dr_backup_login_begin(url, NULL, &login, err);
     if (rc != DR_OK) {
         return rc;
     }
@@ -97,7 +96,7 @@ run_tool(const struct making *m, const char *tool, const char *url, const char *
     for (; *extra != NULL && n < ARGV_MAX - 1; extra++) {
         argv[n++] = *extra;
     }
-    rc = dr_backup_tool_run(argv, login.env, &m->wait, 0, &result, err);
+    rc = dr_backup_login_run(&login, argv, &m->wait, &result, err);
     if (rc == DR_OK && result.exit_code != 0) {
         rc = dr_backup_tool_failed(tool, &result, err);
     }

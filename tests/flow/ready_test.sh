@@ -70,6 +70,21 @@ again R-1
 wait_for refused "backup-tool"
 sed -i '/^pg_bindir/d' "$conf"
 
+test_begin an_agent_that_is_told_to_stop_leaves_no_half_dump
+{
+    printf '#!/bin/sh\n[ "$1" != --version ] || { echo "pg_dump (PostgreSQL) 99.1"; exit; }\n'
+    printf 'for a; do case $a in --file=*) echo half >"${a#--file=}" ;; esac; done\nexec sleep 600\n'
+} >old/pg_dump
+echo "pg_bindir = \"$WORLD/old\"" >>"$conf"
+agent_stop lone
+agent_start lone || wrong "the agent does not start"
+run 124 as alice drover backup take staging/app --timeout 2s
+half() { grep -qs half agents/lone/state/backups/*.partial; }
+wait_until 30 half || wrong "no dump was begun"
+agent_stop lone
+half && wrong "half a dump stayed"
+sed -i '/^pg_bindir/d' "$conf"
+
 test_begin another_database_is_refused # id: S18
 sed -i 's#@/app?#@/elsewhere?#' "$conf"
 again R-1

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,6 +55,26 @@ assert_writers_are_gone(int fifo)
     assert_int_equal(poll(&fd, 1, (int)LONG_MS), 1);
     assert_true((fd.revents & POLLHUP) != 0);
     (void)close(fifo);
+}
+
+static void
+only_the_descriptor_that_is_passed_on_is_there(void **state DR_UNUSED)
+{
+    struct dr_cmd_result result = {0};
+    struct dr_err err = {0};
+    char script[128];
+    int fd = memfd_create("test", MFD_CLOEXEC);
+    assert_true(fd >= 3);
+    assert_int_equal(write(fd, "told", 4), 4);
+    (void)snprintf(script, sizeof script, "cat /proc/self/fd/%d", fd);
+    assert_int_equal(run_shell(script, (struct dr_cmd){0}, &result, &err), DR_OK);
+    assert_int_not_equal(result.exit_code, 0);
+    dr_cmd_result_fini(&result);
+    assert_int_equal(run_shell(script, (struct dr_cmd){.pass_fd = fd}, &result, &err), DR_OK);
+    assert_int_equal(result.exit_code, 0);
+    assert_string_equal(result.output.data, "told");
+    dr_cmd_result_fini(&result);
+    (void)close(fd);
 }
 
 static void
@@ -153,7 +174,7 @@ too_much_output_kills_the_whole_group(void **state)
 {
     char path[PATH_MAX], script[PATH_MAX + 64];
     int fifo = open_fifo(state, path);
-    (void)snprintf(script, sizeof script, "sleep 300 >'%s' & exec yes", path);
+    (void)snprintf(script, sizeof script, "exec 3>'%s'; sleep 300 & exec yes", path);
     struct dr_cmd_result result = {0};
     struct dr_err err = {0};
     assert_int_equal(run_shell(script, (struct dr_cmd){0}, &result, &err), DR_E_LIMIT);
@@ -313,6 +334,7 @@ main(void)
     // The caller's PATH may hold folders that cannot be searched, which changes the error.
     (void)setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_the_descriptor_that_is_passed_on_is_there),
         cmocka_unit_test(output_errors_and_exit_code_come_back),
         cmocka_unit_test(an_end_by_a_signal_is_told),
         cmocka_unit_test(large_input_and_output_flow_at_once),
