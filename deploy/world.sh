@@ -3,7 +3,7 @@
 #
 #   world_begin BINDIR      makes $WORLD, puts BINDIR first in PATH
 #   cluster_start NAME      a private PostgreSQL 15 cluster (socket only), as an unprivileged user; cluster_url NAME DB
-#   database_make NAME DB, sqlite_make FILE   empty databases
+#   database_make NAME DB..., sqlite_make FILE   empty databases
 #   people_make NAME...     keys/NAME.key, .transport, .pub, without passphrase
 #   as NAME COMMAND...      runs a command as that person
 #   agent_make NAME ENV TARGET=URL...   keys, configuration and fleet entry of an agent (before coordinator_start)
@@ -52,9 +52,12 @@ cluster_stop() { # NAME [MODE]
 }
 
 # The role that agents use owns its database and is no superuser.
-database_make() { # CLUSTER DATABASE
-    cluster_sql "$1" postgres "DO \$\$ BEGIN CREATE ROLE drover LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END \$\$" &&
-        cluster_sql "$1" postgres "CREATE DATABASE $2 OWNER drover"
+database_make() { # CLUSTER DATABASE...
+    local cluster=$1 name
+    local -a commands=(-c "DO \$\$ BEGIN CREATE ROLE drover LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END \$\$")
+    shift
+    for name in "$@"; do commands+=(-c "CREATE DATABASE $name OWNER drover"); done
+    "$PG_BIN/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$WORLD/pg-$cluster" -U postgres -d postgres "${commands[@]}"
 }
 
 # An empty SQLite database: an agent refuses to serve a file that is not there.
@@ -148,11 +151,19 @@ coordinator_stop() { # [SIGNAL]
 }
 
 agent_start() { # NAME
+    agent_begin "$1" && agent_wait "$1"
+}
+
+# The two halves of agent_start, for several at once.
+agent_begin() { # NAME
     local dir=agents/$1
     sed -i "s#@COORDINATOR@#tcp://127.0.0.1:$(cat run/port)#; s#@ROOT@#$(sha256sum trust/root.1.drv | cut -d' ' -f1)#" "$dir/agent.conf"
     rm -f "run/$1.ready"
     drover-agent --config "$dir/agent.conf" --ready-fd 3 3>"run/$1.ready" >>"log/agent-$1" 2>&1 9>&- &
     echo $! >"run/$1.pid"
+}
+
+agent_wait() { # NAME
     wait_ready "run/$1.ready" "$(cat "run/$1.pid")" || { cat "log/agent-$1" >&2; return 1; }
 }
 
@@ -162,10 +173,14 @@ agent_stop() { # NAME [SIGNAL]
 }
 
 world_end() {
-    local file status=0
+    local file pid status=0
     [ -n "${WORLD:-}" ] && [ -d "$WORLD" ] || return 0
     for file in "$WORLD"/run/*.pid; do
         [ -f "$file" ] && kill -TERM "$(cat "$file")" 2>/dev/null
+    done
+    # Also what was started a moment before an interrupt, and is in no file yet.
+    for pid in $(jobs -p); do
+        kill -TERM "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
     done
     for file in "$WORLD"/run/*.pid; do
         [ -f "$file" ] && wait "$(cat "$file")" 2>/dev/null

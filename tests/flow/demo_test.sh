@@ -30,14 +30,12 @@ same "$(leftovers)" ""
 test_begin ctrl_c_leaves_no_process_and_no_folder
 TMPDIR="$WORLD/tmp" setsid env --default-signal=INT "$DROVER_SOURCE/deploy/demo" --engine sqlite --bindir "$DROVER_BUILD" >one 2>&1 &
 one=$!
-for ((i = 0; i < 600; i++)); do
-    grep -q 'approve chain' one && break
-    read -r -t 0.05 -u 9 || true
-done
+wait_until 120 grep -q 'approve chain' one || wrong "it never came to the chain: $(tail -n 5 one)"
 kill -INT -$one
 wait $one
-same $? 130
-wait_until 20 nothing_left || same "$(leftovers)" ""
+code=$?
+[ $code = 130 ] || wrong "it ended with $code, not 130: $(tail -n 5 one)"
+wait_until 60 nothing_left || same "$(leftovers)" ""
 
 test_begin demo_refuses_an_unknown_engine
 run 2 "$DROVER_SOURCE/deploy/demo" --engine oracle

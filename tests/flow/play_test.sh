@@ -83,13 +83,13 @@ END
 programs=$WORLD/programs
 mkdir -p "$programs"
 cp "$DROVER_BUILD/drover-agent" "$DROVER_BUILD/droverd" "$DROVER_BUILD/drover-sqlcheck" "$programs"
-test_begin a_rollout_without_a_next_step_fails
-for answer in "echo nothing" "echo next: drover dance R-1" "echo next: drover rollout dance; exit 3" \
-    "echo next: sudo make me a sandwich"; do
+# answering MESSAGE ROLLOUT [TARGET]: a scenario fails with the message when `why` answers so.
+answering() {
     cat >"$programs/drover" <<END
 #!/bin/sh
 case "\$1 \$2" in
-"rollout show" | "why R-1") $answer ;;
+"why R-1") printf '$2' ;;
+"why staging/a") printf '${3:-}' ;;
 *) exec $DROVER_BUILD/drover "\$@" ;;
 esac
 END
@@ -98,10 +98,25 @@ END
 ## A case
 target staging/a sqlite
 host $ echo 'Rollout R-1  base -> r1'
-host $ echo never
+host $ true && echo never
 END
-    says "wrong: scenario.flow:3:" "R-1"
-done
+    says "wrong: scenario.flow:3:" "$1"
+}
+good='R-1  base -> r1 is running in staging\nwaits: its turn\n  staging/a (sent): its turn\nnext: drover rollout watch R-1\n'
+
+test_begin a_rollout_without_an_answer_fails
+answering "'drover why R-1' names no state" 'nothing\n'
+answering "'drover why R-1' names no state" "${good/running/confused}"
+answering "'drover why R-1' names no state" "${good/R-1  base/R-2  base}"
+answering "'drover why R-1' does not say what is waited for" "${good/waits: its turn/waits: }"
+answering "'drover why R-1' does not say what comes next" "${good/drover rollout watch R-1/sudo make me a sandwich}"
+answering "'drover dance R-1' is no command" "${good/rollout watch R-1/dance R-1}"
+answering "'drover why R-1' does not say since when" "${good/waits: its turn/waits: unknown}"
+
+test_begin a_target_without_an_answer_fails
+answering "'drover why staging/a' names no state" "$good" 'nothing\n'
+answering "'drover why staging/a' does not say what comes next" "$good" 'staging/a is sent for 3s: on its way\n'
+answering "'drover dance' is no command" "$good" 'staging/a is sent for 3s: on its way\nnext: drover dance\n'
 
 test_begin simulated_time_is_seen_by_drover_and_not_by_others
 plays 0 <<'END'

@@ -107,14 +107,28 @@ newest_fleet() { find trust -name 'fleet.*.drv' | sort -t. -k2 -n | tail -n 1; }
 
 # Without people and targets in the scenario there is only an empty folder.
 world_build() {
-    local who server target agent key
+    local who server target agent pid
     [ $world_state = none ] && [ ${#targets[@]} != 0 ] || return 0
     world_state=up
+    local -a starting=() databases=()
+    for server in "${servers[@]}"; do
+        cluster_start "$server" 8<&- &
+        starting+=($!)
+    done
     people_make "${people[@]}" || broken "no keys"
     as "$first_person" drover init --name shop --people "$(printf ',keys/%s.pub' "${people[@]}" | cut -c2-)" --threshold "$signatures" \
         --environments "$(IFS=, && echo "${environments[*]}")" --coordinator tcp://127.0.0.1:0 --quiet >log/init 2>&1 || broken "no project"
-    for server in "${servers[@]}"; do cluster_start "$server" || broken "no server '$server'"; done
-    for target in "${targets[@]}"; do database_new "$target" || broken "no database for $target"; done
+    for pid in "${starting[@]}"; do wait "$pid" || broken "a server did not start"; done
+    for server in "${servers[@]}"; do
+        databases=()
+        for target in "${targets[@]}"; do
+            [ "${server_of[$target]}" != "$server" ] || databases+=("${database_of[$target]}")
+        done
+        [ ${#databases[@]} = 0 ] || database_make "$server" "${databases[@]}" || broken "no databases on '$server'"
+    done
+    for target in "${targets[@]}"; do
+        [ -n "${server_of[$target]}" ] || sqlite_make "${database_of[$target]}" || broken "no database for $target"
+    done
     for agent in $(printf '%s\n' "${agent_of[@]}" | sort -u); do agent_add "$agent" || broken "no agent '$agent'"; done
     as "$first_person" drover sign trust/root.1.drv >/dev/null || broken "the root was not signed"
     sign_fleet && policies_apply || broken "${fault:-the fleet was not signed}"
@@ -123,14 +137,11 @@ world_build() {
     done
     coordinator_start || broken "droverd did not start"
     coordinator_up=yes
-    for agent in "${!agents_up[@]}"; do agent_start "$agent" || broken "agent '$agent' did not start"; done
+    for agent in "${!agents_up[@]}"; do agent_begin "$agent"; done
+    for agent in "${!agents_up[@]}"; do agent_wait "$agent" || broken "agent '$agent' did not start"; done
 }
 
 sign_fleet() { as "$first_person" drover sign "$(newest_fleet)" --quiet >/dev/null 2>&1 || true; }
-
-database_new() { # TARGET
-    if [ -z "${server_of[$1]}" ]; then sqlite_make "${database_of[$1]}"; else database_make "${server_of[$1]}" "${database_of[$1]}"; fi
-}
 
 agent_add() { # NAME
     local target environment line
