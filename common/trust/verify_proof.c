@@ -91,10 +91,13 @@ dr_row_gates(struct dr_check *check)
     return DR_ROW_PASSED;
 }
 
-// The last that a canary said about this approval.
+// The last that a canary said about this approval, or what of the same plan was done under another
+// one afterwards and is no success here: it was taken back.
 static const struct dr_attestation *
-last_word(const struct dr_check *check, const Drover__V1__ApprovalLeaf *canary)
+last_word(const struct dr_check *check, const Drover__V1__ApprovalLeaf *canary,
+          Drover__V1__AttestationKind wanted)
 {
+    const struct dr_approval *approval = &check->out->approval;
     const struct dr_attestation *last = NULL;
     for (size_t i = 0; i < check->n_evidence; i++) {
         const struct dr_attestation *one = &check->evidence[i];
@@ -103,9 +106,11 @@ last_word(const struct dr_check *check, const Drover__V1__ApprovalLeaf *canary)
                          kind == DROVER__V1__ATTESTATION_KIND__REVERTED ||
                          kind == DROVER__V1__ATTESTATION_KIND__FAILED;
         bool is_later = !last || dr_gate_is_after(one, last);
+        bool is_of_this = dr_data_is(one->msg->approval_sha256, approval->sha256);
+        bool is_against = kind != wanted && one->msg->approval_sha256.len == 32 &&
+                          dr_data_eq(one->msg->plan_sha256, approval->msg->plan_sha256);
         if (is_result && is_later && strcmp(one->msg->target, canary->target) == 0 &&
-            dr_data_is(canary->entry_sha256, one->entry->sha256) &&
-            dr_data_is(one->msg->approval_sha256, check->out->approval.sha256)) {
+            dr_data_is(canary->entry_sha256, one->entry->sha256) && (is_of_this || is_against)) {
             last = one;
         }
     }
@@ -138,7 +143,7 @@ dr_row_canaries(struct dr_check *check)
         }
         DR_ROW_TRY(dr_approval_leaf_prove(check->arena, &check->out->approval, bundle->canaries[i],
                                           &canary, check->err));
-        const struct dr_attestation *last = last_word(check, canary);
+        const struct dr_attestation *last = last_word(check, canary, wanted);
         if (!last || last->msg->kind != wanted) {
             DR_ROW_REFUSE(check, CANARY_FIRST, "'%s' of wave 1 has not shown that it succeeded",
                           canary->target);

@@ -104,48 +104,119 @@ add_document(struct maker *m, const struct dr_store_document *row, struct dr_err
     return add_evidence_entry(m, row->target, err);
 }
 
-// What a target of another environment took back after the APPLIED that the approval lists speaks
-// against it, so an honest coordinator shows that, too.
-static enum dr_rc
-add_taken_back(struct maker *m, const struct dr_store_document *listed, struct dr_err *err)
-{
-    struct dr_store_document row;
-    struct dr_err none = {0};
+// ---- evidence against
 
-    if (strcmp(listed->kind, DR_TYPE_ATTESTATION) != 0 ||
-        listed->subkind != (uint32_t)DROVER__V1__ATTESTATION_KIND__APPLIED ||
-        strcmp(listed->environment, m->of->environment) == 0) {
-        return DR_OK;
-    }
-    enum dr_rc rc = m->core->store->ops->document_latest(
-        m->core->store, listed->target, (uint32_t)DROVER__V1__ATTESTATION_KIND__REVERTED, m->arena,
-        &row, &none);
-    if (rc == DR_E_NOT_FOUND ||
-        (rc == DR_OK &&
-         (row.time < listed->time || dr_approval_lists(m->of->approval.msg, row.sha256)))) {
-        return DR_OK;
-    }
-    if (rc != DR_OK) {
-        *err = none;
-        return rc;
-    }
-    return add_document(m, &row, err);
+#define AGAINST_MAX 16u // of one target, the newest
+
+// What a target has said since, of which the newest of each kind counts.
+struct since {
+    struct maker *maker;
+    uint64_t log_index; // of what it said before
+    uint32_t seen;      // bit n: a document of subkind n is in
+    bool has_probes;
+};
+
+static bool
+answers_probes(const struct dr_store_document *row)
+{
+    struct dr_arena *arena = dr_arena_new(DR_DOCUMENT_MAX);
+    struct dr_attestation state;
+    bool answers = arena != NULL &&
+                   dr_attest_decode(arena, row->envelope, false, &state, NULL) == DR_OK &&
+                   state.msg->n_probes > 0;
+
+    dr_arena_free(&arena);
+    return answers;
 }
 
-// APPLIED of each canary, which later waves must see.
+static enum dr_rc
+add_since(void *user, const struct dr_store_document *row, struct dr_err *err)
+{
+    struct since *since = user;
+    const uint32_t bit = 1u << row->subkind;
+    bool is_state = row->subkind == DROVER__V1__ATTESTATION_KIND__STATE;
+    bool is_new = (since->seen & bit) == 0;
+    struct dr_store_document copy = *row;
+
+    if (row->log_index <= since->log_index || (!is_new && (!is_state || since->has_probes))) {
+        return DR_OK;
+    }
+    bool answers = is_state && answers_probes(row);
+    if (!is_new && !answers) {
+        return DR_OK;
+    }
+    since->seen |= bit;
+    since->has_probes = since->has_probes || answers;
+    copy.envelope.data = dr_arena_copy(since->maker->arena, row->envelope.data, row->envelope.len);
+    return copy.envelope.data == NULL ? no_room(err) : add_document(since->maker, &copy, err);
+}
+
+static enum dr_rc
+add_all_since(struct maker *m, const char *target, uint32_t kinds, uint64_t log_index,
+              struct dr_err *err)
+{
+    struct since since = {.maker = m, .log_index = log_index};
+    const struct dr_store_filter filter = {.kind = DR_TYPE_ATTESTATION,
+                                           .target = target,
+                                           .subkinds = kinds,
+                                           .newest_first = true,
+                                           .limit = AGAINST_MAX};
+
+    return m->core->store->ops->document_list(m->core->store, &filter, add_since, &since, err);
+}
+
+// How each canary ended, which later waves must see, and what has come after that.
 static enum dr_rc
 add_canaries(struct maker *m, struct dr_err *err)
 {
+    const uint32_t all = 1u << DROVER__V1__ATTESTATION_KIND__APPLIED |
+                         1u << DROVER__V1__ATTESTATION_KIND__REVERTED |
+                         1u << DROVER__V1__ATTESTATION_KIND__FAILED;
     bool is_down = dr_approval_is_down(m->of->approval.msg->mode);
+    uint32_t end =
+        is_down ? DROVER__V1__ATTESTATION_KIND__REVERTED : DROVER__V1__ATTESTATION_KIND__APPLIED;
 
     for (size_t i = 0; i < m->bundle->n_canaries; i++) {
+        const char *target = m->of->decoded[i]->target;
         struct dr_store_document row;
 
-        DR_TRY(m->core->store->ops->document_latest(m->core->store, m->of->decoded[i]->target,
-                                                    is_down ? DROVER__V1__ATTESTATION_KIND__REVERTED
-                                                            : DROVER__V1__ATTESTATION_KIND__APPLIED,
-                                                    m->arena, &row, err));
+        DR_TRY(
+            m->core->store->ops->document_latest(m->core->store, target, end, m->arena, &row, err));
         DR_TRY(add_document(m, &row, err));
+        DR_TRY(add_all_since(m, target, all & ~(1u << end), row.log_index, err));
+    }
+    return DR_OK;
+}
+
+// Is it the last listed word of a target of another environment? What that has said since then
+// may close a gate, listed or not.
+static bool
+is_last_of_other(const struct dr_push_approval *of, size_t index)
+{
+    const struct dr_store_document *row = &of->listed[index];
+    bool is_other = strcmp(row->kind, DR_TYPE_ATTESTATION) == 0 &&
+                    strcmp(row->environment, of->environment) != 0;
+
+    for (size_t i = 0; is_other && i < of->n_listed; i++) {
+        is_other = strcmp(of->listed[i].target, row->target) != 0 ||
+                   of->listed[i].log_index <= row->log_index;
+    }
+    return is_other;
+}
+
+static enum dr_rc
+add_against(struct maker *m, struct dr_err *err)
+{
+    const uint32_t kinds = 1u << DROVER__V1__ATTESTATION_KIND__STATE |
+                           1u << DROVER__V1__ATTESTATION_KIND__REVERTED |
+                           1u << DROVER__V1__ATTESTATION_KIND__FAILED;
+
+    for (size_t i = 0; i < m->of->n_listed; i++) {
+        const struct dr_store_document *row = &m->of->listed[i];
+
+        if (is_last_of_other(m->of, i)) {
+            DR_TRY(add_all_since(m, row->target, kinds, row->log_index, err));
+        }
     }
     return DR_OK;
 }
@@ -242,9 +313,9 @@ fill(struct maker *m, const char *target, struct dr_err *err)
         if (!is_of_another(m, &m->of->listed[i], target)) {
             DR_TRY(add_document(m, &m->of->listed[i], err));
         }
-        DR_TRY(add_taken_back(m, &m->of->listed[i], err));
     }
     DR_TRY(add_canaries(m, err));
+    DR_TRY(add_against(m, err));
     DR_TRY(add_stops(m, m->of->environment, err));
     return check_stops(m, err);
 }

@@ -32,7 +32,8 @@ struct dr_rollout_target {
     int64_t probe_asked, probe_time; // when its probes were last asked for, and answered
     Drover__V1__ProbeOutcome probe_outcome;
     char probe[DR_ROLLOUT_PROBE_MAX]; // which, and why
-    int64_t retry_at;    // in memory only: when to try again what could not be sent; 0: never
+    int64_t retry_at; // in memory only: when to try again what could not be sent; 0: never
+    char gate[DR_ROLLOUT_TEXT_MAX]; // in memory only: what has closed since its approval; ""
     int64_t not_before;  // in memory only: its agent said that no window is open; not sent before
     bool has_progress;   // in memory only, the newest wins
     int64_t progress_ms; // monotonic, when it came
@@ -51,6 +52,8 @@ struct dr_rollout_stage {
     int64_t soaks_until;
     uint32_t promoted_wave; // a person, or at the end its probes, ended the soak of this wave then
     int64_t promoted_at;
+    bool has_gates_seen;       // in memory only: its gates were looked at when other environments
+    uint8_t gates_seen[32];    // had said this last
     enum dr_stage_order order; // of the targets, for dr_rollout_find
 };
 

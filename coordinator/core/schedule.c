@@ -388,6 +388,8 @@ dr_schedule_approval(struct dr_core *core, struct dr_rollout *rollout,
                      const struct dr_approval *approval, Drover__V1__ApprovalLeaf *const *leaves,
                      size_t n_leaves, struct dr_err *err)
 {
+    const struct dr_rollout_stage *looked_at = NULL;
+
     for (size_t i = 0; i < n_leaves; i++) {
         struct dr_rollout_stage *stage = NULL;
         struct dr_rollout_target *target = dr_rollout_find(rollout, leaves[i]->target, &stage);
@@ -396,9 +398,14 @@ dr_schedule_approval(struct dr_core *core, struct dr_rollout *rollout,
             !dr_data_is(leaves[i]->ready_sha256, target->ready)) {
             continue;
         }
+        if (stage != looked_at) { // those of this approval were just found open
+            DR_TRY(dr_schedule_gates(core, rollout, stage, err));
+            looked_at = stage;
+        }
         target->has_approval = true;
         target->wave = leaves[i]->wave;
         memcpy(target->approval, approval->sha256, 32);
+        target->gate[0] = '\0';
         DR_TRY(dr_schedule_try(core, rollout, stage, target, DR_EVENT_APPROVE, false, NULL, err));
     }
     return dr_schedule_advance(core, rollout, err);

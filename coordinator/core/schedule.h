@@ -8,6 +8,7 @@
 #include "trust/attest.h"
 
 #define DR_SCHEDULE_RETRY_S  5  // between two tries of what could not be queued
+#define DR_SCHEDULE_GATE_S   5  // between two looks at what has closed a gate
 #define DR_SCHEDULE_UNSENT_S 60 // and of what was queued and then could not be made
 #define DR_SCHEDULE_CLOSED_S 60 // and of what an agent refused because no window is open
 

@@ -23,6 +23,12 @@ void dr_schedule_rules(struct dr_core *core, const char *environment, struct dr_
 DR_MUST_CHECK enum dr_rc dr_schedule_waves(struct dr_core *core, struct dr_rollout *rollout,
                                            struct dr_rollout_stage *stage, struct dr_err *err);
 
+// schedule_gates.c
+// Looks again at the gates of all that is approved when other environments have said something
+// since: `gate` of each target tells what has closed.
+DR_MUST_CHECK enum dr_rc dr_schedule_gates(struct dr_core *core, const struct dr_rollout *rollout,
+                                           struct dr_rollout_stage *stage, struct dr_err *err);
+
 // schedule_after.c
 // Does a rollout that has not begun wait for another? Its targets are told for what.
 DR_MUST_CHECK enum dr_rc dr_schedule_after(struct dr_core *core, struct dr_rollout *rollout,

@@ -181,12 +181,26 @@ window_of(struct dr_core *core, const struct dr_rollout_stage *stage, int64_t no
     return is_open ? 0 : opens;
 }
 
+static bool
+has_goers(const struct dr_rollout_stage *stage, const struct dr_wave_plan *plan)
+{
+    for (size_t i = 0; i < stage->n_targets; i++) {
+        if (stage->targets[i].state == DR_TARGET_APPROVED && plan->waits[i] == DR_WAVE_GOES) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum dr_rc
 carry_out(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
           const struct dr_wave_rules *rules, const struct dr_wave_plan *plan, struct dr_err *err)
 {
     char hold[DR_ROLLOUT_TEXT_MAX] = "";
 
+    if (has_goers(stage, plan)) {
+        DR_TRY(dr_schedule_gates(core, rollout, stage, err));
+    }
     for (size_t i = 0; i < stage->n_targets; i++) {
         struct dr_rollout_target *target = &stage->targets[i];
         char reason[DR_ROLLOUT_TEXT_MAX];
@@ -196,6 +210,11 @@ carry_out(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_st
         }
         if (plan->waits[i] == DR_WAVE_GOES && opens_at(rules, target) != 0) {
             wait_for_window(rollout, target, rules);
+            continue;
+        }
+        if (plan->waits[i] == DR_WAVE_GOES && target->gate[0] != '\0') {
+            tell_target(rollout, target, target->gate);
+            target->retry_at = rules->now + DR_SCHEDULE_GATE_S;
             continue;
         }
         if (plan->waits[i] == DR_WAVE_GOES) {

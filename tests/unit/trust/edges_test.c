@@ -428,6 +428,20 @@ a_plan_with_another_remedy_has_not_the_one_that_was_approved(void **state)
     REFUSED(DR_E_WRONG_MODE, dr_verify(w.arena, &w.input, &w.verdict, &w.err));
 }
 
+// Of a run under another approval, or (with an empty one) of none.
+static struct dr_bytes
+canary_says_under(Drover__V1__AttestationKind kind, ProtobufCBinaryData approval,
+                  ProtobufCBinaryData plan)
+{
+    uint8_t sha256[32];
+    Drover__V1__Attestation msg = w.evidence_msg[E_CANARY];
+    msg.kind = kind;
+    msg.code = word(&w, kind == ATT(FAILED) ? "verify-failed" : "");
+    msg.approval_sha256 = approval;
+    msg.plan_sha256 = plan;
+    return sign_attestation(&w, &msg, &w.agent[PRD_BILLING], PRD_BILLING, sha256);
+}
+
 static struct dr_bytes
 canary_says(Drover__V1__AttestationKind kind)
 {
@@ -467,6 +481,34 @@ a_canarys_last_word_counts_in_whatever_order_it_comes(void **state)
     REFUSED(DR_E_CANARY_FIRST, dr_verify(w.arena, &w.input, &w.verdict, &w.err));
     wires[0] = canary_says(ATT(STATE));
     bring(1, wires);
+    REFUSED(DR_E_CANARY_FIRST, dr_verify(w.arena, &w.input, &w.verdict, &w.err));
+}
+
+// The undo of a wave has an approval of its own.
+// id: X02
+static void
+a_canary_that_was_taken_back_under_another_approval_does_not_count(void **state)
+{
+    struct dr_bytes wires[3];
+    uint8_t other[32] = {77};
+    ProtobufCBinaryData none = {0};
+    (void)state;
+    world_sign(&w);
+    const ProtobufCBinaryData plan = w.request.header.plan_sha256;
+    wires[0] = canary_says(ATT(APPLIED));
+    wires[1] = canary_says_under(ATT(REVERTED), DATA32(other), DATA32(other));
+    wires[2] = canary_says_under(ATT(FAILED), none, plan); // while it was prepared
+    bring(3, wires);
+    OK(&w, dr_verify(w.arena, &w.input, &w.verdict, &w.err));
+    wires[1] = canary_says_under(ATT(REVERTED), DATA32(other), plan);
+    bring(2, wires);
+    REFUSED(DR_E_CANARY_FIRST, dr_verify(w.arena, &w.input, &w.verdict, &w.err));
+    wires[2] = canary_says_under(ATT(APPLIED), DATA32(other), plan); // and again, by other people
+    bring(3, wires);
+    REFUSED(DR_E_CANARY_FIRST, dr_verify(w.arena, &w.input, &w.verdict, &w.err));
+    wires[0] = canary_says(ATT(APPLIED));
+    wires[1] = canary_says_under(ATT(FAILED), DATA32(other), plan);
+    bring(2, wires);
     REFUSED(DR_E_CANARY_FIRST, dr_verify(w.arena, &w.input, &w.verdict, &w.err));
 }
 
@@ -794,6 +836,7 @@ main(void)
         EDGE(the_soak_begins_with_the_last_proof),
         EDGE(a_plan_with_another_remedy_has_not_the_one_that_was_approved),
         EDGE(a_canarys_last_word_counts_in_whatever_order_it_comes),
+        EDGE(a_canary_that_was_taken_back_under_another_approval_does_not_count),
         EDGE(a_ready_without_fingerprint_leaves_the_schema_open),
         EDGE(a_database_named_by_the_fleet_or_by_ready_alone_is_compared),
         EDGE(what_began_a_moment_ahead_of_this_clock_goes_on),
