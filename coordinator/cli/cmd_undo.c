@@ -95,7 +95,16 @@ ran(const Drover__V1__Attestation *applied, const struct dr_node *node)
     return false;
 }
 
-// Nothing that stays may stand on what goes.
+static enum dr_rc
+stands_on(const char *target, const struct dr_node *node, const struct dr_node *below, bool depends,
+          struct dr_err *err)
+{
+    (void)dr_err_set(err, DR_E_CONFLICT, "'%s' has revision '%s' by now, which %s '%s'", target,
+                     node->revision->id, depends ? "depends on" : "stands on", below->revision->id);
+    return dr_err_hint(err, "undo the rollout that brought it first: drover rollout list");
+}
+
+// Nothing that stays may stand on what goes, or depend on it.
 static enum dr_rc
 check_above(const struct undo *u, const char *target, const bool *goes, struct dr_err *err)
 {
@@ -103,11 +112,12 @@ check_above(const struct undo *u, const char *target, const bool *goes, struct d
         const struct dr_node *node = u->all.items[i];
         for (size_t p = 0; u->has[i] && !goes[i] && p < node->parent_count; p++) {
             if (goes[node->parents[p]->index]) {
-                (void)dr_err_set(err, DR_E_CONFLICT,
-                                 "'%s' has revision '%s' by now, which stands on '%s'", target,
-                                 node->revision->id, node->parents[p]->revision->id);
-                return dr_err_hint(err, "undo the rollout that brought it first: drover rollout "
-                                        "list");
+                return stands_on(target, node, node->parents[p], false, err);
+            }
+        }
+        for (size_t p = 0; u->has[i] && !goes[i] && p < node->depends_on_count; p++) {
+            if (goes[node->depends_on[p]->index]) {
+                return stands_on(target, node, node->depends_on[p], true, err);
             }
         }
     }

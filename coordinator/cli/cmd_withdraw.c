@@ -1,5 +1,6 @@
-// withdraw: reviewers take a revision out of the chain. Agents refuse it on the way up from then
-// on, and still let it go down; the folder notes it, so that nothing stands on it any more.
+// withdraw: reviewers take revisions out of the chain, several in one version of it. Agents refuse
+// it on the way up from then on, and still let it go down; the folder notes it, so that nothing
+// stands on it any more.
 
 #include "coordinator/cli/chain_files.h"
 #include "coordinator/cli/chain_sign.h"
@@ -16,6 +17,14 @@
 #include <string.h>
 
 #define REASON_MAX 500u
+#define AT_ONCE    64u // revisions
+
+// What goes, newest first, so that each one's children go before it.
+struct going {
+    const Drover__V1__ChainEntry *entries[AT_ONCE]; // their ADDs
+    size_t n;
+    const char *reason;
+};
 
 // The ADD that a full id or its unique beginning names.
 static enum dr_rc
@@ -44,52 +53,69 @@ find_entry(const struct dr_chain *chain, const char *name, const Drover__V1__Cha
                                        : "type more of its id");
 }
 
+static bool
+goes(const struct going *g, ProtobufCBinaryData digest)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        if (dr_data_eq(g->entries[i]->digest, digest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // What lives may not stand on it.
 static enum dr_rc
-check_children(const struct dr_chain *chain, const Drover__V1__ChainEntry *entry,
-               struct dr_err *err)
+check_children(const struct dr_chain *chain, const struct going *g, struct dr_err *err)
 {
     for (size_t i = 0; i < chain->msg->n_entries; i++) {
         const Drover__V1__ChainEntry *child = chain->msg->entries[i];
         struct dr_chain_revision found;
         for (size_t k = 0; k < child->n_parents; k++) {
-            if (dr_data_eq(child->parents[k], entry->digest) &&
+            if (goes(g, child->parents[k]) && !goes(g, child->digest) &&
                 dr_chain_find(chain, child->digest.data, &found) && found.withdraw == NULL) {
+                struct dr_chain_revision parent = {0};
+                bool is_there = dr_chain_find(chain, child->parents[k].data, &parent);
                 (void)dr_err_set(err, DR_E_CONFLICT, "revision '%s' stands on '%s'",
-                                 child->revision_id, entry->revision_id);
-                return dr_err_hint(err, "drover withdraw %s -m WHY first", child->revision_id);
+                                 child->revision_id, is_there ? parent.entry->revision_id : "?");
+                return dr_err_hint(err, "drover withdraw %s -m WHY first, or both at once",
+                                   child->revision_id);
             }
         }
     }
     return DR_OK;
 }
 
-// The chain in force, and the withdrawal.
+// The chain in force, and the withdrawals.
 static enum dr_rc
-draft(const struct dr_remote *remote, const Drover__V1__ChainEntry *entry, const char *reason,
-      struct dr_bytes *out, struct dr_err *err)
+draft(const struct dr_remote *remote, const struct going *g, struct dr_bytes *out,
+      struct dr_err *err)
 {
     const Drover__V1__Chain *held = remote->trust->chain.msg;
     struct dr_arena *arena = remote->cli->arena;
     Drover__V1__Chain chain = DROVER__V1__CHAIN__INIT;
-    Drover__V1__ChainEntry last = DROVER__V1__CHAIN_ENTRY__INIT;
+    Drover__V1__ChainEntry rows[AT_ONCE];
     struct dr_chain checked;
+    char *reason = dr_arena_str(arena, g->reason);
     chain.cluster_id = held->cluster_id;
     chain.version = held->version + 1;
     chain.issued = dr_now_unix_s();
     chain.project = held->project;
-    chain.entries = dr_arena_array(arena, held->n_entries + 1, sizeof(*chain.entries));
-    last.action = DROVER__V1__CHAIN_ACTION__WITHDRAW;
-    last.revision_id = entry->revision_id;
-    last.digest = entry->digest;
-    last.reason = dr_arena_str(arena, reason);
-    if (chain.entries == NULL || last.reason == NULL) {
+    chain.entries = dr_arena_array(arena, held->n_entries + g->n, sizeof(*chain.entries));
+    if (chain.entries == NULL || reason == NULL) {
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
     for (size_t i = 0; i < held->n_entries; i++) {
         chain.entries[chain.n_entries++] = held->entries[i];
     }
-    chain.entries[chain.n_entries++] = &last;
+    for (size_t i = 0; i < g->n; i++) {
+        drover__v1__chain_entry__init(&rows[i]);
+        rows[i].action = DROVER__V1__CHAIN_ACTION__WITHDRAW;
+        rows[i].revision_id = g->entries[i]->revision_id;
+        rows[i].digest = g->entries[i]->digest;
+        rows[i].reason = reason;
+        chain.entries[chain.n_entries++] = &rows[i];
+    }
     enum dr_rc rc = dr_strict_encode(arena, &chain.base, out, err);
     return rc == DR_OK ? dr_chain_decode(arena, *out, &checked, err) : rc;
 }
@@ -128,47 +154,56 @@ say_next(const struct dr_cli *cli, const struct dr_chain *chain,
 }
 
 static enum dr_rc
-report(struct dr_remote *remote, const Drover__V1__ChainEntry *entry, const char *reason,
-       const Drover__V1__PutDocumentReply *reply, struct dr_err *err)
+report(struct dr_remote *remote, const struct going *g, const Drover__V1__PutDocumentReply *reply,
+       struct dr_err *err)
 {
     struct dr_cli *cli = remote->cli;
-    enum dr_rc rc = reply->complete ? note(cli, entry, reason, err) : DR_OK;
+    enum dr_rc rc = DR_OK;
+    for (size_t i = 0; rc == DR_OK && reply->complete && i < g->n; i++) {
+        rc = note(cli, g->entries[i], g->reason, err);
+    }
     if (cli->format != DR_CLI_TEXT) {
-        dr_print_json(cli,
-                      json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:b}", "schema", "drover.v1.Signed",
-                                "document", "chain", "withdrawn", entry->revision_id, "reason",
-                                reason, "signatures", (int)reply->signatures, "needed",
-                                (int)reply->needed, "complete", reply->complete));
+        json_t *ids = json_array();
+        for (size_t i = 0; i < g->n; i++) {
+            json_array_append_new(ids, json_string(g->entries[i]->revision_id));
+        }
+        dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:o, s:s, s:i, s:i, s:b}", "schema",
+                                     "drover.v1.Signed", "document", "chain", "withdrawn",
+                                     g->entries[0]->revision_id, "revisions", ids, "reason",
+                                     g->reason, "signatures", (int)reply->signatures, "needed",
+                                     (int)reply->needed, "complete", reply->complete));
         return rc;
     }
     dr_say(cli, "Signed. %u of %u. %s\n", reply->signatures, reply->needed,
-           reply->complete ? "The revision is withdrawn."
-                           : "It waits for another reviewer: drover approve chain");
+           !reply->complete ? "It waits for another reviewer: drover approve chain"
+           : g->n == 1      ? "The revision is withdrawn."
+                            : "The revisions are withdrawn.");
     if (reply->complete) {
-        say_next(cli, &remote->trust->chain, entry);
+        say_next(cli, &remote->trust->chain, g->entries[g->n - 1]);
     }
     return rc;
 }
 
 // Asked once more, since it cannot be taken back.
 static enum dr_rc
-sign(struct dr_remote *remote, const Drover__V1__ChainEntry *entry, const char *reason,
-     struct dr_bytes payload, struct dr_err *err)
+sign(struct dr_remote *remote, const struct going *g, struct dr_bytes payload, struct dr_err *err)
 {
     struct dr_cli *cli = remote->cli;
     Drover__V1__PutDocumentReply *reply = NULL;
-    char digest[20];
     bool go = false;
-    dr_print_digest(digest, entry->digest.data, 32);
-    dr_say(cli, "  - %s  %s  withdrawn: %s\n", entry->revision_id, digest,
-           dr_print_safe(cli, reason));
-    dr_say(cli, "    for good: its id is never used again\n");
-    enum dr_rc rc = dr_ask_yes(cli, "Withdraw it?", &go, err);
+    for (size_t i = 0; i < g->n; i++) {
+        char digest[20];
+        dr_print_digest(digest, g->entries[i]->digest.data, 32);
+        dr_say(cli, "  - %s  %s  withdrawn: %s\n", g->entries[i]->revision_id, digest,
+               dr_print_safe(cli, g->reason));
+    }
+    dr_say(cli, "    for good: %s never used again\n", g->n == 1 ? "its id is" : "their ids are");
+    enum dr_rc rc = dr_ask_yes(cli, g->n == 1 ? "Withdraw it?" : "Withdraw them?", &go, err);
     if (rc == DR_OK && !go) {
         return dr_err_set(err, DR_E_INTERRUPTED, "nothing was signed");
     }
     rc = rc == DR_OK ? dr_chain_sign_payload(remote, payload, &reply, err) : rc;
-    return rc == DR_OK ? report(remote, entry, reason, reply, err) : rc;
+    return rc == DR_OK ? report(remote, g, reply, err) : rc;
 }
 
 static enum dr_rc
@@ -183,49 +218,100 @@ check_reason(const char *reason, struct dr_err *err)
                : dr_err_set(err, DR_E_LIMIT, "the reason has more than %u bytes", REASON_MAX);
 }
 
+// One that went before is told, and noted in a folder that does not know it yet.
+static enum dr_rc
+say_gone(const struct dr_cli *cli, const Drover__V1__ChainEntry *entry, const char *reason,
+         struct dr_err *err)
+{
+    dr_say(cli, "%s is withdrawn already: %s\n", entry->revision_id, dr_print_safe(cli, reason));
+    enum dr_rc rc = note(cli, entry, reason, err);
+    if (rc == DR_OK && cli->format != DR_CLI_TEXT && cli->args_count == 1) {
+        dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:s, s:b}", "schema", "drover.v1.Signed",
+                                     "document", "chain", "withdrawn", entry->revision_id, "reason",
+                                     reason, "complete", true));
+    }
+    return rc;
+}
+
+// Puts it where it belongs, once.
+static enum dr_rc
+add(struct going *g, const struct dr_chain *chain, const Drover__V1__ChainEntry *entry,
+    struct dr_err *err)
+{
+    size_t at = g->n;
+    if (goes(g, entry->digest)) {
+        return DR_OK;
+    }
+    if (g->n == AT_ONCE) {
+        return dr_err_set(err, DR_E_LIMIT, "more than %u revisions at once", AT_ONCE);
+    }
+    size_t place = dr_chain_position(chain, entry->digest.data);
+    for (; at > 0 && dr_chain_position(chain, g->entries[at - 1]->digest.data) < place; at--) {
+        g->entries[at] = g->entries[at - 1];
+    }
+    g->entries[at] = entry;
+    g->n++;
+    return DR_OK;
+}
+
+static enum dr_rc
+choose(const struct dr_remote *remote, struct going *g, struct dr_err *err)
+{
+    const struct dr_cli *cli = remote->cli;
+    const struct dr_chain *chain = &remote->trust->chain;
+    enum dr_rc rc = DR_OK;
+    for (size_t i = 0; rc == DR_OK && i < cli->args_count; i++) {
+        const Drover__V1__ChainEntry *entry = NULL;
+        struct dr_chain_revision found = {0};
+        rc = find_entry(chain, cli->args[i], &entry, err);
+        if (rc == DR_OK && dr_chain_find(chain, entry->digest.data, &found) &&
+            found.withdraw != NULL) {
+            rc = say_gone(cli, entry, found.withdraw->reason, err);
+        } else if (rc == DR_OK) {
+            rc = add(g, chain, entry, err);
+        }
+    }
+    return rc;
+}
+
 enum dr_rc
 dr_cmd_withdraw(struct dr_cli *cli, struct dr_err *err)
 {
     struct dr_remote remote = {0};
-    const Drover__V1__ChainEntry *entry = NULL;
-    struct dr_chain_revision found = {0};
     struct dr_bytes payload = {0};
-    const char *reason = dr_cli_option(cli, "message");
+    struct going g = {.reason = dr_cli_option(cli, "message")};
     enum dr_rc rc = dr_remote_open(cli, &remote, err);
-    rc = rc == DR_OK ? find_entry(&remote.trust->chain, cli->args[0], &entry, err) : rc;
-    bool is_gone = rc == DR_OK && dr_chain_find(&remote.trust->chain, entry->digest.data, &found) &&
-                   found.withdraw != NULL;
-    if (is_gone) {
-        dr_say(cli, "%s is withdrawn already: %s\n", entry->revision_id,
-               dr_print_safe(cli, found.withdraw->reason));
-        rc = note(cli, entry, found.withdraw->reason, err);
-        if (rc == DR_OK && cli->format != DR_CLI_TEXT) {
-            dr_print_json(cli, json_pack("{s:s, s:s, s:s, s:s, s:b}", "schema", "drover.v1.Signed",
-                                         "document", "chain", "withdrawn", entry->revision_id,
-                                         "reason", found.withdraw->reason, "complete", true));
-        }
-    }
-    if (rc == DR_OK && !is_gone) {
-        rc = check_reason(reason, err);
-        rc = rc == DR_OK ? check_children(&remote.trust->chain, entry, err) : rc;
-        rc = rc == DR_OK ? draft(&remote, entry, reason, &payload, err) : rc;
-        rc = rc == DR_OK ? sign(&remote, entry, reason, payload, err) : rc;
+    rc = rc == DR_OK ? choose(&remote, &g, err) : rc;
+    if (rc == DR_OK && g.n > 0) {
+        rc = check_reason(g.reason, err);
+        rc = rc == DR_OK ? check_children(&remote.trust->chain, &g, err) : rc;
+        rc = rc == DR_OK ? draft(&remote, &g, &payload, err) : rc;
+        rc = rc == DR_OK ? sign(&remote, &g, payload, err) : rc;
     }
     dr_remote_close(&remote);
     return rc;
 }
 
-// A chain that differs from the one in force by one withdrawal; NULL: this is another.
-static const Drover__V1__ChainEntry *
-withdrawal_of(const struct dr_chain *held, const struct dr_chain *next)
+// A chain that differs from the one in force by withdrawals for one reason; false: this is another.
+static bool
+read_withdrawals(const struct dr_chain *held, const struct dr_chain *next, struct going *out)
 {
     struct dr_err ignored = {0};
-    const Drover__V1__ChainEntry *last =
-        next->msg->n_entries > 0 ? next->msg->entries[next->msg->n_entries - 1] : NULL;
-    bool is_next = held->msg != NULL && next->msg->n_entries == held->msg->n_entries + 1 &&
-                   dr_chain_follows(held, next, &ignored) == DR_OK;
-    return is_next && last != NULL && last->action == DROVER__V1__CHAIN_ACTION__WITHDRAW ? last
-                                                                                         : NULL;
+    *out = (struct going){0};
+    bool is = held->msg != NULL && next->msg->n_entries > held->msg->n_entries &&
+              next->msg->n_entries - held->msg->n_entries <= AT_ONCE &&
+              dr_chain_follows(held, next, &ignored) == DR_OK;
+    for (size_t i = is ? held->msg->n_entries : 0; is && i < next->msg->n_entries; i++) {
+        const Drover__V1__ChainEntry *row = next->msg->entries[i];
+        struct dr_chain_revision found = {0};
+        is = row->action == DROVER__V1__CHAIN_ACTION__WITHDRAW &&
+             dr_chain_find(held, row->digest.data, &found) &&
+             (out->reason == NULL || dr_str_eq(out->reason, row->reason));
+        out->reason = row->reason;
+        out->entries[out->n] = found.entry;
+        out->n += is ? 1 : 0;
+    }
+    return is;
 }
 
 enum dr_rc
@@ -248,14 +334,13 @@ dr_withdraw_approve(struct dr_remote *remote, bool *out_is_done, struct dr_err *
             dr_chain_decode(remote->cli->arena, envelope.payload, &next, &ignored) != DR_OK) {
             continue;
         }
-        const Drover__V1__ChainEntry *last = withdrawal_of(&remote->trust->chain, &next);
-        const Drover__V1__ChainEntry *entry = NULL;
-        if (last == NULL ||
-            find_entry(&remote->trust->chain, last->revision_id, &entry, &ignored) != DR_OK) {
+        struct going g;
+        if (!read_withdrawals(&remote->trust->chain, &next, &g)) {
             continue;
         }
-        dr_say(remote->cli, "Another reviewer withdraws a revision:\n");
-        rc = sign(remote, entry, last->reason, envelope.payload, err);
+        dr_say(remote->cli, "Another reviewer withdraws %s:\n",
+               g.n == 1 ? "a revision" : "revisions");
+        rc = sign(remote, &g, envelope.payload, err);
         *out_is_done = true;
     }
     return rc;

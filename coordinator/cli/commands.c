@@ -208,14 +208,15 @@ const struct dr_cli_command dr_cli_commands[] = {
      dr_opt_checklist, 1, 3, dr_cmd_checklist},
     {"submit", CHANGE, "[REVISION]", "hand revisions to the coordinator for approval", NULL,
      "drover submit\ndrover submit --dry-run", dr_opt_submit, 0, 1, dr_cmd_submit},
-    {"withdraw", CHANGE, "REVISION", "take a revision out of the chain, for good",
+    {"withdraw", CHANGE, "REVISION...", "take revisions out of the chain, for good",
      "Reviewers sign it, as they signed it in. Agents refuse it on the way up from then on and "
      "still let it go\ndown: a target that has it goes down first. revisions.withdrawn notes it, "
      "and "
      "upgrade, lint and heads pass it by;\na new revision with another id takes its place, on the "
      "one before.",
-     "drover withdraw ae10 -m \"it locks orders for minutes\"", dr_opt_withdraw, 1, 1,
-     dr_cmd_withdraw},
+     "drover withdraw ae10 -m \"it locks orders for minutes\"\ndrover withdraw ae10 ae11 -m "
+     "\"superseded\"",
+     dr_opt_withdraw, 1, -1, dr_cmd_withdraw},
     {"approve chain", CHANGE, "", "sign the submitted revisions into the chain", NULL,
      "drover approve chain\ndrover approve chain --yes", dr_opt_sign, 0, 0, dr_cmd_approve_chain},
     {"upgrade", CHANGE, "REVISION", "bring databases up to a revision",

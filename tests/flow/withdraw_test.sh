@@ -46,7 +46,7 @@ test_begin it_is_withdrawn_by_the_signatures_of_the_reviewers
 run 2 as alice drover withdraw two
 says "a withdrawal needs a reason"
 run 1 as alice drover withdraw one -m "no"
-says "revision 'two' stands on 'one'" "drover withdraw two -m WHY first"
+says "revision 'two' stands on 'one'" "drover withdraw two -m WHY first, or both at once"
 run 4 as alice drover withdraw nothing -m "no"
 says "'nothing' names no revision of the approved chain"
 run 0 as alice drover withdraw two -m "its check cannot hold" --yes
@@ -111,6 +111,36 @@ same "$(version_of staging)" "three"
 run 0 as alice drover upgrade head
 to_staging R-6 applied
 same "$(version_of staging)" "five (head)"
+
+test_begin several_go_in_one_version_of_the_chain
+new six five
+new seven six
+run 1 as alice drover withdraw six -m "no"
+says "revision 'seven' stands on 'six'"
+run 0 as alice drover withdraw six seven -m "superseded" --yes
+says "- seven" "- six" "their ids are never used again" "Signed. 1 of 2"
+run_json 0 "d['complete'] and d['revisions'] == ['seven', 'six']" as bob drover approve chain --yes --output json
+run 0 as alice drover withdraw six seven
+says "six is withdrawn already: superseded" "seven is withdrawn already: superseded"
+run 0 as alice drover heads
+says "five (head)"
+run 0 as alice drover check
+says "4 of them withdrawn"
+
+test_begin what_something_depends_on_is_not_taken_back_before_it
+run 0 as alice drover rollout abort R-6
+revision_file eight '' | sed 's/postgresql,sqlite/sqlite/; s/^-- Revises:.*/&\n-- Branch labels: billing\n-- Depends on: five/' >revisions/eight.sql
+as alice drover check --write >/dev/null
+flow_chain
+run 0 as alice drover upgrade billing@head -e staging
+says "Rollout R-7"
+to_staging R-7 applied
+run 1 as alice drover rollout undo R-6 -e staging
+says "'staging/shop' has revision 'eight' by now, which depends on 'five'" "undo the rollout that brought it first"
+run 0 as alice drover rollout undo R-7 -e staging
+to_staging R-8 reverted
+run 0 as alice drover rollout undo R-6 -e staging --dry-run
+says "Would run downgrade five -> three"
 
 test_begin its_text_is_not_changed_under_its_id
 echo '-- more' >>revisions/four.sql
