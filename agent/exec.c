@@ -70,6 +70,7 @@ open_slots(struct dr_agent *agent, struct dr_err *err)
             .target = &config->targets[i],
             .state = DR_STEP_IDLE,
             .has_news = true,
+            .has_orders = true, // perhaps from before a restart
             .wants_state = true,
             .rollout = "",
         };

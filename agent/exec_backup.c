@@ -1,9 +1,11 @@
 // Exec, backups: what a person wants done with them, and what a worker is told about them.
 #include "agent/exec_internal.h"
 
+#include "base/log.h"
 #include "base/str.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // How far a backup has to be proved: what this environment's gates ask at most.
@@ -87,29 +89,91 @@ dr_exec_backup_spec(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, stru
                : DR_OK;
 }
 
-// None of these can harm: a backup goes only when its time is over. It waits for its turn, behind
-// what is under way.
-bool
-dr_exec_backup_order(struct dr_agent_slot *slot, const Drover__V1__Order *order)
+static const char *
+word_of(const Drover__V1__Order *order)
 {
     static const char *const ORDERS[] = {"take", "verify", "restore-test", "prune"};
     const char *what =
         dr_str_starts(order->order, "backup ") ? order->order + strlen("backup ") : "";
     for (size_t i = 0; i < DR_COUNT_OF(ORDERS); i++) {
-        if (!dr_str_eq(what, ORDERS[i])) {
-            continue;
+        if (dr_str_eq(what, ORDERS[i])) {
+            return ORDERS[i];
         }
-        slot->order = (struct dr_agent_order){.has_nonce = order->nonce.len == 32,
-                                              .has_sha256 = order->backup_sha256.len == 32};
-        (void)snprintf(slot->order.what, sizeof slot->order.what, "%s", what);
-        if (slot->order.has_nonce) {
-            memcpy(slot->order.nonce, order->nonce.data, 32);
-        }
-        if (slot->order.has_sha256) {
-            memcpy(slot->order.sha256, order->backup_sha256.data, 32);
-        }
-        slot->has_news = true;
-        return true;
     }
+    return NULL;
+}
+
+// None of these can harm: a backup goes only when its time is over. It waits for its turn, behind
+// what is under way, and over a restart.
+bool
+dr_exec_backup_order(struct dr_agent_slot *slot, const Drover__V1__Order *order)
+{
+    struct dr_err err = {0};
+    size_t len = drover__v1__order__get_packed_size(order);
+    if (word_of(order) == NULL) {
+        return false;
+    }
+    uint8_t *packed = malloc(len + 1);
+    enum dr_rc rc = packed == NULL ? dr_err_set(&err, DR_E_NOMEM, "out of memory") : DR_OK;
+    if (rc == DR_OK) {
+        (void)drover__v1__order__pack(order, packed);
+        rc = dr_agent_state_add_order(slot->agent->state, slot->target->name,
+                                      (struct dr_bytes){.data = packed, .len = len}, &err);
+    }
+    free(packed);
+    if (rc != DR_OK) {
+        dr_log_err(DR_LOG_ERROR, "an order about backups cannot be kept", &err);
+    }
+    slot->has_orders = true;
+    slot->has_news = true;
+    return true;
+}
+
+static void
+take(struct dr_agent_slot *slot, const Drover__V1__Order *order, int64_t place)
+{
+    slot->order_now = (struct dr_agent_order){.place = place,
+                                              .has_nonce = order->nonce.len == 32,
+                                              .has_sha256 = order->backup_sha256.len == 32};
+    (void)snprintf(slot->order_now.what, sizeof slot->order_now.what, "%s", word_of(order));
+    if (slot->order_now.has_nonce) {
+        memcpy(slot->order_now.nonce, order->nonce.data, 32);
+    }
+    if (slot->order_now.has_sha256) {
+        memcpy(slot->order_now.sha256, order->backup_sha256.data, 32);
+    }
+}
+
+bool
+dr_exec_backup_next(struct dr_agent_slot *slot)
+{
+    struct dr_agent_state *state = slot->agent->state;
+    enum dr_rc rc = DR_OK;
+    struct dr_err err = {0};
+    while (rc == DR_OK) {
+        struct dr_agent_kept_order kept = {0};
+        rc = dr_agent_state_next_order(state, slot->arena, slot->target->name, &kept, &err);
+        if (rc != DR_OK || kept.place == 0) {
+            break;
+        }
+        const Drover__V1__Order *order = drover__v1__order__unpack(dr_arena_protobuf(slot->arena),
+                                                                   kept.body.len, kept.body.data);
+        bool is_good = order != NULL && word_of(order) != NULL && kept.starts < DR_SLOT_ORDERS_MAX;
+        if (is_good) {
+            take(slot, order, kept.place);
+            rc = dr_agent_state_start_order(state, kept.place, &err);
+            if (rc == DR_OK) {
+                return true;
+            }
+        } else {
+            dr_log(DR_LOG_WARN, "an order about backups is given up: it was begun too often",
+                   "target", slot->target->name, NULL);
+            rc = dr_agent_state_end_order(state, kept.place, &err);
+        }
+    }
+    if (rc != DR_OK) {
+        dr_log_err(DR_LOG_ERROR, "orders about backups cannot be read", &err);
+    }
+    slot->has_orders = false;
     return false;
 }

@@ -37,6 +37,7 @@
 #define DR_SLOT_ARENA_MAX    (512u * 1048576u)
 #define DR_SLOT_BLOBS_MAX    20001u // a plan and its files
 #define DR_SLOT_ATTEMPTS_MAX 10u    // starts of one consumed run
+#define DR_SLOT_ORDERS_MAX   5u     // starts of one order about backups
 #define DR_SLOT_PREPARES_MAX 5u     // tries of one PREPARE
 #define DR_SLOT_BURST_MAX    20u    // PREPAREs begun at once on one target, and then
 #define DR_SLOT_PREPARE_MS   60000  // one more after each while: nobody signs a PREPARE
@@ -61,8 +62,9 @@ struct dr_agent_worker {
     Drover__V1__WorkerResult *result; // in the slot's arena
 };
 
-// What a person wants done with the target's backups; it is forgotten when this process ends.
+// What a person wants done with the target's backups. It waits in the state until it is answered.
 struct dr_agent_order {
+    int64_t place; // there
     char what[16]; // "take", "verify", "restore-test", "prune"; "": none
     uint8_t nonce[32];
     bool has_nonce, has_sha256;
@@ -75,13 +77,14 @@ struct dr_agent_slot {
     const struct dr_agent_target *target;
     enum dr_step_state state;
     struct dr_agent_worker worker;
-    bool has_news;       // look for work
-    bool wants_state;    // a STATE is owed
-    bool wants_probe;    // with answers to the policy's probes
-    bool is_probing;     // the look under way asks them
-    int64_t probe_at_ms; // not before
-    int64_t drift_at_ms; // when to look for drift again, where the policy asks for it
-    struct dr_agent_order order, order_now; // waiting, under way
+    bool has_news;                   // look for work
+    bool wants_state;                // a STATE is owed
+    bool wants_probe;                // with answers to the policy's probes
+    bool is_probing;                 // the look under way asks them
+    int64_t probe_at_ms;             // not before
+    int64_t drift_at_ms;             // when to look for drift again, where the policy asks for it
+    struct dr_agent_order order_now; // under way
+    bool has_orders;                 // there may be one in the state
     unsigned failures;
     int64_t retry_at_ms;
     int64_t progress_at_ms; // no report to net before
@@ -253,6 +256,8 @@ dr_exec_known(struct dr_agent_slot *slot, char *const *tolerances, size_t n_tole
 // exec_backup.c
 // Takes an order about the target's backups; false when it is none.
 bool dr_exec_backup_order(struct dr_agent_slot *slot, const Drover__V1__Order *order);
+// The order that is next, begun: `slot->order_now`. False: there is none.
+bool dr_exec_backup_next(struct dr_agent_slot *slot);
 // How far a backup is to be proved and where, and the order under way.
 DR_MUST_CHECK enum dr_rc
 dr_exec_backup_spec(struct dr_agent_slot *slot, Drover__V1__WorkerRun *run, struct dr_err *err);

@@ -149,8 +149,6 @@ act(struct dr_agent_slot *slot, enum dr_step_action action, struct dr_err *err)
         dr_pace_take(&slot->prepares, dr_monotonic_ms());
         return start_job(slot, DROVER__V1__WORKER_JOB__JOB_PREPARE, prepare_timeout(slot), err);
     case DR_STEP_DO_START_BACKUP:
-        slot->order_now = slot->order;
-        slot->order = (struct dr_agent_order){0};
         return start_job(slot, DROVER__V1__WORKER_JOB__JOB_BACKUP, prepare_timeout(slot), err);
     case DR_STEP_DO_START_RUN:
         return start_job(slot, DROVER__V1__WORKER_JOB__JOB_RUN, run_timeout(slot), err);
@@ -351,7 +349,7 @@ look_for_work(struct dr_agent_slot *slot)
         }
     } else if (slot->task.id != 0) {
         dr_exec_slot_event(slot, DR_STEP_ON_BUNDLE);
-    } else if (slot->order.what[0] != '\0') {
+    } else if (slot->has_orders && dr_exec_backup_next(slot)) {
         dr_exec_slot_event(slot, DR_STEP_ON_BACKUP);
     } else if (slot->wants_state || dr_exec_drift_is_due(slot, dr_monotonic_ms()) ||
                dr_exec_probe_is_due(slot, dr_monotonic_ms())) {

@@ -72,13 +72,17 @@ dr_report_backup(struct dr_agent_slot *slot, struct dr_err *err)
     if (rc != DR_OK) {
         return rc;
     }
+    if (slot->agent->is_stopping && slot->failure.rc == DR_E_INTERRUPTED) {
+        return DR_OK; // it is done after the restart
+    }
     if ((!is_newest && !has_state) || waiting >= DR_AGENT_OUTBOX_MAX) {
         dr_log(DR_LOG_WARN, "an order about backups cannot be answered: the target is away",
                "target", slot->target->name, "order", slot->order_now.what, "reason",
                slot->failure.message, NULL);
-        return DR_OK;
+        return dr_agent_state_end_order(slot->agent->state, slot->order_now.place, err);
     }
     rc = dr_report_begin(slot, &report, err);
+    report.change.ends_order = slot->order_now.place;
     rc = rc != DR_OK ? rc
          : is_newest ? say_newest(&report, result, err)
                      : say_state(&report, result, err);

@@ -50,6 +50,11 @@ static const char DRIFT[] =
     "CREATE TABLE IF NOT EXISTS drift(target TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, since "
     "INTEGER NOT NULL);";
 
+// Orders about backups, until they are answered: an older program forgets them.
+static const char ORDERS[] = "CREATE TABLE IF NOT EXISTS backup_order(place INTEGER PRIMARY KEY "
+                             "AUTOINCREMENT, target TEXT NOT NULL, body BLOB NOT NULL, starts "
+                             "INTEGER NOT NULL);";
+
 // Version 2: what says whether a stop may still be needed. Those from before have no person and
 // stay.
 static const char TO_VERSION_2[] = "ALTER TABLE stop ADD COLUMN person TEXT NOT NULL DEFAULT '';"
@@ -246,6 +251,9 @@ check_version(struct dr_agent_state *state, struct dr_err *err)
     }
     if (rc == DR_OK) {
         rc = as_state_error(state, dr_sqlite_script(state->db, DRIFT, err), err);
+    }
+    if (rc == DR_OK) {
+        rc = as_state_error(state, dr_sqlite_script(state->db, ORDERS, err), err);
     }
     return dr_agent_state_end(state, rc, err);
 }

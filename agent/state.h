@@ -70,6 +70,24 @@ DR_MUST_CHECK enum dr_rc
 dr_agent_state_drop_foreign(struct dr_agent_state *state, const char *const *targets, size_t n,
                             struct dr_err *err);
 
+// Orders about backups wait here until they are answered, the oldest first; of more than
+// DR_AGENT_ORDERS_MAX of one target the newest stay. `body` is a packed Order.
+#define DR_AGENT_ORDERS_MAX 16u
+struct dr_agent_kept_order {
+    int64_t place;   // 0: none
+    unsigned starts; // how often it was begun
+    struct dr_bytes body;
+};
+DR_MUST_CHECK enum dr_rc dr_agent_state_add_order(struct dr_agent_state *state, const char *target,
+                                                  struct dr_bytes body, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_next_order(struct dr_agent_state *state, struct dr_arena *arena, const char *target,
+                          struct dr_agent_kept_order *out, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_start_order(struct dr_agent_state *state, int64_t place, struct dr_err *err);
+DR_MUST_CHECK enum dr_rc
+dr_agent_state_end_order(struct dr_agent_state *state, int64_t place, struct dr_err *err);
+
 // -------------------------------------------------------------------------------------------------------
 // what is known
 
@@ -205,7 +223,8 @@ struct dr_agent_change {
     const struct dr_agent_rehearsed *rehearsed; // NULL: stays
     bool drops_ready; // the state changed: what was signed over it is void
     bool ends_run;
-    int64_t ends_task; // 0: none
+    int64_t ends_task;  // 0: none
+    int64_t ends_order; // 0: none
 };
 DR_MUST_CHECK enum dr_rc
 dr_agent_state_commit(struct dr_agent_state *state, const struct dr_agent_change *change,

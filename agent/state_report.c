@@ -80,6 +80,9 @@ put_known(struct dr_agent_state *state, const struct dr_agent_change *change, st
     if (rc == DR_OK && change->ends_task != 0) {
         rc = dr_agent_state_drop_task(state, change->ends_task, err);
     }
+    if (rc == DR_OK && change->ends_order != 0) {
+        rc = dr_agent_state_end_order(state, change->ends_order, err);
+    }
     return rc;
 }
 

@@ -81,6 +81,19 @@ look_at_wait(const struct dr_sqlite *db, int64_t busy_since_ms, struct dr_err *e
     return DR_OK;
 }
 
+// Tells whoever watches that the copy goes on, as often as the wait asks for it.
+static enum dr_rc
+tick(const struct dr_sqlite *db, int64_t *told_ms, struct dr_err *err)
+{
+    int64_t now = dr_monotonic_ms();
+    if (!db->has_wait || db->wait.on_tick == NULL || db->wait.tick_ms == 0 ||
+        now - *told_ms < (int64_t)db->wait.tick_ms) {
+        return DR_OK;
+    }
+    *told_ms = now;
+    return db->wait.on_tick(db->wait.ctx, err);
+}
+
 static enum dr_rc
 copy_pages(struct dr_sqlite *from, struct dr_sqlite *to, struct dr_err *err)
 {
@@ -90,7 +103,7 @@ copy_pages(struct dr_sqlite *from, struct dr_sqlite *to, struct dr_err *err)
     }
     enum dr_rc rc = DR_OK;
     int code = SQLITE_OK;
-    int64_t busy_since_ms = 0;
+    int64_t busy_since_ms = 0, told_ms = 0;
     while (rc == DR_OK && code != SQLITE_DONE) {
         code = sqlite3_backup_step(backup, BACKUP_PAGES_STEP);
         bool is_busy = code == SQLITE_BUSY || code == SQLITE_LOCKED;
@@ -104,6 +117,7 @@ copy_pages(struct dr_sqlite *from, struct dr_sqlite *to, struct dr_err *err)
             busy_since_ms = 0;
         }
         rc = code == SQLITE_DONE ? DR_OK : look_at_wait(from, busy_since_ms, err);
+        rc = rc != DR_OK ? rc : tick(from, &told_ms, err);
     }
     int end_code = sqlite3_backup_finish(backup);
     if (rc == DR_OK && end_code != SQLITE_OK) {

@@ -54,8 +54,8 @@ struct dr_backup_options {
     unsigned jobs;         // with is_directory: tables dumped at once; 0: 1
     const char *compress;  // "zstd:3", "gzip:6", "none"; NULL: as the tool does. Before pg_dump 16
                            // zstd is what the tool does without it
-    // PostgreSQL: told while pg_dump writes. The total is the database's size, which a compressed
-    // backup does not reach. NULL: nobody asks.
+    // Told while it is written, about twice a second. The total is the database's size, which a
+    // compressed backup does not reach; both are 0 where a command makes it. NULL: nobody asks.
     void (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes);
     void *progress_arg;
     uint64_t timeout_ms;                       // for all of it; 0: 4 h

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define TICK_MS 500u // between two words about how far the copy is
+
 enum dr_rc
 dr_backup_check_sqlite(const char *path, const struct dr_db_wait *wait, uint32_t *out_entries,
                        struct dr_err *err)
@@ -38,6 +40,21 @@ needed_bytes(const char *path)
     uint64_t bytes = stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
     snprintf(wal, sizeof wal, "%s-wal", path);
     return bytes + (stat(wal, &st) == 0 ? (uint64_t)st.st_size : 0);
+}
+
+struct copying {
+    const struct dr_backup_options *options;
+    const char *path;
+    uint64_t total_bytes;
+};
+
+static enum dr_rc
+tell(void *ctx, struct dr_err *err)
+{
+    const struct copying *c = ctx;
+    (void)err;
+    c->options->progress(c->options->progress_arg, dr_backup_size(c->path, NULL), c->total_bytes);
+    return DR_OK;
 }
 
 // Copy and counts are of one instant when both are made in one read transaction.
@@ -78,8 +95,15 @@ dr_backup_sqlite(const char *path, const struct dr_backup_options *options, stru
     snprintf(backup.tool, sizeof backup.tool, "sqlite backup %s", dr_sqlite_version());
     snprintf(backup.server_version, sizeof backup.server_version, "%s", dr_sqlite_version());
     enum dr_rc rc = dr_sqlite_open(path, &open_options, &db, err);
+    struct copying copying = {options, file.partial, needed_bytes(path)};
+    struct dr_db_wait watched = wait;
+    if (options->progress != NULL) {
+        watched.on_tick = tell;
+        watched.tick_ms = TICK_MS;
+        watched.ctx = &copying;
+    }
     if (rc == DR_OK) {
-        dr_sqlite_set_wait(db, &wait);
+        dr_sqlite_set_wait(db, &watched);
         rc = dr_backup_begin(options, ".sqlite", needed_bytes(path), &file, err);
     }
     rc = rc != DR_OK ? rc : copy(db, options->with_rows, &wait, &file, &backup, err);

@@ -98,7 +98,13 @@ dr_agent_conf_write(struct dr_cli *cli, const struct dr_agent_conf *conf, struct
     dr_hex(hex, p->root_sha256, 32);
     add_line(&out, "root_sha256", hex);
     dr_buf_str(&out, "\nkey = \"agent.key\"\ntransport_key = \"agent.transport\"\n"
-                     "state = \"state\"\n\n");
+                     "state = \"state\"\n\n"
+                     "# backups: where, for how long, and how (drover-agent --help tells of more)\n"
+                     "backups = \"state/backups\"\n"
+                     "backup_keep = \"30d\"\n"
+                     "# PostgreSQL: \"directory\" dumps several tables at once; any database: "
+                     "\"command\" has a program do it, \"none\"\n"
+                     "backup = \"custom\"\n\n");
     for (size_t i = 0; i < conf->n_targets; i++) {
         dr_buf_str(&out, "target ");
         add_quoted(&out, conf->targets[i].name);

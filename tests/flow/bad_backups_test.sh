@@ -13,6 +13,9 @@ case \$(cat "$WORLD/mode") in
 empty) : >"\$file" ;;
 truncated) "$PG_BIN/pg_dump" "\$@" && truncate -s -2000 "\$file" ;;
 other) "$PG_BIN/pg_dump" "\${@//dbname=\'shop\'/dbname=\'other\'}" ;;
+slow)
+    touch "$WORLD/began"
+    exec sleep 600 ;;
 full) # somebody else's file takes the room
     head -c 100M /dev/zero >"\${file%/*}/filler" 2>/dev/null
     exec "$PG_BIN/pg_dump" "\$@" ;;
@@ -99,5 +102,18 @@ run 0 as alice drover rollout retry R-1
 run 8 as alice drover rollout watch R-1 --timeout 60s
 run 0 as alice drover approve R-1 -e staging --yes
 run 0 as alice drover rollout watch R-1 --until staging=applied --timeout 30s
+
+test_begin an_order_outlives_a_killed_agent
+echo slow >mode
+as alice drover backup take staging/shop --timeout 90s >take.log 2>&1 &
+take=$!
+wait_until 30 test -e began || wrong "no backup was begun"
+agent_stop one KILL
+echo sound >mode
+agent_start one || wrong "the agent did not start"
+wait $take || wrong "nobody answered: $(cat take.log)"
+OUT=$(cat take.log)
+says "staging/shop: restored in " "restored, kept until"
+run 0 as alice drover backup verify staging/shop --timeout 30s
 
 flow_end

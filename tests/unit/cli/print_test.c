@@ -286,6 +286,8 @@ an_agents_configuration_is_quoted_and_private(void **state)
     run_says(text, "url = \"postgresql://drover:p\\\"a\\\\\\$HOME@db/orders\"");
     run_says(text, "target \"production/notes\" { url = \"sqlite:/");
     run_says(text, "root = \"root.1.drv\"");
+    run_says(text, "backups = \"state/backups\"\nbackup_keep = \"30d\"\n");
+    run_says(text, "\nbackup = \"custom\"\n");
     assert_int_equal(access(dr_tmp_path(tmp, "root.1.drv", path), R_OK), 0);
     assert_int_equal(dr_agent_conf_check(&cli, conf.path, &err), DR_E_EXISTS);
     project.has_root_pin = false;

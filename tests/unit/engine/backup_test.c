@@ -364,10 +364,14 @@ sqlite_copy_is_taken_checked_and_recorded(void **state)
 {
     struct fixture *f = *state;
     char path[128];
+    struct told told = {0};
     make_sqlite(f, path, sizeof path);
+    f->options.progress = note_progress;
+    f->options.progress_arg = &told;
     if (dr_backup_sqlite(path, &f->options, &f->backup, &f->err) != DR_OK) {
         fail_msg("%s", f->err.message);
     }
+    assert_true(told.times > 0 && told.total >= f->backup.size_bytes);
     assert_memory_equal(f->backup.tool, "sqlite backup 3.", 16);
     assert_int_equal(f->backup.entries, 1);
     assert_int_equal(count_files(f), 1);
