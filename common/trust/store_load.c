@@ -126,7 +126,7 @@ was_looked_at(const char *path, const uint8_t name[32])
 {
     char *content = NULL;
     size_t len = 0;
-    bool is_it = path && dr_file_read_own(path, 32, &content, &len, NULL) == DR_OK && len == 32 &&
+    bool is_it = dr_file_read_own(path, 32, &content, &len, NULL) == DR_OK && len == 32 &&
                  memcmp(content, name, 32) == 0;
     free(content);
     return is_it;
@@ -142,11 +142,14 @@ load_entries(struct dr_trust_store *store, const Drover__V1__TrustUpdate *file,
     const char *path = dr_store_path(store, store->arena, "looked-at");
     uint8_t name[32];
     bool is_large = file->n_entries >= store->looked_at_min;
+    if (!path) {
+        return dr_err_set(err, DR_E_LIMIT, "no room for the path of a note");
+    }
     looked_at_name(trust, name);
     all.is_all = is_large && was_looked_at(path, name);
     DR_TRY(dr_store_entries(store->arena, &trust->fleet, file->entries, file->n_entries, &all,
                             &entries, &trust->is_fleet_whole, err));
-    if (is_large && trust->is_fleet_whole && !all.is_all && path) {
+    if (is_large && trust->is_fleet_whole && !all.is_all) {
         (void)!dr_file_write(path, name, sizeof(name), 0600, NULL); // without it, time is lost
     }
     trust->entries = entries;

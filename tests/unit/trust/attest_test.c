@@ -114,6 +114,11 @@ only_the_targets_own_agent_speaks_for_it(void **state)
     REFUSED(DR_E_BAD_SIGNATURE,
             load(&w, sign_by(&w, DR_TYPE_ATTESTATION, packed(&w, &msg.base), NULL, 0), &a));
     REFUSED(DR_E_WRONG_TYPE, load(&w, w.approval_wire, &a));
+    // the agent's own key is named, and the signature is none
+    struct dr_bytes wire = sign_raw(&w, &msg, &w.agent[STG_ORDERS]);
+    uint8_t *forged = dr_arena_copy(w.arena, wire.data, wire.len);
+    forged[wire.len - 1] ^= 1;
+    REFUSED(DR_E_BAD_SIGNATURE, load(&w, (struct dr_bytes){forged, wire.len}, &a));
     Drover__V1__Attestation bad = msg;
     bad.agent = w.target[STG_STOCK].agent;
     REFUSED(DR_E_BAD_EVIDENCE, load(&w, sign_raw(&w, &bad, &w.agent[STG_ORDERS]), &a));
