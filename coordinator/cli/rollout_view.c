@@ -72,6 +72,13 @@ is_good(const Drover__V1__Rollout *r, const char *state)
     return dr_str_eq(state, dr_approval_is_down(r->mode) ? "reverted" : "applied");
 }
 
+// Approved, and held back until a person decides about what failed.
+static bool
+is_stopped(const Drover__V1__StageStatus *stage, const char *state)
+{
+    return stage->hold[0] != '\0' && dr_str_eq(state, "approved");
+}
+
 const Drover__V1__StageStatus *
 dr_rollout_waiting_stage(const Drover__V1__Rollout *r)
 {
@@ -83,7 +90,8 @@ dr_rollout_waiting_stage(const Drover__V1__Rollout *r)
             const char *state = stage->targets[t]->state;
             ready += dr_str_eq(state, "ready") ? 1 : 0;
             bool is_away = dr_str_eq(state, "preparing") && !stage->targets[t]->connected;
-            moving += !dr_str_eq(state, "ready") && !STATES[row_of(state)].is_end && !is_away;
+            moving += !dr_str_eq(state, "ready") && !STATES[row_of(state)].is_end && !is_away &&
+                      !is_stopped(stage, state);
         }
         if (ready > 0 && moving == 0) {
             return stage;
@@ -99,6 +107,7 @@ dr_rollout_where(const Drover__V1__Rollout *r)
     size_t moving = 0;
     size_t pending = 0;
     size_t active = 0;
+    size_t stopped = 0;
     for (size_t i = 0; i < r->n_stages; i++) {
         pending += r->stages[i]->soaking_wave != 0 ? 1 : 0;
         for (size_t t = 0; t < r->stages[i]->n_targets; t++) {
@@ -107,6 +116,7 @@ dr_rollout_where(const Drover__V1__Rollout *r)
             bad += STATES[row].is_end && !is_good(r, state) ? 1 : 0;
             pending += dr_str_eq(state, "pending") ? 1 : 0;
             moving += !STATES[row].is_end && !dr_str_eq(state, "pending") ? 1 : 0;
+            stopped += is_stopped(r->stages[i], state) ? 1 : 0;
             active += dr_rollout_moves(state) || dr_str_eq(state, "preparing") ||
                               dr_str_eq(state, "unreachable")
                           ? 1
@@ -116,7 +126,7 @@ dr_rollout_where(const Drover__V1__Rollout *r)
     if (dr_rollout_waiting_stage(r) != NULL) {
         return DR_ROLLOUT_WAITS;
     }
-    if (bad > 0 && moving == 0) {
+    if (bad > 0 && moving == stopped) {
         return DR_ROLLOUT_FAILED;
     }
     if (dr_str_eq(r->state, "paused") && active == 0) {

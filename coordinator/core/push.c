@@ -240,7 +240,7 @@ fill_bundle(struct pump *pump, Drover__V1__Push *push, bool *out_skip, struct dr
     struct dr_rollout_target *target =
         rollout != NULL ? dr_rollout_find(rollout, stub->target, &stage) : NULL;
     enum dr_rc rc =
-        target == NULL || !target->has_approval
+        target == NULL || !target->has_approval || !dr_target_is_active(target->state)
             ? dr_err_set(&why, DR_E_NOT_FOUND, "nothing is approved for it any more")
             : dr_push_bundle_make(pump->core, rollout, target, pump->arena, &bundle, &why);
 

@@ -24,7 +24,8 @@ struct dr_rollout_target {
     enum dr_target_state state;
     char reason[DR_ROLLOUT_TEXT_MAX];
     int64_t since;
-    uint32_t wave;
+    uint32_t wave; // of its approval: kept, like that, while what failed is tried again, until
+                   // a new one names it
     bool has_ready, has_approval, has_last, has_backup;
     uint8_t ready[32], approval[32], last[32], backup[32];
     int64_t state_asked;   // when a STATE was last asked for

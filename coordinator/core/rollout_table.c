@@ -44,6 +44,7 @@ static const struct row ROWS[] = {
 
     {S(APPROVED), E(GO), ALWAYS, S(SENT), A(BUNDLE), "the approval is on its way to the agent"},
     {S(APPROVED), E(APPROVE), ALWAYS, S(APPROVED), A(NONE), "approved anew, waits for its turn"},
+    {S(APPROVED), E(LAPSED), ALWAYS, S(READY), A(NONE), "needs a new approval"},
     {S(APPROVED), E(READY), ALWAYS, S(READY), A(KEEP_READY), "ready anew: the approval named an earlier READY"},
     {S(APPROVED), E(FAILED), ALWAYS, S(FAILED), A(NONE), "failed before it was sent, nothing was changed"},
     {S(APPROVED), E(REFUSED), ALWAYS, S(REFUSED), A(NONE), "the agent no longer is ready"},
@@ -167,8 +168,9 @@ static const char *const STATE_NAMES[DR_TARGET_STATES] = {
 };
 
 static const char *const EVENT_NAMES[DR_TARGET_EVENTS] = {
-    "start", "already",  "BACKUP", "READY", "APPLIED", "REVERTED", "FAILED", "REFUSED", "approve",
-    "go",    "progress", "away",   "back",  "looked",  "retry",    "abort",  "closed",  "undone",
+    "start",   "already", "BACKUP", "READY",    "APPLIED", "REVERTED", "FAILED",
+    "REFUSED", "approve", "go",     "progress", "away",    "back",     "looked",
+    "retry",   "abort",   "closed", "lapsed",   "undone",
 };
 
 static bool

@@ -48,6 +48,7 @@ enum dr_target_event {
     DR_EVENT_RETRY,  // orders of people
     DR_EVENT_ABORT,
     DR_EVENT_CLOSED, // the agent refused because no window is open
+    DR_EVENT_LAPSED, // the approval that names its READY cannot be carried out any more
     DR_EVENT_UNDONE, // another rollout, which takes this one back, went down here
     DR_TARGET_EVENTS,
 };
@@ -59,7 +60,7 @@ enum dr_target_action {
     DR_ACTION_ASK_STATE,  // push the order "state"
     DR_ACTION_CANCEL,     // push the order "cancel"
     DR_ACTION_KEEP_READY, // note this READY as the one that is open
-    DR_ACTION_DROP_READY, // forget READY and approval, then push PREPARE
+    DR_ACTION_DROP_READY, // forget READY, leave the approval, then push PREPARE
 };
 
 // What guards look at.

@@ -21,17 +21,18 @@ dr_schedule_touch(struct dr_core *core, struct dr_rollout *rollout)
 }
 
 static enum dr_rc
-act(struct dr_core *core, const struct dr_rollout *rollout, const struct dr_rollout_stage *stage,
-    struct dr_rollout_target *target, enum dr_target_action action, struct dr_err *err)
+act(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+    struct dr_rollout_target *target, enum dr_target_state before, enum dr_target_action action,
+    struct dr_err *err)
 {
     switch (action) {
     case DR_ACTION_NONE:
     case DR_ACTION_KEEP_READY: // dr_schedule_attestation notes its digest
         return DR_OK;
     case DR_ACTION_DROP_READY:
-        target->has_ready = target->has_approval = target->has_backup = false;
+        target->has_ready = target->has_backup = false;
         dr_schedule_probe_forget(target);
-        target->wave = 0;
+        DR_TRY(dr_schedule_leave(core, rollout, stage, target, before != DR_TARGET_APPROVED, err));
         return dr_push_prepare(core, rollout, stage, target, err);
     case DR_ACTION_PREPARE:
         return dr_push_prepare(core, rollout, stage, target, err);
@@ -101,7 +102,7 @@ dr_schedule_event(struct dr_core *core, struct dr_rollout *rollout, struct dr_ro
     if (!dr_target_is_active(step.next)) {
         target->has_progress = false;
     }
-    enum dr_rc rc = act(core, rollout, stage, target, step.action, err);
+    enum dr_rc rc = act(core, rollout, stage, target, before, step.action, err);
     return rc == DR_OK && is_news ? tell(core, rollout, target, reason, err) : rc;
 }
 
@@ -356,6 +357,7 @@ dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attes
         (void)snprintf(detail, sizeof detail, "%.40s: %.180s", msg->code, msg->detail);
     }
     // An open intent counts, too: it is no unit that is done.
+    const enum dr_target_state before = target->state;
     bool is_partial =
         msg->n_units > 0 || (msg->flags & (uint32_t)DROVER__V1__READY_FLAG__FLAG_PARTIAL) != 0;
     if (is_closed(msg)) {
@@ -378,35 +380,8 @@ dr_schedule_attestation(struct dr_core *core, const struct dr_attestation *attes
     if (event == DR_EVENT_READY && target->state == DR_TARGET_READY) {
         target->has_ready = true;
         memcpy(target->ready, attestation->sha256, 32);
-        target->has_approval = false;
-    }
-    return dr_schedule_advance(core, rollout, err);
-}
-
-enum dr_rc
-dr_schedule_approval(struct dr_core *core, struct dr_rollout *rollout,
-                     const struct dr_approval *approval, Drover__V1__ApprovalLeaf *const *leaves,
-                     size_t n_leaves, struct dr_err *err)
-{
-    const struct dr_rollout_stage *looked_at = NULL;
-
-    for (size_t i = 0; i < n_leaves; i++) {
-        struct dr_rollout_stage *stage = NULL;
-        struct dr_rollout_target *target = dr_rollout_find(rollout, leaves[i]->target, &stage);
-
-        if (target == NULL || !target->has_ready ||
-            !dr_data_is(leaves[i]->ready_sha256, target->ready)) {
-            continue;
-        }
-        if (stage != looked_at) { // those of this approval were just found open
-            DR_TRY(dr_schedule_gates(core, rollout, stage, err));
-            looked_at = stage;
-        }
-        target->has_approval = true;
-        target->wave = leaves[i]->wave;
-        memcpy(target->approval, approval->sha256, 32);
-        target->gate[0] = '\0';
-        DR_TRY(dr_schedule_try(core, rollout, stage, target, DR_EVENT_APPROVE, false, NULL, err));
+        bool has_failed = before <= DR_TARGET_READY || before >= DR_TARGET_APPLIED;
+        DR_TRY(dr_schedule_leave(core, rollout, stage, target, has_failed, err));
     }
     return dr_schedule_advance(core, rollout, err);
 }

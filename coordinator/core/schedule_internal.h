@@ -51,6 +51,18 @@ DR_MUST_CHECK enum dr_rc dr_schedule_last_done(struct dr_core *core, struct dr_r
 DR_MUST_CHECK enum dr_rc
 dr_schedule_last_of_others(struct dr_core *core, struct dr_rollout *rollout,
                            struct dr_rollout_stage *stage, bool *out_waits, struct dr_err *err);
+// schedule_approval.c
+// The target is no part of its approval any more. What has failed keeps the approval's name and its
+// wave, so that the others of that still count it. Nobody can show wave 1 of it whole then: what
+// waits in later waves needs a new approval.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_leave(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+                  struct dr_rollout_target *target, bool has_failed, struct dr_err *err);
+// An approved target whose approval cannot be carried out any more waits for a new one.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_lapse(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+                  struct dr_rollout_target *target, const char *why, struct dr_err *err);
+
 // schedule_undo.c
 // A target of `undo` went down, whole or in part: it counts no more for the rollout that is taken
 // back, nor for an older open one of the same plan.

@@ -221,6 +221,11 @@ carry_out(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_st
             DR_TRY(dr_schedule_try(core, rollout, stage, target, DR_EVENT_GO, false, NULL, err));
             continue;
         }
+        if (plan->waits[i] == DR_WAVE_PARTED) {
+            DR_TRY(dr_schedule_lapse(core, rollout, stage, target,
+                                     "wave 1 of the one it has is approved anew", err));
+            continue;
+        }
         dr_wave_say(plan, rules, i, reason, sizeof reason);
         if (plan->waits[i] == DR_WAVE_SOAKS) {
             target->retry_at = 0; // told below, and looked at again then

@@ -14,7 +14,7 @@ struct group {
     const uint8_t *approval;
     uint32_t at;       // the lowest wave with a target that has not ended
     uint32_t failures; // of all waves
-    bool has_canary_failed, has_begun, is_probe_open;
+    bool has_first, has_approved, has_canary_failed, has_begun, is_probe_open;
     int64_t settled; // when the newest target of the wave before `at` ended
     enum dr_wave_wait wait;
 };
@@ -29,12 +29,20 @@ struct server {
     uint32_t active;
 };
 
+// It failed under its approval, and is prepared again: that one has nothing more to give.
+static bool
+is_again(const struct dr_rollout_target *target)
+{
+    return target->has_approval &&
+           (target->state == DR_TARGET_PREPARING || target->state == DR_TARGET_READY);
+}
+
 static bool
 is_failure(const struct dr_rollout_stage *stage, const struct dr_rollout_target *target)
 {
     return (dr_target_is_failure(target->state, stage->mode) &&
             target->state != DR_TARGET_CANCELLED) ||
-           target->probe_outcome == DROVER__V1__PROBE_OUTCOME__NOT_PASSED;
+           target->probe_outcome == DROVER__V1__PROBE_OUTCOME__NOT_PASSED || is_again(target);
 }
 
 // Ended, well or not.
@@ -79,7 +87,9 @@ count(const struct dr_rollout_stage *stage, struct groups *groups)
         }
         bool failed = is_failure(stage, target);
         group->failures += failed;
+        group->has_first = group->has_first || target->wave <= 1;
         group->has_canary_failed = group->has_canary_failed || (failed && target->wave <= 1);
+        group->has_approved = group->has_approved || target->state == DR_TARGET_APPROVED;
         if (!is_settled(target->state) && target->wave < group->at) {
             group->at = target->wave;
         }
@@ -145,7 +155,9 @@ judge(const struct dr_rollout_stage *stage, const struct dr_wave_rules *rules, s
     bool is_promoted = dr_wave_is_promoted(stage, before(group), group->settled);
 
     group->wait = DR_WAVE_GOES;
-    if (group->failures > rules->budget) {
+    if (!group->has_first) {
+        group->wait = DR_WAVE_PARTED;
+    } else if (group->failures > rules->budget) {
         group->wait = DR_WAVE_BUDGET;
     } else if (group->has_canary_failed) {
         group->wait = DR_WAVE_CANARY;
@@ -163,9 +175,9 @@ tell_groups(const struct groups *groups, const struct dr_wave_rules *rules,
     for (size_t i = 0; i < groups->n; i++) {
         const struct group *group = &groups->items[i];
         int64_t until = group->settled + (int64_t)rules->soak_s;
-        bool is_waiting = group->at != UINT32_MAX;
 
-        if (is_waiting && (group->wait == DR_WAVE_BUDGET || group->wait == DR_WAVE_CANARY) &&
+        if (group->has_approved &&
+            (group->wait == DR_WAVE_BUDGET || group->wait == DR_WAVE_CANARY) &&
             out->hold == DR_WAVE_GOES) {
             out->hold = group->wait;
             out->failures = group->failures;
@@ -283,7 +295,8 @@ choose(const struct dr_rollout_stage *stage, struct groups *groups, struct going
         enum dr_wave_wait wait = group->wait;
         if (wait == DR_WAVE_CANARY && target->wave <= 1) {
             wait = DR_WAVE_GOES; // its siblings may, as the budget says
-        } else if (target->wave > group->at && wait != DR_WAVE_BUDGET && wait != DR_WAVE_CANARY) {
+        } else if (target->wave > group->at && wait != DR_WAVE_BUDGET && wait != DR_WAVE_CANARY &&
+                   wait != DR_WAVE_PARTED) {
             wait = DR_WAVE_EARLIER;
         }
         out->befores[i] = target->wave > group->at ? group->at : before(group);
@@ -369,6 +382,9 @@ dr_wave_say(const struct dr_wave_plan *plan, const struct dr_wave_rules *rules, 
         (void)snprintf(out, out_size,
                        "stopped: %" PRIu32 " target%s failed, the failure budget is %" PRIu32,
                        plan->failures, plan->failures == 1 ? "" : "s", rules->budget);
+        return;
+    case DR_WAVE_PARTED:
+        (void)snprintf(out, out_size, "approved, but wave 1 is no part of its approval any more");
         return;
     case DR_WAVE_GOES:
     case DR_WAVE_WAITS:

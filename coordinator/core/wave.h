@@ -4,7 +4,8 @@
 // well or not), and the one before it has soaked and passed its probes since. After the last one
 // the stage soaks once more, and the probes of all its targets are asked. Wave 1 has to succeed
 // whole before another goes, which every agent checks, too; in later waves as many targets of the
-// approval may fail as the budget says. What runs is never stopped here.
+// approval may fail as the budget says. What failed and is prepared again counts as failed, and has
+// not settled, until another approval names it. What runs is never stopped here.
 #ifndef DR_CORE_WAVE_H
 #define DR_CORE_WAVE_H
 
@@ -31,6 +32,7 @@ enum dr_wave_wait {
     DR_WAVE_SERVER_FULL, // on its server
     DR_WAVE_CANARY,      // wave 1 failed: no later one may go
     DR_WAVE_BUDGET,      // more failed than may fail: nothing more starts
+    DR_WAVE_PARTED,      // wave 1 is no part of its approval any more: that cannot be shown whole
     DR_WAVE_WAITS,
 };
 

@@ -22,13 +22,14 @@ static const Drover__V1__Mode ROW_MODES[] = {DROVER__V1__MODE__UP, DROVER__V1__M
                                              DROVER__V1__MODE__PROVE};
 
 // What the first test does not do, since it takes an agent's absence of ten seconds (the second
-// test does that), a second environment, a rollout that has ended, or one that takes back; and what
-// is refused before the table is asked: an approval of what was sent.
+// test does that), a second environment, a rollout that has ended, one that takes back, a later
+// wave that lost its first; and what is refused before the table is asked: an approval of what was
+// sent.
 static bool
 is_elsewhere(enum dr_target_state state, enum dr_target_event event)
 {
     return state == DR_TARGET_UNREACHABLE || event == DR_EVENT_AWAY || event == DR_EVENT_BACK ||
-           event == DR_EVENT_LOOKED || event == DR_EVENT_UNDONE ||
+           event == DR_EVENT_LOOKED || event == DR_EVENT_UNDONE || event == DR_EVENT_LAPSED ||
            (event == DR_EVENT_APPROVE && state == DR_TARGET_SENT) ||
            (event == DR_EVENT_ABORT &&
             (state == DR_TARGET_PENDING || state == DR_TARGET_APPLIED ||

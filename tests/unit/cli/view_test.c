@@ -106,6 +106,26 @@ what_soaks_is_not_done_and_what_is_paused_waits(void **state)
 }
 
 static void
+what_is_stopped_until_a_person_decides_does_not_move(void **state)
+{
+    static const char *const states[] = {"applied", "applied", "failed", "approved"};
+    char hold[] = "stopped: 1 target failed, the failure budget is 0";
+    struct sample s;
+    (void)state;
+    sample(&s, states);
+    assert_int_equal(dr_rollout_where(&s.rollout), DR_ROLLOUT_GOES_ON);
+    s.stages[1].hold = hold;
+    assert_int_equal(dr_rollout_where(&s.rollout), DR_ROLLOUT_FAILED);
+    snprintf(s.states[2], sizeof(s.states[2]), "preparing");
+    assert_int_equal(dr_rollout_where(&s.rollout), DR_ROLLOUT_GOES_ON);
+    snprintf(s.states[2], sizeof(s.states[2]), "ready");
+    assert_int_equal(dr_rollout_where(&s.rollout), DR_ROLLOUT_WAITS);
+    assert_ptr_equal(dr_rollout_waiting_stage(&s.rollout), &s.stages[1]);
+    snprintf(s.states[2], sizeof(s.states[2]), "applied");
+    assert_int_equal(dr_rollout_where(&s.rollout), DR_ROLLOUT_GOES_ON); // it is lifted next
+}
+
+static void
 an_environment_is_in_a_state_when_all_its_targets_are(void **state)
 {
     static const char *const states[] = {"applied", "applied", "applied", "ready"};
@@ -245,6 +265,7 @@ main(void)
         cmocka_unit_test(a_rollout_stands_where_its_targets_do),
         cmocka_unit_test(the_way_back_is_done_when_all_are_reverted),
         cmocka_unit_test(what_soaks_is_not_done_and_what_is_paused_waits),
+        cmocka_unit_test(what_is_stopped_until_a_person_decides_does_not_move),
         cmocka_unit_test(an_environment_is_in_a_state_when_all_its_targets_are),
         cmocka_unit_test(only_states_are_states),
         cmocka_unit_test(a_rollout_is_called_r_and_a_number),

@@ -23,7 +23,7 @@ struct sheet {
 };
 
 // Twelve targets on three servers; `waves` and `states` have a character each: A approved, S sent,
-// ok: +, failed: x, held: h, unreachable: u, not approved: r.
+// ok: +, failed: x, held: h, unreachable: u, not approved: r, failed and prepared again: p.
 static void
 begin(struct sheet *t, const char waves[N + 1], const char states[N + 1])
 {
@@ -50,17 +50,18 @@ begin(struct sheet *t, const char waves[N + 1], const char states[N + 1])
                         : states[i] == 'x' ? DR_TARGET_FAILED
                         : states[i] == 'h' ? DR_TARGET_HELD
                         : states[i] == 'u' ? DR_TARGET_UNREACHABLE
+                        : states[i] == 'p' ? DR_TARGET_PREPARING
                                            : DR_TARGET_READY;
         t->servers[i] = servers[i % 3];
     }
 }
 
 // What `plan` says of each target: G goes, e earlier, s soaks, p probes, f full, v its server is
-// full, c the canary, b the budget, '.' for those that are not asked about.
+// full, c the canary, b the budget, n needs a new approval, '.' for those that are not asked about.
 static void
 gives(struct sheet *t, const char expected[N + 1])
 {
-    static const char letters[] = "Gespfvcb";
+    static const char letters[] = "Gespfvcbn";
     char found[N + 1] = "";
     struct dr_err err = {0};
 
@@ -90,8 +91,16 @@ static const struct {
     {"and goes when it has succeeded", "111122222222", "++++AAAAAAAA", 0, 0, 0, 0, "....GGGGGGGG"},
     {"who is unreachable may be running", "111122222222", "+++uAAAAAAAA", 3, 0, 0, 0,
      "....eeeeeeee"},
-    {"who is not approved is not waited for", "111122222222", "+++rAAAAAAAA", 0, 0, 0, 0,
+    {"who left before it was sent is not waited for", "112233333333", "+++rAAAAAAAA", 0, 0, 0, 0,
      "....GGGGGGGG"},
+    {"what failed and is tried again has failed", "112233333333", "+++pAAAAAAAA", 0, 0, 0, 0,
+     "....bbbbbbbb"},
+    {"also for those of its own wave", "112222333333", "+++pAAAAAAAA", 0, 0, 0, 0, "....bbbbbbbb"},
+    {"and its wave has not ended", "112233333333", "+++pAAAAAAAA", 1, 0, 0, 0, "....eeeeeeee"},
+    {"a canary that is tried again has not succeeded", "112222333333", "+p++AAAAAAAA", 3, 0, 0, 0,
+     "....cccccccc"},
+    {"no wave goes without the first of its approval", "222222333333", "++AAAAAAAAAA", 0, 0, 0, 0,
+     "..nnnnnnnnnn"},
     {"a soak is waited for", "111122222222", "++++AAAAAAAA", 0, 0, 0, 101, "....ssssssss"},
     {"until it is over", "111122222222", "++++AAAAAAAA", 0, 0, 0, 100, "....GGGGGGGG"},
     {"a wave that has begun has no soak before it", "111122222222", "++++SAAAAAAA", 0, 0, 0, 500,
@@ -238,6 +247,7 @@ each_wait_says_what_for(void **unused)
         {DR_WAVE_SERVER_FULL, "approved, waits: at most 3 targets of a server run at once"},
         {DR_WAVE_CANARY,
          "stopped: wave 1 has to succeed whole before a later one goes, and 2 failed"},
+        {DR_WAVE_PARTED, "approved, but wave 1 is no part of its approval any more"},
         {DR_WAVE_BUDGET, "stopped: 2 targets failed, the failure budget is 1"},
     };
     const struct dr_wave_rules rules = {.parallel = 4, .server_parallel = 3, .budget = 1};
