@@ -311,8 +311,7 @@ dr_stage_load(struct dr_remote *remote, const char *rollout, const char *environ
 bool
 dr_stage_is_waiting(const struct dr_stage_target *t)
 {
-    return t->ready.msg != NULL &&
-           (dr_str_eq(t->said->state, "ready") || dr_str_eq(t->said->state, "approved"));
+    return t->ready.msg != NULL && dr_str_eq(t->said->state, "ready");
 }
 
 // Is there somebody to sign in that environment? Otherwise its targets ran, and only time is
@@ -340,7 +339,7 @@ next_command(const struct dr_stage *s, const struct dr_stage_target *target,
                    : dr_arena_printf(arena, "drover why %s", s->rollout->id);
     } else if ((gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP ||
                 gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED) &&
-               dr_stage_is_waiting(target)) {
+               (dr_stage_is_waiting(target) || dr_str_eq(target->said->state, "approved"))) {
         text = dr_arena_printf(arena, "drover rollout retry %s -t %s", s->rollout->id,
                                target->said->target); // with another backup, or rehearsal
     } else if (gate->kind != DROVER__V1__GATE_KIND__GATE_VERIFIED) {

@@ -63,7 +63,8 @@ struct dr_stage_gate {
         *text; // evidence when open, else what is missing (of the first target that lacks it)
     const char *next; // command to type; ""
 };
-// Is it ready, with a READY that people can sign for?
+// Is it ready, with a READY that people can sign for? What is approved waits for its wave under
+// that approval: it is not signed again.
 bool dr_stage_is_waiting(const struct dr_stage_target *target);
 // One row per gate of the policy, in the arena. When some targets wait for people, the gates are
 // judged for those alone: who is away gets an approval of its own later.

@@ -65,8 +65,8 @@ check_leaf(struct dr_incoming *in, struct dr_rollout *rollout, const Drover__V1_
                           "the fleet's entry of '%s' has changed since the approval was made",
                           target->name);
     }
-    bool is_open = target->state == DR_TARGET_READY || target->state == DR_TARGET_APPROVED ||
-                   (in->is_held && dr_target_is_active(target->state));
+    bool is_open =
+        target->state == DR_TARGET_READY || (in->is_held && dr_target_is_active(target->state));
     if (!is_open || !target->has_ready || !dr_data_is(leaf->ready_sha256, target->ready)) {
         dr_err_set(err, DR_E_WRONG_READY,
                    "the approval does not answer the READY of '%s' that is open (it is %s)",

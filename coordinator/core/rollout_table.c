@@ -43,7 +43,6 @@ static const struct row ROWS[] = {
     {S(READY), E(ABORT), ALWAYS, S(CANCELLED), A(CANCEL), "the rollout was aborted before the approval"},
 
     {S(APPROVED), E(GO), ALWAYS, S(SENT), A(BUNDLE), "the approval is on its way to the agent"},
-    {S(APPROVED), E(APPROVE), ALWAYS, S(APPROVED), A(NONE), "approved anew, waits for its turn"},
     {S(APPROVED), E(LAPSED), ALWAYS, S(READY), A(NONE), "needs a new approval"},
     {S(APPROVED), E(READY), ALWAYS, S(READY), A(KEEP_READY), "ready anew: the approval named an earlier READY"},
     {S(APPROVED), E(FAILED), ALWAYS, S(FAILED), A(NONE), "failed before it was sent, nothing was changed"},

@@ -108,6 +108,19 @@ nothing_runs_without_ready_and_approval(void **unused)
     }
 }
 
+// A wave that waits, or soaks behind the one before, stands under the approval that it has.
+static void
+what_is_approved_is_approved_anew_only_when_that_has_lapsed(void **unused)
+{
+    struct dr_target_facts facts = {DROVER__V1__MODE__UP, false};
+    struct dr_target_step out;
+
+    (void)unused;
+    assert_int_equal(dr_rollout_step(DR_TARGET_APPROVED, DR_EVENT_APPROVE, &facts, &out, NULL),
+                     DR_E_ROLLOUT_EVENT);
+    assert_int_equal(next(DR_TARGET_APPROVED, DR_EVENT_LAPSED), DR_TARGET_READY);
+}
+
 static void
 prove_needs_up_down_and_up_again(void **unused)
 {
@@ -199,6 +212,7 @@ main(void)
         cmocka_unit_test(every_state_can_be_left_or_has_ended_well),
         cmocka_unit_test(a_target_walks_from_pending_to_applied),
         cmocka_unit_test(nothing_runs_without_ready_and_approval),
+        cmocka_unit_test(what_is_approved_is_approved_anew_only_when_that_has_lapsed),
         cmocka_unit_test(prove_needs_up_down_and_up_again),
         cmocka_unit_test(down_succeeds_by_reverted_and_not_by_applied),
         cmocka_unit_test(an_agent_that_is_away_leaves_the_target_unknown_until_it_speaks),
