@@ -5,6 +5,9 @@
 #include "coordinator/core/schedule.h"
 #include "coordinator/core/wave.h"
 
+// How the reason of a pause begins that somebody ordered; a probe's begins with its target's name.
+#define DR_PAUSED_BY "paused by "
+
 // The rollout has news: the log's end is about it.
 void dr_schedule_touch(struct dr_core *core, struct dr_rollout *rollout);
 // An event for what has to go on whatever follows: when a push cannot be made (a document is

@@ -152,7 +152,7 @@ order_rollout(struct dr_core *core, struct dr_rollout *rollout, const char *orde
     rollout->is_paused = is_pause;
     if (is_pause) {
         (void)snprintf(rollout->pause_reason, sizeof rollout->pause_reason,
-                       "paused by %.60s%s%.160s", actor, note[0] != '\0' ? ": " : "", note);
+                       DR_PAUSED_BY "%.60s%s%.160s", actor, note[0] != '\0' ? ": " : "", note);
     } else {
         rollout->pause_reason[0] = '\0';
         dr_schedule_probe_again(rollout);

@@ -62,6 +62,14 @@ take_answers(const Drover__V1__Environment *policy, const Drover__V1__Attestatio
     }
 }
 
+// Was it paused for its probes, and not by a person or for what somebody changed?
+static bool
+is_paused_by_probes(const struct dr_rollout *rollout)
+{
+    return rollout->is_paused && !dr_str_starts(rollout->pause_reason, DR_PAUSED_BY);
+}
+
+// A pause that was ordered stays, and so does its reason.
 static enum dr_rc
 pause(struct dr_core *core, struct dr_rollout *rollout, const struct dr_rollout_target *target,
       struct dr_err *err)
@@ -71,7 +79,8 @@ pause(struct dr_core *core, struct dr_rollout *rollout, const struct dr_rollout_
     char reason[DR_ROLLOUT_TEXT_MAX];
 
     (void)snprintf(reason, sizeof reason, "%.90s: %s", target->name, target->probe);
-    if (rollout->is_paused && strcmp(reason, rollout->pause_reason) == 0) {
+    if (rollout->is_paused &&
+        (!is_paused_by_probes(rollout) || strcmp(reason, rollout->pause_reason) == 0)) {
         return DR_OK;
     }
     rollout->is_paused = true;
@@ -228,8 +237,11 @@ dr_schedule_promote(struct dr_rollout *rollout, struct dr_err *err)
     soaking->promoted_wave = soaking->soaking_wave;
     soaking->promoted_at = dr_now_unix_s();
     for (size_t t = 0; t < soaking->n_targets; t++) {
-        if (soaking->targets[t].probe_outcome == INCONCLUSIVE) {
-            dr_schedule_probe_forget(&soaking->targets[t]);
+        if (soaking->targets[t].probe_outcome != INCONCLUSIVE) {
+            continue;
+        }
+        dr_schedule_probe_forget(&soaking->targets[t]);
+        if (is_paused_by_probes(rollout)) {
             rollout->is_paused = false; // it was paused for that
             rollout->pause_reason[0] = '\0';
         }

@@ -193,6 +193,25 @@ an_inconclusive_probe_pauses_and_never_promotes(void **state)
 
 // id: G7
 static void
+a_pause_that_somebody_ordered_is_lifted_by_resume_alone(void **state)
+{
+    struct site *site = *state;
+    struct world *w = &site->w;
+
+    soak(site);
+    OK(w, order(site, "pause", ""));
+    answer(site, DROVER__V1__PROBE_OUTCOME__INCONCLUSIVE, "", "it gave NULL");
+    assert_string_equal(get_rollout(site)->pause_reason, "paused by alice");
+    OK(w, order(site, "promote", ""));
+    assert_true(get_rollout(site)->is_paused);
+    assert_string_equal(get_rollout(site)->pause_reason, "paused by alice");
+    assert_string_equal(state_of(site, PRD_ORDERS), "approved");
+    OK(w, order(site, "resume", ""));
+    assert_string_equal(state_of(site, PRD_ORDERS), "sent");
+}
+
+// id: G7
+static void
 an_agent_that_does_not_answer_is_inconclusive(void **state)
 {
     struct site *site = *state;
@@ -356,6 +375,7 @@ main(void)
         TEST(the_next_wave_goes_after_the_soak_when_the_probe_passed),
         TEST(a_probe_that_does_not_pass_pauses_and_nobody_promotes_past_it),
         TEST(an_inconclusive_probe_pauses_and_never_promotes),
+        TEST(a_pause_that_somebody_ordered_is_lifted_by_resume_alone),
         TEST(an_agent_that_does_not_answer_is_inconclusive),
         TEST(what_an_agent_has_forgotten_over_a_restart_is_asked_again),
         TEST(a_person_ends_a_soak_before_its_time),
