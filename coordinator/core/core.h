@@ -93,6 +93,8 @@ struct dr_cached_plan {
     Drover__V1__Plan *plan;
 };
 
+#define DR_CORE_TICK_FAILED 16u // that are told of once; more are told of each time
+
 struct dr_core {
     struct dr_config config;
     struct dr_store *store;
@@ -116,6 +118,8 @@ struct dr_core {
     bool must_recheck; // keys changed: look at every connection again
     uint32_t offers;
     struct dr_enroll *enroll; // NULL: none offered yet
+    uint64_t
+        tick_failed[DR_CORE_TICK_FAILED]; // rollouts whose timed steps fail, by number; 0: none
     int64_t last_tick_ms, last_sweep_ms, started_ms;
 };
 

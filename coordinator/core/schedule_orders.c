@@ -339,28 +339,54 @@ tick_stage(struct dr_core *core, struct dr_rollout *rollout, size_t s, int64_t n
     return DR_OK;
 }
 
+static enum dr_rc
+tick_rollout(struct dr_core *core, struct dr_rollout *rollout, int64_t now, int64_t now_ms,
+             struct dr_err *err)
+{
+    if (wants_retry(rollout, now) || dr_schedule_after_is_due(core, rollout)) {
+        DR_TRY(retry(core, rollout, err));
+    }
+    for (size_t s = 0; dr_rollout_is_open(rollout) && s < rollout->n_stages; s++) {
+        DR_TRY(tick_stage(core, rollout, s, now, now_ms, err));
+    }
+    return DR_OK;
+}
+
+// Once, until it goes on again: a step that fails is tried again every second.
+static void
+tell_tick(struct dr_core *core, uint64_t number, enum dr_rc rc, const struct dr_err *err)
+{
+    uint64_t *free = NULL;
+
+    for (size_t i = 0; i < DR_COUNT_OF(core->tick_failed); i++) {
+        uint64_t *row = &core->tick_failed[i];
+
+        if (*row == number && rc != DR_OK) {
+            return;
+        }
+        *row = *row == number ? 0 : *row;
+        free = free == NULL && *row == 0 ? row : free;
+    }
+    if (rc != DR_OK) {
+        dr_log_err(DR_LOG_ERROR, "a rollout cannot go on", err);
+        if (free != NULL) {
+            *free = number;
+        }
+    }
+}
+
 void
 dr_schedule_tick(struct dr_core *core)
 {
     const int64_t now = dr_now_unix_s(), now_ms = dr_monotonic_ms();
 
+    // After a failure rollouts may have been read again: the next one is found by its place.
     for (size_t r = 0; r < core->n_rollouts; r++) {
-        struct dr_rollout *rollout = core->rollouts[r];
-        struct dr_err why = {0};
+        struct dr_err err = {0};
+        const uint64_t number = core->rollouts[r]->number;
+        enum dr_rc rc = tick_rollout(core, core->rollouts[r], now, now_ms, &err);
 
-        bool is_due = wants_retry(rollout, now) || dr_schedule_after_is_due(core, rollout);
-        if (is_due && retry(core, rollout, &why) != DR_OK) {
-            dr_log_err(DR_LOG_ERROR, "a rollout cannot go on", &why);
-            return;
-        }
-        for (size_t s = 0; dr_rollout_is_open(rollout) && s < rollout->n_stages; s++) {
-            struct dr_err err = {0};
-
-            if (tick_stage(core, rollout, s, now, now_ms, &err) != DR_OK) {
-                dr_log_err(DR_LOG_ERROR, "a timed step failed", &err);
-                return; // rollouts may have been read again
-            }
-        }
+        tell_tick(core, number, rc, &err);
     }
 }
 
