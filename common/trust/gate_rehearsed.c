@@ -21,6 +21,23 @@ ran(const Drover__V1__Rehearsal *rehearsal, const Drover__V1__PlanRevision *revi
     return false;
 }
 
+// A unit of a half-done revision that READY proves to be there already runs neither here nor on the
+// copy.
+static bool
+is_done(const Drover__V1__Attestation *ready, const Drover__V1__PlanRevision *revision,
+        const Drover__V1__Unit *unit, Drover__V1__Mode mode)
+{
+    for (size_t i = 0; ready && i < ready->n_units; i++) {
+        const Drover__V1__UnitProof *proof = ready->units[i];
+        if (!proof->begun && proof->mode == mode &&
+            dr_data_eq(proof->revision_digest, revision->digest) &&
+            dr_data_eq(proof->unit_digest, unit->digest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // The revision with a unit that is to run here and was not rehearsed; NULL: there is none.
 static const Drover__V1__PlanRevision *
 find_missing(const struct dr_gate_eval *eval, const Drover__V1__Rehearsal *rehearsal, bool is_down)
@@ -35,7 +52,8 @@ find_missing(const struct dr_gate_eval *eval, const Drover__V1__Rehearsal *rehea
         for (size_t u = 0; eval->to_run[i] && u < revision->n_units; u++) {
             const Drover__V1__Unit *unit = revision->units[u];
             bool is_here = unit->only[0] == '\0' || strcmp(unit->only, here) == 0;
-            if (unit->kind == kind && is_here && !ran(rehearsal, revision, unit, mode)) {
+            if (unit->kind == kind && is_here && !ran(rehearsal, revision, unit, mode) &&
+                !is_done(eval->in->ready, revision, unit, mode)) {
                 return revision;
             }
         }

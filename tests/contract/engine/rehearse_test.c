@@ -168,6 +168,30 @@ way_down_is_rehearsed_down_up_and_down_again(void **state)
     tp_free(p);
 }
 
+// What a half-done revision has done is not done again, on neither way.
+static void
+half_done_revision_is_rehearsed_from_where_it_stands(void **state)
+{
+    static const struct tp_revision half[] = {
+        {.id = "one",
+         .sections = {TP_UP("CREATE TABLE b (id integer)"), TP_UP("INSERT INTO missing VALUES (1)"),
+                      TP_DOWN("DROP TABLE IF EXISTS missing"), TP_DOWN("DROP TABLE b")}},
+    };
+    struct env *e = *state;
+    struct tp_plan *p = make(e, half, 1);
+    assert_int_not_equal(env_up(e, p), DR_OK);
+    assert_ok(e, rehearse(e, p, DROVER__V1__MODE__DOWN));
+    assert_int_equal(told.units_count, 2);
+    assert_false(told.went_back);
+    env_sql(e, "CREATE TABLE missing (id integer)");
+    assert_ok(e, rehearse(e, p, DROVER__V1__MODE__UP));
+    assert_int_equal(told.units_count, 1);
+    assert_false(told.went_back);
+    Drover__V1__Rehearsal *message = dr_rehearsal_message(&told, e->arena);
+    assert_int_equal(message->fingerprint_up.len, 32);
+    tp_free(p);
+}
+
 static const struct tp_revision two_tables[] = {
     {.id = "one",
      .sections = {TP_UP("CREATE TABLE big (id integer PRIMARY KEY, n integer)",
@@ -404,6 +428,7 @@ main(void)
         BOTH(revision_that_fails_is_named_with_its_place),
         BOTH(revision_without_a_way_back_is_the_ground_of_what_follows),
         BOTH(way_down_is_rehearsed_down_up_and_down_again),
+        BOTH(half_done_revision_is_rehearsed_from_where_it_stands),
         BOTH(tables_of_a_unit_are_told_with_lock_rows_and_rewrite),
         PG(rewrite_and_locks_of_other_tables_are_seen),
         PG(copy_has_the_roles_and_grants_of_the_target),

@@ -278,6 +278,41 @@ h_half_done(struct world *w)
     own.record.fingerprint_down.len = 0;
     w->ready_msg.flags = DROVER__V1__READY_FLAG__FLAG_PARTIAL;
 }
+// READY proves one of the two units: it is there already.
+static void
+h_half_there(struct world *w)
+{
+    static Drover__V1__UnitProof there, *there_p[] = {&there};
+    h_half_done(w);
+    own.record.n_units = 1;
+    there = *w->proof_up_p[2];
+    w->ready_msg.units = there_p;
+    w->ready_msg.n_units = 1;
+}
+static void
+h_half_begun(struct world *w)
+{
+    h_half_there(w);
+    w->ready_msg.units[0]->begun = true;
+}
+static void
+h_half_taken_back(struct world *w)
+{
+    h_half_there(w);
+    w->ready_msg.units[0]->mode = MODE(DOWN);
+}
+static void
+h_half_other_unit(struct world *w)
+{
+    h_half_there(w);
+    w->ready_msg.units[0]->unit_digest = DATA32(w->nonce);
+}
+static void
+h_half_other_revision(struct world *w)
+{
+    h_half_there(w);
+    w->ready_msg.units[0]->revision_digest = DATA32(w->nonce);
+}
 static void
 h_nothing_to_run(struct world *w)
 {
@@ -668,6 +703,12 @@ static const struct row rows[] = {
     {"way_up_that_did_not_end_is_refused", false, h_one_way_not_up, NULL, "way back"},
     {"held_revision_without_way_back_excuses_nothing", false, h_one_way_is_held, NULL, "way back"},
     {"way_there_is_all_from_half_way", true, h_half_done, NULL, "there, from half-way, on a copy"},
+    {"unit_that_is_there_already_need_not_be_rehearsed", true, h_half_there, NULL,
+     "there, from half-way, on a copy"},
+    {"unit_that_was_only_begun_has_to_be_rehearsed", false, h_half_begun, NULL, "'003_index'"},
+    {"unit_that_was_taken_back_has_to_be_rehearsed", false, h_half_taken_back, NULL, "'003_index'"},
+    {"another_unit_that_is_there_excuses_nothing", false, h_half_other_unit, NULL, "'003_index'"},
+    {"unit_of_another_revision_excuses_nothing", false, h_half_other_revision, NULL, "'003_index'"},
     {"rehearsal_from_another_schema_is_refused", false, h_other_state, NULL, "another schema"},
     {"rehearsal_without_every_unit_is_refused", false, h_unit_missing, NULL, "'003_index'"},
     {"rehearsal_of_another_unit_is_refused", false, h_unit_digest, NULL, "'003_index'"},
