@@ -15,7 +15,8 @@ policy_of(const struct dr_agent_slot *slot)
     return policy == NULL ? NULL : policy->msg->environment;
 }
 
-// One that is too old for the policy's gate has to be made again.
+// One that is past half of the age that the policy's gate allows has to be made again: the rest is
+// for people to sign in.
 static enum dr_rc
 is_rehearsed(struct dr_agent_slot *slot, const Drover__V1__Attestation *ready, bool *out,
              struct dr_err *err)
@@ -33,7 +34,7 @@ is_rehearsed(struct dr_agent_slot *slot, const Drover__V1__Attestation *ready, b
     for (size_t i = 0; policy != NULL && i < policy->n_gates; i++) {
         const Drover__V1__Gate *gate = policy->gates[i];
         bool is_asked = gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED;
-        *out = *out && !(is_asked && age_s > 0 && (uint64_t)age_s > gate->max_age_s);
+        *out = *out && !(is_asked && age_s > 0 && (uint64_t)age_s > gate->max_age_s / 2);
     }
     return rc;
 }
