@@ -17,7 +17,7 @@ struct dr_project;
 enum dr_cli_format { DR_CLI_TEXT, DR_CLI_JSON, DR_CLI_JSONL };
 
 #define DR_CLI_ARGS_MAX    4096u
-#define DR_CLI_OPTIONS_MAX 64u // options given in one call
+#define DR_CLI_OPTIONS_MAX 320u // options given in one call
 #define DR_CLI_ARENA_MAX   (768u * 1024 * 1024)
 
 // One option. A table ends with {0}. `value` is its placeholder in help ("ENV"); NULL: a switch.

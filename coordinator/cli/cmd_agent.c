@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TARGETS_PER_CALL_MAX 32u
+#define TARGETS_PER_CALL_MAX 256u // as many as one agent serves
 #define SYSTEM_MAX           63u
 
 struct adding {

@@ -68,12 +68,18 @@ static enum dr_rc
 take_event(struct watching *w, const Drover__V1__RolloutEvent *event, struct dr_arena **take,
            struct dr_err *err)
 {
-    const Drover__V1__Rollout *r = event->rollout;
+    Drover__V1__Rollout *r = event->rollout;
     if (event->entry != NULL && event->entry->index > w->after) {
         w->after = event->entry->index;
     }
     if (r == NULL) {
         return DR_OK;
+    }
+    if (r->next_target != 0) { // an event carries only the first targets of a large rollout
+        enum dr_rc rc = dr_remote_all_targets(&w->remote, *take, r, err);
+        if (rc != DR_OK) {
+            return rc;
+        }
     }
     dr_arena_free(&w->last_arena);
     w->last_arena = *take;

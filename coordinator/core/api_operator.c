@@ -70,11 +70,11 @@ dr_api_operator_get_rollout(struct dr_call *call, const ProtobufCMessage *messag
     struct dr_err err = {0};
     enum dr_rc rc = DR_OK;
     const Drover__V1__RolloutId *request = (const Drover__V1__RolloutId *)(const void *)message;
-    const struct dr_view_page page = {request->first_target, request->max_targets};
+    const struct dr_view_page page = {request->first_target, request->max_targets, NULL};
     const struct dr_rollout *rollout = find_rollout(core, request->id, &rc, &err);
 
     if (rc == DR_OK) {
-        rc = dr_view_rollout(core, rollout, &page, dr_call_arena(call), &reply, &err);
+        rc = dr_view_rollout_alone(core, rollout, &page, dr_call_arena(call), &reply, &err);
     }
     dr_api_answer(core, call, rc, rc == DR_OK ? &reply->base : NULL, &err);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "coordinator/core/verified.h"
 #include "coordinator/core/push.h"
 #include "coordinator/core/push_cache.h"
 #include "trust/plandoc.h"
@@ -248,6 +249,7 @@ dr_core_index_trust(struct dr_core *core, struct dr_err *err)
 {
     dr_directory_free(&core->directory);
     dr_push_cache_free(&core->push_cache);
+    dr_verified_forget(core);
     core->evidence_version++;
     core->trust = dr_trust_store_get(core->trust_store);
     for (size_t i = 0; i < core->n_rollouts; i++) {

@@ -22,12 +22,15 @@
 #define DR_OFFERS_MAX           256u // enrolment offers noted per start
 #define DR_CORE_PLANS_CACHED    4u
 #define DR_CORE_EVIDENCE_CACHED 8u // environments
+#define DR_CORE_VIEWS_KEPT      8u // environments that are watched at work
 #define DR_REPLY_MEMORY_MAX     (160u << 20)
 
 struct dr_attestation;
 struct dr_latest;
 struct dr_push_cache;
 struct dr_signoff;
+struct dr_verified;
+struct dr_view_kept;
 
 // The body of a push that lies as a blob until it is acknowledged.
 struct dr_agent_blob {
@@ -67,7 +70,8 @@ struct dr_watcher {
     char rollout[24];
     uint64_t sent_index; // last log entry sent
     int64_t progress_sent_ms;
-    bool has_progress; // a target's progress changed since
+    int64_t view_due_ms; // until then no view of the rollout is sent to it
+    bool has_progress;   // a target's progress changed since
 };
 
 // Verified under the current root and fleet, for the gates of one environment.
@@ -108,14 +112,17 @@ struct dr_core {
     struct dr_watcher *watchers;
     struct dr_rpc_server *server;
     struct dr_push_cache *push_cache;
-    struct dr_latest *latest; // by target
-    struct dr_grant *grants;  // files of each plan, by its digest
+    struct dr_latest *latest;     // by target
+    struct dr_verified *verified; // envelopes, by their digests
+    struct dr_view_kept *views;   // DR_CORE_VIEWS_KEPT of them, or NULL
+    struct dr_grant *grants;      // files of each plan, by its digest
     struct dr_evidence_cached evidence[DR_CORE_EVIDENCE_CACHED];
     size_t next_evidence;
     uint64_t evidence_version; // counts what changes evidence: attestations, sign-offs, trust
     struct dr_cached_plan plans[DR_CORE_PLANS_CACHED];
     size_t next_plan;
-    bool must_recheck; // keys changed: look at every connection again
+    bool must_recheck;   // keys changed: look at every connection again
+    int64_t feed_due_ms; // when a watcher that has to wait is fed; 0: none waits
     uint32_t offers;
     struct dr_enroll *enroll; // NULL: none offered yet
     uint64_t

@@ -11,6 +11,8 @@
 #include "coordinator/core/push.h"
 #include "coordinator/core/push_cache.h"
 #include "coordinator/core/schedule.h"
+#include "coordinator/core/verified.h"
+#include "coordinator/core/view_kept.h"
 #include "coordinator/core/watch.h"
 #include "trust/keyfile.h"
 #include "trust/try.h"
@@ -237,23 +239,32 @@ dr_core_open(const struct dr_config *config, struct dr_core **out, struct dr_err
     return DR_OK;
 }
 
+static void
+drop_agents(struct dr_core *core)
+{
+    struct dr_agent *agent = core->agents;
+
+    HASH_CLEAR(hh, core->agents);
+    while (agent != NULL) {
+        struct dr_agent *next = agent->hh.next;
+
+        dr_push_forget_blobs(NULL, agent, UINT64_MAX);
+        free(agent);
+        agent = next;
+    }
+}
+
 void
 dr_core_close(struct dr_core **core_pointer)
 {
     struct dr_core *core = core_pointer != NULL ? *core_pointer : NULL;
-    struct dr_agent *agent, *next;
 
     if (core == NULL) {
         return;
     }
     dr_rpc_server_close(&core->server);
     dr_watch_drop_all(core);
-    HASH_ITER(hh, core->agents, agent, next)
-    {
-        HASH_DEL(core->agents, agent);
-        dr_push_forget_blobs(NULL, agent, UINT64_MAX);
-        free(agent);
-    }
+    drop_agents(core);
     dr_core_drop_rollouts(core);
     free(core->rollouts);
     for (size_t i = 0; i < DR_CORE_PLANS_CACHED; i++) {
@@ -265,6 +276,8 @@ dr_core_close(struct dr_core **core_pointer)
     dr_grants_free(core);
     dr_push_cache_free(&core->push_cache);
     dr_latest_free(core);
+    dr_verified_forget(core);
+    dr_view_kept_forget(core);
     dr_directory_free(&core->directory);
     dr_enroll_free(&core->enroll);
     dr_trust_store_close(&core->trust_store);
@@ -291,8 +304,12 @@ dr_core_port(const struct dr_core *core)
 int
 dr_core_timeout_ms(const struct dr_core *core)
 {
-    int64_t left = core->last_tick_ms + DR_CORE_TICK_MS - dr_monotonic_ms();
+    int64_t due = core->last_tick_ms + DR_CORE_TICK_MS;
 
+    if (core->feed_due_ms != 0 && core->feed_due_ms < due) {
+        due = core->feed_due_ms;
+    }
+    int64_t left = due - dr_monotonic_ms();
     return left < 0 ? 0 : (int)left;
 }
 

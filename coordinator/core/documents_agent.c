@@ -2,6 +2,7 @@
 #include "coordinator/core/documents.h"
 #include "coordinator/core/latest.h"
 #include "coordinator/core/schedule.h"
+#include "coordinator/core/verified.h"
 #include "trust/attest.h"
 #include "trust/try.h"
 
@@ -41,8 +42,7 @@ dr_incoming_attestation(struct dr_incoming *in, struct dr_err *err)
     if (trust->fleet.msg == NULL) {
         return dr_err_set(err, DR_E_NO_FLEET, "there is no fleet yet");
     }
-    DR_TRY(dr_attest_load(in->arena, &trust->fleet, trust->entries, trust->n_entries,
-                          in->envelope.wire, &attestation, err));
+    DR_TRY(dr_verified_attestation(in->core, in->arena, in->envelope.wire, &attestation, err));
     const Drover__V1__Attestation *msg = attestation.msg;
     if (in->actor[0] != '\0' && strcmp(in->actor, msg->agent) != 0) {
         return dr_err_set(err, DR_E_PERMISSION, "'%s' may not bring an attestation of agent '%s'",

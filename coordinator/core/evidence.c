@@ -1,5 +1,6 @@
 // Evidence: gathers envelopes from the store, lets common/trust verify and judge them.
 #include "coordinator/core/evidence.h"
+#include "coordinator/core/verified.h"
 
 #include "base/clock.h"
 #include "trust/strict.h"
@@ -142,9 +143,8 @@ load_attestations(struct dr_core *core, struct dr_arena *arena,
     for (size_t i = 0; i < policy->n_gates; i++) {
         DR_TRY(take_for_gate(core, wires, policy, i, err));
     }
-    return dr_gate_load_evidence(arena, &core->trust->fleet, core->trust->entries,
-                                 core->trust->n_entries, wires->list, wires->n, true,
-                                 &out->attestations, &out->n_attestations, err);
+    return dr_verified_evidence(core, arena, wires->list, wires->n, &out->attestations,
+                                &out->n_attestations, err);
 }
 
 static enum dr_rc
@@ -226,19 +226,13 @@ static enum dr_rc
 take_own(void *user, const struct dr_store_document *row, struct dr_err *err)
 {
     struct own_words *own = user;
-    const struct dr_trust *trust = own->core->trust;
-    struct dr_bytes wire = {dr_arena_copy(own->arena, row->envelope.data, row->envelope.len),
-                            row->envelope.len};
     struct dr_err ignored = {0};
+    enum dr_rc rc =
+        dr_verified_attestation(own->core, own->arena, row->envelope, &own->list[own->n], &ignored);
 
-    if (wire.data == NULL) {
-        return dr_err_set(err, DR_E_LIMIT, "there is too much evidence for this request");
-    }
-    if (dr_attest_load(own->arena, &trust->fleet, trust->entries, trust->n_entries, wire,
-                       &own->list[own->n], &ignored) == DR_OK) {
-        own->n++;
-    }
-    return DR_OK;
+    own->n += rc == DR_OK;
+    return rc == DR_E_LIMIT ? dr_err_set(err, rc, "there is too much evidence for this request")
+                            : DR_OK;
 }
 
 // The evidence with the target's own newest BACKUP and REHEARSED behind it, in `arena`.

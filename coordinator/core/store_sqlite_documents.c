@@ -166,10 +166,26 @@ dr_store_sqlite_document_counter(struct dr_store *store, const char *agent, cons
     return read_one(stmt, "attestation", arena, out, err);
 }
 
+// The one subkind that is asked for; 0: several, or any.
+static uint32_t
+only_subkind(const struct dr_store_filter *filter)
+{
+    uint32_t kind = 0;
+
+    for (uint32_t i = 1; i < 32 && kind == 0; i++) {
+        kind = filter->subkinds == UINT32_C(1) << i ? i : 0;
+    }
+    return kind;
+}
+
+// Of one target and kind the newest are found without a look at all that it ever said.
 static enum dr_store_sql
 list_statement(const struct dr_store_filter *filter)
 {
     if (filter->newest_first) {
+        if (filter->target != NULL && only_subkind(filter) != 0) {
+            return DR_SQL_DOCUMENT_KIND;
+        }
         return filter->target != NULL ? DR_SQL_DOCUMENT_TARGET : DR_SQL_DOCUMENT_NEWEST;
     }
     return DR_SQL_DOCUMENT_LIST;
@@ -189,7 +205,9 @@ dr_store_sqlite_document_list(struct dr_store *store, const struct dr_store_filt
     bind_text_or_null(stmt, 3, filter->environment);
     bind_text_or_null(stmt, 4, filter->target);
     bind_blob_or_null(stmt, 5, filter->plan_sha256, 32);
-    dr_sqlite_bind_int(stmt, 6, filter->subkinds);
+    dr_sqlite_bind_int(stmt, 6,
+                       list_statement(filter) == DR_SQL_DOCUMENT_KIND ? only_subkind(filter)
+                                                                      : filter->subkinds);
     dr_sqlite_bind_int(stmt, 7, filter->only_pending ? 1 : filter->only_complete ? 0 : -1);
     dr_sqlite_bind_int(stmt, 8, limit);
     if (filter->newest_first) {

@@ -37,6 +37,11 @@ DR_SQL(DOCUMENT_TARGET, "SELECT " DR_DOCUMENT_COLUMNS " FROM document INDEXED BY
                         " AND (?3 IS NULL OR environment = ?3) AND (?5 IS NULL OR plan = ?5)"
                         " AND (?6 = 0 OR (?6 >> subkind) & 1) AND (?7 < 0 OR is_pending = ?7)"
                         " AND log_index < ?9 ORDER BY log_index DESC LIMIT ?8")
+DR_SQL(DOCUMENT_KIND, "SELECT " DR_DOCUMENT_COLUMNS " FROM document INDEXED BY document_latest"
+                      " WHERE target = ?4 AND subkind = ?6 AND log_index > ?1"
+                      " AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR environment = ?3)"
+                      " AND (?5 IS NULL OR plan = ?5) AND (?7 < 0 OR is_pending = ?7)"
+                      " AND log_index < ?9 ORDER BY log_index DESC LIMIT ?8")
 
 DR_SQL(REVISION_PUT, "INSERT INTO revision (digest, id, body) VALUES (?1, ?2, ?3)"
                      " ON CONFLICT (digest) DO UPDATE SET body = ?3")

@@ -8,9 +8,12 @@
 #define DR_VIEW_TARGETS_MAX 500u          // of one answer
 #define DR_VIEW_BYTES_MAX   (900u * 1024) // of the documents in one answer
 
-// Which targets of a rollout are shown, counted over all stages. `max` 0: as many as fit.
+// Which targets of a rollout are shown, counted over all stages. `max` 0: as many as fit. With
+// `out_is_old`, gates and signatures may be up to DR_VIEW_KEPT_MS old, which it then says; NULL:
+// they are as they are now.
 struct dr_view_page {
     size_t first, max;
+    bool *out_is_old;
 };
 
 // Everything is in `arena`. `page` NULL: from the first on; next_target says where the next page
@@ -18,6 +21,11 @@ struct dr_view_page {
 DR_MUST_CHECK enum dr_rc dr_view_rollout(struct dr_core *core, const struct dr_rollout *rollout,
                                          const struct dr_view_page *page, struct dr_arena *arena,
                                          Drover__V1__Rollout **out, struct dr_err *err);
+// The same outside of any transaction: in one of its own, so that thousands of reads take one lock.
+DR_MUST_CHECK enum dr_rc
+dr_view_rollout_alone(struct dr_core *core, const struct dr_rollout *rollout,
+                      const struct dr_view_page *page, struct dr_arena *arena,
+                      Drover__V1__Rollout **out, struct dr_err *err);
 // Targets by name, after request->after, as many as fit; next_after says where the next page
 // begins.
 DR_MUST_CHECK enum dr_rc

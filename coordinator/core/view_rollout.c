@@ -2,6 +2,7 @@
 #include "coordinator/core/evidence.h"
 #include "coordinator/core/schedule.h"
 #include "coordinator/core/view.h"
+#include "coordinator/core/view_kept.h"
 #include "coordinator/core/view_next.h"
 #include "trust/approval.h"
 #include "trust/strict.h"
@@ -16,6 +17,7 @@ struct maker {
     const struct dr_rollout_stage *stage;
     Drover__V1__StageStatus *out;
     size_t first, last; // the stage's targets that are shown
+    bool *out_is_old;   // as in dr_view_page
 };
 
 static enum dr_rc
@@ -289,11 +291,10 @@ add_approvals(struct maker *m, struct dr_err *err)
     return DR_OK;
 }
 
+// What evidence and people say of the stage.
 static enum dr_rc
-fill_stage(struct maker *m, const Drover__V1__StageStatus *before, struct dr_err *err)
+add_words(struct maker *m, bool is_done, struct dr_err *err)
 {
-    bool is_soaking = dr_stage_is_soaking(m->stage);
-    bool is_done = is_soaking || dr_stage_state(m->stage) == DR_ROLLOUT_DONE;
     if (is_done || dr_rollout_is_open(m->rollout)) {
         struct dr_err closed = {0};
         enum dr_rc rc = add_gates(m, is_done, &closed);
@@ -303,7 +304,23 @@ fill_stage(struct maker *m, const Drover__V1__StageStatus *before, struct dr_err
             m->out->reason = keep(m, closed.message);
         }
     }
-    DR_TRY(add_approvals(m, err));
+    return add_approvals(m, err);
+}
+
+static enum dr_rc
+fill_stage(struct maker *m, const Drover__V1__StageStatus *before, struct dr_err *err)
+{
+    bool is_soaking = dr_stage_is_soaking(m->stage);
+    bool is_done = is_soaking || dr_stage_state(m->stage) == DR_ROLLOUT_DONE;
+    if (m->out_is_old == NULL || is_done ||
+        !dr_view_kept_take(m->core, m->rollout, m->stage, m->arena, m->out)) {
+        DR_TRY(add_words(m, is_done, err));
+        if (m->out_is_old != NULL && !is_done) {
+            dr_view_kept_put(m->core, m->rollout, m->stage, m->out);
+        }
+    } else {
+        *m->out_is_old = true;
+    }
     const struct dr_rollout *undo = dr_schedule_undo_of(m->core, m->rollout);
     const struct dr_view_stage view = {m->core,  m->arena, m->rollout, m->stage,   m->out,
                                        m->first, m->last,  before,     is_soaking, undo};
@@ -325,7 +342,14 @@ dr_view_rollout(struct dr_core *core, const struct dr_rollout *rollout,
     DR_TRY(dr_rollout_message(rollout, arena, out, err));
     room = page != NULL && page->max > 0 && page->max < room ? page->max : room;
     for (size_t s = 0; s < rollout->n_stages; s++) {
-        struct maker m = {core, arena, rollout, &rollout->stages[s], (*out)->stages[s], 0, 0};
+        struct maker m = {core,
+                          arena,
+                          rollout,
+                          &rollout->stages[s],
+                          (*out)->stages[s],
+                          0,
+                          0,
+                          page != NULL ? page->out_is_old : NULL};
         Drover__V1__TargetStatus **targets = m.out->targets;
         size_t n = m.stage->n_targets;
 
@@ -356,4 +380,15 @@ dr_view_rollout(struct dr_core *core, const struct dr_rollout *rollout,
         }
     }
     return (*out)->reason != NULL ? DR_OK : no_room(err);
+}
+
+enum dr_rc
+dr_view_rollout_alone(struct dr_core *core, const struct dr_rollout *rollout,
+                      const struct dr_view_page *page, struct dr_arena *arena,
+                      Drover__V1__Rollout **out, struct dr_err *err)
+{
+    DR_TRY(core->store->ops->begin(core->store, err));
+    enum dr_rc rc = dr_view_rollout(core, rollout, page, arena, out, err);
+    core->store->ops->rollback(core->store);
+    return rc;
 }

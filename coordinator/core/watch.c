@@ -11,6 +11,10 @@
 
 #define PROGRESS_EVERY_MS 500
 #define EVENTS_PER_FEED   64u
+// A view of a large rollout costs milliseconds, so a busy rollout is shown in steps: at least so
+// many ms apart, and as many times what the last view cost.
+#define VIEW_EVERY_MS 20
+#define VIEW_SHARE    4
 
 static void
 forget(struct dr_call *call, void *user)
@@ -35,13 +39,18 @@ send_event(struct dr_core *core, struct dr_watcher *watcher, const char *rollout
     Drover__V1__RolloutEvent event;
     struct dr_err err = {0};
     const struct dr_rollout *found = dr_core_rollout(core, rollout);
+    bool is_old = false;
+    const struct dr_view_page page = {.out_is_old = &is_old};
 
     drover__v1__rollout_event__init(&event);
     event.entry = entry;
     if (with_rollout && found != NULL &&
-        dr_view_rollout(core, found, NULL, arena, &event.rollout, &err) != DR_OK) {
+        dr_view_rollout_alone(core, found, &page, arena, &event.rollout, &err) != DR_OK) {
         dr_log_err(DR_LOG_WARN, "a rollout cannot be shown", &err);
         return false;
+    }
+    if (is_old && watcher->rollout[0] != '\0') {
+        watcher->has_progress = true; // it is shown once more
     }
     return dr_call_send(watcher->call, &event.base, &err) == DR_OK;
 }
@@ -57,8 +66,10 @@ rollout_of(const char *subject, char out[24])
     return out;
 }
 
-static void
-feed_one(struct dr_core *core, struct dr_watcher *watcher, struct dr_arena *arena)
+// All that is new to it, with one view of the rollout behind the last entry. False when something
+// cannot be sent: the watcher may be gone then.
+static bool
+feed_one(struct dr_core *core, struct dr_watcher *watcher, int64_t now, struct dr_arena *arena)
 {
     Drover__V1__LogEntry **entries;
     size_t n = 0;
@@ -68,26 +79,60 @@ feed_one(struct dr_core *core, struct dr_watcher *watcher, struct dr_arena *aren
     if (dr_view_log(core, watcher->sent_index, EVENTS_PER_FEED, watcher->rollout, arena, &entries,
                     &n, &err) != DR_OK) {
         dr_log_err(DR_LOG_WARN, "the log cannot be read", &err);
-        return;
+        return true;
     }
     for (size_t i = 0; i < n && dr_call_room(watcher->call) > 0; i++) {
         bool is_last = i + 1 == n;
 
         if (!send_event(core, watcher, rollout_of(entries[i]->subject, id), entries[i], is_last,
                         arena)) {
-            return;
+            return false;
         }
         watcher->sent_index = entries[i]->index;
     }
     if (n == 0) {
         watcher->sent_index = dr_events_head(core->events)->index;
     }
-    int64_t now = dr_monotonic_ms();
     if (watcher->has_progress && now - watcher->progress_sent_ms >= PROGRESS_EVERY_MS &&
         dr_call_room(watcher->call) > 0) {
         watcher->has_progress = false;
         watcher->progress_sent_ms = now;
-        (void)send_event(core, watcher, watcher->rollout, NULL, true, arena);
+        return send_event(core, watcher, watcher->rollout, NULL, true, arena);
+    }
+    return true;
+}
+
+static bool
+feed_if_due(struct dr_core *core, struct dr_watcher *watcher)
+{
+    const int64_t now = dr_monotonic_ms();
+
+    if (now < watcher->view_due_ms) {
+        return true;
+    }
+    struct dr_arena *arena = dr_arena_new(DR_REPLY_MEMORY_MAX);
+    bool is_there = arena == NULL || feed_one(core, watcher, now, arena);
+    dr_arena_free(&arena);
+    if (!is_there) {
+        return false;
+    }
+    const int64_t pause = VIEW_SHARE * (dr_monotonic_ms() - now);
+    watcher->view_due_ms = now + (pause > VIEW_EVERY_MS ? pause : VIEW_EVERY_MS);
+    return true;
+}
+
+// What is left for later wakes the loop.
+static void
+look_again(struct dr_core *core, const struct dr_watcher *watcher, uint64_t head)
+{
+    int64_t due = watcher->view_due_ms;
+
+    if (watcher->sent_index >= head && due < watcher->progress_sent_ms + PROGRESS_EVERY_MS) {
+        due = watcher->progress_sent_ms + PROGRESS_EVERY_MS;
+    }
+    if ((watcher->sent_index < head || watcher->has_progress) &&
+        (core->feed_due_ms == 0 || due < core->feed_due_ms)) {
+        core->feed_due_ms = due;
     }
 }
 
@@ -96,15 +141,14 @@ dr_watch_feed(struct dr_core *core)
 {
     uint64_t head = dr_events_head(core->events)->index;
 
+    core->feed_due_ms = 0;
     for (struct dr_watcher *watcher = core->watchers, *next; watcher != NULL; watcher = next) {
         next = watcher->next;
         if (watcher->sent_index >= head && !watcher->has_progress) {
             continue;
         }
-        struct dr_arena *arena = dr_arena_new(DR_REPLY_MEMORY_MAX);
-        if (arena != NULL) {
-            feed_one(core, watcher, arena);
-            dr_arena_free(&arena);
+        if (feed_if_due(core, watcher)) {
+            look_again(core, watcher, head);
         }
     }
 }

@@ -157,7 +157,7 @@ more_options_than_there_is_room_for_are_refused(void **state)
     const char *words[31] = {"heads"};
     (void)state;
     for (size_t i = 1; i < 30; i++) {
-        words[i] = "-qqq"; // three each
+        words[i] = "-qqqqqqqqqqqq"; // twelve each
     }
     run_cli(&r, words);
     assert_int_equal(r.code, 2);

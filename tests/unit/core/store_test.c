@@ -181,6 +181,7 @@ documents_are_found_by_their_columns(void **state)
     struct dr_store_document a = document(1, "drover/attestation.v1", "staging/a", 2, 1), out;
     struct dr_store_document b = document(2, "drover/attestation.v1", "staging/a", 4, 2);
     struct dr_store_document c = document(3, "drover/approval.v1", NULL, 0, 0);
+    struct dr_store_word word;
 
     b.has_plan = c.has_plan = true;
     c.is_pending = true;
@@ -192,6 +193,12 @@ documents_are_found_by_their_columns(void **state)
     assert_int_equal(list(f, (struct dr_store_filter){.target = "staging/a", .newest_first = true}),
                      2);
     assert_int_equal(list(f, (struct dr_store_filter){.subkinds = 1u << 4}), 1);
+    for (uint32_t kind = 2; kind <= 4; kind++) { // one target's words of one kind
+        assert_int_equal(list(f, (struct dr_store_filter){.target = "staging/a",
+                                                          .subkinds = 1u << kind,
+                                                          .newest_first = true}),
+                         kind == 3 ? 0 : 1);
+    }
     assert_int_equal(list(f, (struct dr_store_filter){.only_pending = true}), 1);
     assert_int_equal(list(f, (struct dr_store_filter){.only_complete = true}), 2);
     assert_int_equal(list(f, (struct dr_store_filter){.plan_sha256 = c.plan_sha256}), 2);
@@ -199,6 +206,12 @@ documents_are_found_by_their_columns(void **state)
     assert_int_equal(
         f->store->ops->document_latest(f->store, "staging/a", 4, f->arena, &out, &f->err), DR_OK);
     assert_int_equal(out.log_index, 2);
+    assert_int_equal(f->store->ops->document_latest_word(f->store, "staging/a", 4, &word, &f->err),
+                     DR_OK);
+    assert_int_equal(word.log_index, 2);
+    assert_memory_equal(word.sha256, b.sha256, 32);
+    assert_int_equal(f->store->ops->document_latest_word(f->store, "staging/b", 4, &word, &f->err),
+                     DR_E_NOT_FOUND);
     assert_int_equal(
         f->store->ops->document_counter(f->store, "stg", a.epoch, 1, f->arena, &out, &f->err),
         DR_OK);
