@@ -89,5 +89,7 @@ dr_fleet_environment(const struct dr_fleet_entry *entries, size_t n, const char 
 // How long the policy soaks between two waves, in seconds: wave_soak_s, or without it the longest
 // soak that its gates ask of the environments before.
 uint64_t dr_fleet_wave_soak_s(const Drover__V1__Environment *policy);
+// And behind the last wave, where there are probes: at least as long as a gate asks for afterwards.
+uint64_t dr_fleet_last_soak_s(const Drover__V1__Environment *policy);
 
 #endif

@@ -342,16 +342,21 @@ say_gate(const struct dr_stage *s, const struct dr_stage_gate *gate, size_t inde
 }
 
 enum dr_rc
-dr_checklist_show(const struct dr_stage *s, const char *item, struct dr_err *err)
+dr_checklist_show(const struct dr_stage *s, const char *item, json_t *list, struct dr_err *err)
 {
     struct dr_stage_gate *gates = NULL;
     size_t n = 0, found = 0;
     enum dr_rc rc = dr_stage_gates(s, &gates, &n, err);
     for (size_t i = 0; rc == DR_OK && i < n; i++) {
-        if (is_item(gates[i].gate, item)) {
-            say_gate(s, &gates[i], i);
-            found++;
+        if (item != NULL && !is_item(gates[i].gate, item)) {
+            continue;
         }
+        if (list != NULL) {
+            json_array_append_new(list, dr_checklist_json(s, &gates[i], i));
+        } else {
+            say_gate(s, &gates[i], i);
+        }
+        found++;
     }
-    return rc == DR_OK && found == 0 ? no_item(s, item, err) : rc;
+    return rc == DR_OK && found == 0 && item != NULL ? no_item(s, item, err) : rc;
 }

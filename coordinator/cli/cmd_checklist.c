@@ -1,4 +1,4 @@
-// checklist: the gates of a rollout with what opened them; `show ITEM` opens the evidence, `sign
+// checklist: the gates of a rollout with what opened them; `show [ITEM]` opens the evidence, `sign
 // ITEM` puts my word on one.
 
 #include "coordinator/cli/checklist_show.h"
@@ -183,7 +183,7 @@ sign_item(struct dr_remote *remote, const char *item, struct dr_err *err)
         dr_stage_load(remote, cli->args[0], dr_cli_option(cli, "environment"), &stage, err);
     rc = rc == DR_OK ? check_item(&stage, item, err) : rc;
     if (rc == DR_OK && cli->format == DR_CLI_TEXT && dr_str_eq(item, DR_CHECKLIST_LOGS)) {
-        rc = dr_checklist_show(&stage, item, err);
+        rc = dr_checklist_show(&stage, item, NULL, err);
     }
     rc = rc == DR_OK ? dr_remote_signing_key(cli, &key, err) : rc;
     for (size_t i = 0; rc == DR_OK && i < stage.n_plans; i++) {
@@ -218,13 +218,44 @@ sign_item(struct dr_remote *remote, const char *item, struct dr_err *err)
 }
 
 static enum dr_rc
-show_item(struct dr_remote *remote, const char *item, struct dr_err *err)
+show_one(struct dr_remote *remote, const char *environment, const char *item, json_t *list,
+         struct dr_err *err)
+{
+    struct dr_stage stage;
+    enum dr_rc rc = dr_stage_load(remote, remote->cli->args[0], environment, &stage, err);
+    return rc == DR_OK ? dr_checklist_show(&stage, item, list, err) : rc;
+}
+
+// All items of all environments.
+static enum dr_rc
+show_each(struct dr_remote *remote, json_t *list, struct dr_err *err)
+{
+    Drover__V1__RolloutId id = DROVER__V1__ROLLOUT_ID__INIT;
+    Drover__V1__Rollout *rollout = NULL;
+    id.id = dr_arena_str(remote->cli->arena, remote->cli->args[0]);
+    enum dr_rc rc = dr_remote_call(remote, DR_METHOD_OPERATOR_GET_ROLLOUT, &id.base, &rollout, err);
+    for (size_t i = 0; rc == DR_OK && i < rollout->n_stages; i++) {
+        rc = show_one(remote, rollout->stages[i]->environment, NULL, list, err);
+    }
+    return rc;
+}
+
+// `item` NULL: all.
+static enum dr_rc
+show_items(struct dr_remote *remote, const char *item, struct dr_err *err)
 {
     struct dr_cli *cli = remote->cli;
-    struct dr_stage stage;
-    enum dr_rc rc =
-        dr_stage_load(remote, cli->args[0], dr_cli_option(cli, "environment"), &stage, err);
-    return rc == DR_OK ? dr_checklist_show(&stage, item, err) : rc;
+    const char *environment = dr_cli_option(cli, "environment");
+    json_t *list = cli->format != DR_CLI_TEXT ? json_array() : NULL;
+    enum dr_rc rc = item == NULL && environment == NULL
+                        ? show_each(remote, list, err)
+                        : show_one(remote, environment, item, list, err);
+    if (rc == DR_OK && list != NULL) {
+        dr_print_json(cli,
+                      json_pack("{s:s, s:O}", "schema", "drover.v1.ChecklistItems", "items", list));
+    }
+    json_decref(list);
+    return rc;
 }
 
 enum dr_rc
@@ -232,17 +263,17 @@ dr_cmd_checklist(struct dr_cli *cli, struct dr_err *err)
 {
     struct dr_remote remote = {0};
     bool signs = cli->args_count == 3 && dr_str_eq(cli->args[1], "sign");
-    bool shows = cli->args_count == 3 && dr_str_eq(cli->args[1], "show");
+    bool shows = cli->args_count >= 2 && dr_str_eq(cli->args[1], "show");
     if (cli->args_count != 1 && !signs && !shows) {
         dr_err_set(err, DR_E_USAGE,
                    "'drover checklist' takes a rollout, or a rollout and 'sign ITEM' or 'show "
-                   "ITEM'");
+                   "[ITEM]'");
         return dr_err_hint(err, "drover checklist %s sign logs-reviewed", cli->args[0]);
     }
     enum dr_rc rc = dr_remote_open(cli, &remote, err);
     if (rc == DR_OK) {
         rc = signs   ? sign_item(&remote, cli->args[2], err)
-             : shows ? show_item(&remote, cli->args[2], err)
+             : shows ? show_items(&remote, cli->args_count == 3 ? cli->args[2] : NULL, err)
                      : show_all(&remote, err);
     }
     dr_remote_close(&remote);

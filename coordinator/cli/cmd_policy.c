@@ -145,7 +145,8 @@ say_more(struct dr_fleet_change *change)
         dr_policy_explain(entries, change->draft.n_entries, change->now.root.msg, &text);
     }
     if (dr_cli_option(cli, "simulate") != NULL) {
-        dr_policy_simulate(entries, change->draft.n_entries, dr_now_unix_s(), &text);
+        dr_policy_simulate(entries, change->draft.n_entries, change->now.root.msg, dr_now_unix_s(),
+                           &text);
     }
     dr_say(cli, "%s", text.data ? text.data : "");
     dr_buf_fini(&text);

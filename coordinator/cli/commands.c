@@ -200,9 +200,10 @@ const struct dr_cli_command dr_cli_commands[] = {
      "drover rollout watch R-1\ndrover rollout watch R-1 --until staging=applied --timeout 10min\n"
      "drover rollout watch R-1 --output jsonl\ndrover rollout watch R-1 --hook ./notify -- ops",
      dr_opt_watch, 1, -1, dr_cmd_rollout_watch},
-    {"checklist", LOOK, "R-N [show|sign ITEM]",
+    {"checklist", LOOK, "R-N [show [ITEM]|sign ITEM]",
      "the gates of a rollout with their evidence; show or sign an item", NULL,
-     "drover checklist R-1\ndrover checklist R-1 show backup\n"
+     "drover checklist R-1\ndrover checklist R-1 show --output json\n"
+     "drover checklist R-1 show backup\n"
      "drover checklist R-1 sign logs-reviewed --note \"nothing odd\"\n"
      "drover checklist R-1 sign application-updated --app-version 2.4.1",
      dr_opt_checklist, 1, 3, dr_cmd_checklist},

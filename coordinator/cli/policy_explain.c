@@ -1,4 +1,4 @@
-// Policies in words and in times.
+// Policies in words.
 
 #include "coordinator/cli/policy_explain.h"
 
@@ -8,14 +8,12 @@
 
 #include "trust/fleet.h"
 #include "trust/root.h"
-#include "trust/window.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-// The environment that comes next behind `rank`; NULL: none does.
-static const Drover__V1__Environment *
-next_environment(Drover__V1__FleetEntry *const *entries, size_t n, uint32_t rank)
+const Drover__V1__Environment *
+dr_policy_next(Drover__V1__FleetEntry *const *entries, size_t n, uint32_t rank)
 {
     const Drover__V1__Environment *next = NULL;
     for (size_t i = 0; i < n; i++) {
@@ -37,8 +35,8 @@ count_targets(Drover__V1__FleetEntry *const *entries, size_t n, const char *envi
     return count;
 }
 
-static void
-put_time(uint64_t seconds, struct dr_buf *out)
+void
+dr_policy_put_time(uint64_t seconds, struct dr_buf *out)
 {
     char text[32];
     dr_format_duration(text, seconds * 1000);
@@ -66,7 +64,7 @@ explain_waves(const Drover__V1__Environment *e, size_t targets, struct dr_buf *o
     }
     if (waves > 1 && dr_fleet_wave_soak_s(e) > 0) {
         dr_buf_str(out, ", with ");
-        put_time(dr_fleet_wave_soak_s(e), out);
+        dr_policy_put_time(dr_fleet_wave_soak_s(e), out);
         dr_buf_str(out, " between them");
     }
     if (e->wave_parallel > 0) {
@@ -91,16 +89,16 @@ explain_gate(const Drover__V1__Gate *gate, struct dr_buf *out)
     switch (gate->kind) {
     case DROVER__V1__GATE_KIND__GATE_BACKUP:
         dr_buf_printf(out, "a backup, %s, of the last ", dr_policy_levels[gate->restore_level % 4]);
-        put_time(gate->max_age_s, out);
+        dr_policy_put_time(gate->max_age_s, out);
         dr_buf_str(out, gate->keep_s > 0 ? ", kept for " : "");
         if (gate->keep_s > 0) {
-            put_time(gate->keep_s, out);
+            dr_policy_put_time(gate->keep_s, out);
         }
         break;
     case DROVER__V1__GATE_KIND__GATE_STAGED:
         dr_buf_printf(out, "%" PRIu32 " target%s of %s ran the same, and ", gate->min_targets,
                       plural(gate->min_targets), from);
-        put_time(gate->soak_s, out);
+        dr_policy_put_time(gate->soak_s, out);
         dr_buf_str(out, " later still shows it");
         break;
     case DROVER__V1__GATE_KIND__GATE_ROLLBACK_PROVED:
@@ -113,12 +111,12 @@ explain_gate(const Drover__V1__Gate *gate, struct dr_buf *out)
         break;
     case DROVER__V1__GATE_KIND__GATE_REHEARSED:
         dr_buf_str(out, "a rehearsal there and back, of the last ");
-        put_time(gate->max_age_s, out);
+        dr_policy_put_time(gate->max_age_s, out);
         break;
     case DROVER__V1__GATE_KIND__GATE_PROBED:
         dr_buf_printf(out, "probe '%s' passed on %" PRIu32 " target%s of %s after ", gate->item,
                       gate->min_targets, plural(gate->min_targets), from);
-        put_time(gate->soak_s, out);
+        dr_policy_put_time(gate->soak_s, out);
         break;
     default:
         dr_buf_printf(out, "signs '%s'", gate->item);
@@ -152,7 +150,7 @@ explain_people(const Drover__V1__Environment *e, const Drover__V1__Root *root, s
         }
         dr_buf_printf(out, "%s, for at most ",
                       e->author_may_not_approve ? " (not by the author)" : "");
-        put_time(e->approval_max_s ? e->approval_max_s : DR_APPROVAL_MAX_S, out);
+        dr_policy_put_time(e->approval_max_s ? e->approval_max_s : DR_APPROVAL_MAX_S, out);
         dr_buf_str(out, "\n");
     }
 }
@@ -161,8 +159,8 @@ void
 dr_policy_explain(Drover__V1__FleetEntry *const *entries, size_t n, const Drover__V1__Root *root,
                   struct dr_buf *out)
 {
-    for (const Drover__V1__Environment *e = next_environment(entries, n, 0); e != NULL;
-         e = next_environment(entries, n, e->rank)) {
+    for (const Drover__V1__Environment *e = dr_policy_next(entries, n, 0); e != NULL;
+         e = dr_policy_next(entries, n, e->rank)) {
         size_t targets = count_targets(entries, n, e->name);
         dr_buf_printf(out, "%s: %zu target%s, %s\n", e->name, targets, plural(targets),
                       e->prove ? "up, down and up again: the way back is proved" : "up");
@@ -176,48 +174,4 @@ dr_policy_explain(Drover__V1__FleetEntry *const *entries, size_t n, const Drover
         explain_gates(e, false, out);
         explain_gates(e, true, out);
     }
-}
-
-// ---- times
-
-// The longest soak that the environment's gates ask of those before it.
-static uint64_t
-longest_soak(const Drover__V1__Environment *e)
-{
-    uint64_t soak = 0;
-    for (size_t i = 0; i < e->n_gates; i++) {
-        soak = !e->gates[i]->after && e->gates[i]->soak_s > soak ? e->gates[i]->soak_s : soak;
-    }
-    return soak;
-}
-
-// `at`, or when the next window opens.
-static int64_t
-when_open(const Drover__V1__Environment *e, int64_t at)
-{
-    struct dr_err ignored = {0};
-    bool is_open = true;
-    int64_t opens = at;
-    return dr_window_look(e, at, &is_open, &opens, &ignored) == DR_OK && opens > at ? opens : at;
-}
-
-void
-dr_policy_simulate(Drover__V1__FleetEntry *const *entries, size_t n, int64_t now,
-                   struct dr_buf *out)
-{
-    int64_t at = now;
-    char when[32];
-    for (const Drover__V1__Environment *e = next_environment(entries, n, 0); e != NULL;
-         e = next_environment(entries, n, e->rank)) {
-        size_t waves = dr_waves_most(e, count_targets(entries, n, e->name));
-        at += (int64_t)longest_soak(e);
-        for (size_t i = 0; i < waves; i++) {
-            at = when_open(e, at + (i > 0 ? (int64_t)dr_fleet_wave_soak_s(e) : 0));
-            dr_format_time(when, at);
-            dr_buf_printf(out, "%s: wave %zu of %zu not before %s\n", e->name, i + 1, waves, when);
-        }
-    }
-    dr_buf_str(out, "From the first start to the last: ");
-    put_time((uint64_t)(at - now), out);
-    dr_buf_str(out, ", and what the runs and the people take.\n");
 }

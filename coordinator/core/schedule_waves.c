@@ -10,23 +10,6 @@
 
 #define WAVES_MEMORY_MAX (64u << 20)
 
-// At least as long as what is asked for afterwards.
-static uint64_t
-last_soak_of(const Drover__V1__Environment *policy)
-{
-    uint64_t soak = dr_fleet_wave_soak_s(policy);
-
-    for (size_t i = 0; i < policy->n_gates; i++) {
-        const Drover__V1__Gate *gate = policy->gates[i];
-
-        if (gate->kind == DROVER__V1__GATE_KIND__GATE_PROBED && gate->after &&
-            strcmp(gate->from_environment, policy->name) == 0 && gate->soak_s > soak) {
-            soak = gate->soak_s;
-        }
-    }
-    return soak;
-}
-
 void
 dr_schedule_rules(struct dr_core *core, const char *environment, struct dr_wave_rules *out)
 {
@@ -38,7 +21,7 @@ dr_schedule_rules(struct dr_core *core, const char *environment, struct dr_wave_
     }
     const Drover__V1__Environment *policy = entry->msg->environment;
     out->soak_s = dr_fleet_wave_soak_s(policy);
-    out->last_soak_s = last_soak_of(policy);
+    out->last_soak_s = dr_fleet_last_soak_s(policy);
     out->parallel = policy->wave_parallel;
     out->server_parallel = policy->server_parallel;
     out->budget = policy->failure_budget;

@@ -294,13 +294,13 @@ policies_are_explained_and_simulated(void **state)
             fail_msg("no '%s' in\n%s", words[i], said.data);
         }
     }
-    dr_policy_simulate(list, 3, 1800000000, &times);
+    dr_policy_simulate(list, 3, NULL, 1800000000, &times);
     assert_string_equal(times.data,
-                        "staging: wave 1 of 1 not before 2027-01-15T08:00:00Z\n"
+                        "staging: wave 1 of 1 not before 2027-01-15T08:00:00Z: 1 target, staging\n"
                         "production: wave 1 of 2 not before 2027-01-15T09:00:00Z\n"
                         "production: wave 2 of 2 not before 2027-01-15T09:30:00Z\n"
-                        "From the first start to the last: 1h30m, and what the runs and the "
-                        "people take.\n");
+                        "From the first start to the last: 1h30m, of which 45m are soaks, and "
+                        "what the runs and the people take.\n");
     dr_buf_fini(&said);
     dr_buf_fini(&times);
     end(&t);

@@ -504,6 +504,35 @@ soak_between_waves_is_the_policys_own_or_that_of_its_gates(void **state)
     assert_int_equal(dr_fleet_wave_soak_s(&policy), 5);
 }
 
+static void
+last_soak_is_as_long_as_is_asked_for_afterwards(void **state)
+{
+    static char mine[] = "production", theirs[] = "staging";
+    Drover__V1__Environment policy;
+    Drover__V1__Gate gate[4], *list[4];
+    (void)state;
+    drover__v1__environment__init(&policy);
+    policy.name = mine;
+    policy.wave_soak_s = 5;
+    for (size_t i = 0; i < 4; i++) {
+        drover__v1__gate__init(&gate[i]);
+        gate[i].kind = DROVER__V1__GATE_KIND__GATE_PROBED;
+        gate[i].from_environment = mine;
+        gate[i].after = true;
+        gate[i].soak_s = 60 + i;
+        list[i] = &gate[i];
+    }
+    policy.gates = list;
+    assert_int_equal(dr_fleet_last_soak_s(&policy), 5);
+    policy.n_gates = 4;
+    gate[1].kind = DROVER__V1__GATE_KIND__GATE_STAGED;
+    gate[2].after = false;
+    gate[3].from_environment = theirs;
+    assert_int_equal(dr_fleet_last_soak_s(&policy), 60);
+    gate[0].soak_s = 4;
+    assert_int_equal(dr_fleet_last_soak_s(&policy), 5);
+}
+
 int
 main(void)
 {
@@ -519,6 +548,7 @@ main(void)
         cmocka_unit_test(agent_may_serve_two_targets_of_one_environment),
         cmocka_unit_test(signed_entry_with_both_or_bad_content_is_refused),
         cmocka_unit_test(soak_between_waves_is_the_policys_own_or_that_of_its_gates),
+        cmocka_unit_test(last_soak_is_as_long_as_is_asked_for_afterwards),
         cmocka_unit_test(lack_of_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
