@@ -409,6 +409,22 @@ v_down(struct world *w)
     down(w);
     v_own(w);
 }
+// Before a way down: a target of staging went down from what is here.
+static void
+v_before_down(struct world *w)
+{
+    down(w);
+    w->gate[G_SIGNOFF].kind = GATE(VERIFIED);
+    w->gate[G_SIGNOFF].from_environment = word(w, "staging");
+    w->gate[G_SIGNOFF].max_age_s = 0;
+    w->evidence_msg[E_REVERTED].fingerprint_before = DATA32(w->fp_after);
+}
+static void
+v_before_down_elsewhere(struct world *w)
+{
+    v_before_down(w);
+    w->evidence_msg[E_REVERTED].fingerprint_before = DATA32(w->nonce);
+}
 // The canary's APPLIED as that of production/orders, which names its rehearsal, and behind it an
 // older one.
 static Drover__V1__Attestation ends[2];
@@ -745,6 +761,10 @@ static const struct row rows[] = {
     {"run_of_another_target_verifies_nothing", false, v_own, v_ran_elsewhere, "has not run here"},
     {"run_of_another_plan_verifies_nothing", false, v_own, v_ran_another_plan, "has not run here"},
     {"way_down_as_rehearsed_opens", true, v_down, v_ran_down, "as rehearsed"},
+    {"way_down_begins_where_one_elsewhere_began", true, v_before_down, mode_down,
+     "same schema as staging/"},
+    {"way_down_from_another_schema_is_refused", false, v_before_down_elsewhere, mode_down,
+     "no target of 'staging' shows the same schema"},
     {"way_down_is_not_verified_by_a_way_up", false, v_down, v_ran_up_in_a_way_down,
      "has not run here"},
     {"probe_that_passed_after_the_soak_opens", true, probed, NULL, "2 targets of staging"},
