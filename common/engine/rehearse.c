@@ -91,6 +91,7 @@ close_copy(struct dr_copy *copy)
 {
     dr_cluster_stop(&copy->cluster);
     dr_scratch_close(&copy->scratch);
+    dr_backup_copy_close(&copy->restored);
     copy->url = NULL;
 }
 

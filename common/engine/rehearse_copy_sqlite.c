@@ -127,23 +127,33 @@ copy_schema(const char *from, const char *to, struct dr_arena *arena, struct dr_
     return rc;
 }
 
+static enum dr_rc
+make_copy(struct dr_copy *copy, const struct dr_rehearse_options *options, struct dr_arena *arena,
+          const char **out_url, struct dr_err *err)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+    if (options->backup != NULL) {
+        const struct dr_backup_restore_options restore = {.cancel_fd = options->cancel_fd};
+        enum dr_rc rc = dr_backup_copy_open(options->backup, &restore, &copy->restored, err);
+        *out_url = rc == DR_OK ? dr_backup_copy_url(copy->restored) : NULL;
+        return rc;
+    }
+    enum dr_rc rc = dr_scratch_open("sqlite:copy.db", NULL, &copy->scratch, err);
+    rc = rc == DR_OK ? dr_db_sqlite_path(copy->scratch.url, to, sizeof to, err) : rc;
+    rc = rc == DR_OK ? dr_db_sqlite_path(options->url, from, sizeof from, err) : rc;
+    *out_url = copy->scratch.url;
+    return rc == DR_OK ? copy_schema(from, to, arena, err) : rc;
+}
+
 enum dr_rc
 dr_copy_sqlite(struct dr_copy *copy, const struct dr_rehearse_options *options,
                struct dr_arena *arena, struct dr_err *err)
 {
-    char from[PATH_MAX], to[PATH_MAX];
-    enum dr_rc rc = dr_scratch_open("sqlite:copy.db", NULL, &copy->scratch, err);
-    rc = rc == DR_OK ? dr_db_sqlite_path(copy->scratch.url, to, sizeof to, err) : rc;
-    if (rc == DR_OK && options->backup != NULL) {
-        const struct dr_backup_restore_options restore = {.cancel_fd = options->cancel_fd};
-        rc = dr_backup_restore(options->backup, copy->scratch.url, &restore, err);
-    } else if (rc == DR_OK) {
-        rc = dr_db_sqlite_path(options->url, from, sizeof from, err);
-        rc = rc == DR_OK ? copy_schema(from, to, arena, err) : rc;
-    }
+    const char *url = NULL;
+    enum dr_rc rc = make_copy(copy, options, arena, &url, err);
     if (rc != DR_OK) {
         return dr_err_wrap(err, "cannot make the copy");
     }
-    copy->url = dr_arena_str(arena, copy->scratch.url);
+    copy->url = dr_arena_str(arena, url);
     return copy->url == NULL ? no_memory(err) : DR_OK;
 }

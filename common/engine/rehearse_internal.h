@@ -3,6 +3,7 @@
 #define DR_ENGINE_REHEARSE_INTERNAL_H
 
 #include "db/db.h"
+#include "engine/backup_restore.h"
 #include "engine/cluster.h"
 #include "engine/rehearse.h"
 #include "engine/scratch.h"
@@ -11,9 +12,10 @@
 
 // A copy. `{0}` is none.
 struct dr_copy {
-    struct dr_cluster *cluster; // PostgreSQL
-    struct dr_scratch scratch;  // SQLite
-    const char *url;            // in the arena
+    struct dr_cluster *cluster;      // PostgreSQL
+    struct dr_scratch scratch;       // SQLite
+    struct dr_backup_copy *restored; // SQLite, a whole backup: in a folder beside it
+    const char *url;                 // in the arena
 };
 
 // What is left of the rehearsal's time, and who may interrupt.

@@ -125,4 +125,9 @@ run_json 0 '[t for u in d["units"] for t in u["tables"] if t["table"] == "t_one"
 run 0 drover current --url sqlite:app.db
 says one
 
+test_begin a_backup_with_its_rows_is_copied_beside_it_and_not_into_memory # id: V7
+run 0 env TMPDIR="$PWD/nowhere" drover rehearse --from-backup backup.db
+says "Up, down and up again give equal schemas"
+run 1 bash -c 'ls -A | grep restore'
+
 flow_end
