@@ -21,6 +21,7 @@ struct dr_config {
     bool has_root_pin;
     uint8_t root_sha256[32];
     enum dr_log_format log_format;
+    uint32_t tick_ms; // not read from the file; 0: DR_CORE_TICK_MS
 };
 
 // Reads `path`; relative paths in it are relative to its folder. DR_E_CONFIG with file and line,

@@ -301,10 +301,16 @@ dr_core_port(const struct dr_core *core)
     return dr_rpc_server_port(core->server);
 }
 
+static int64_t
+tick_ms(const struct dr_core *core)
+{
+    return core->config.tick_ms > 0 ? core->config.tick_ms : DR_CORE_TICK_MS;
+}
+
 int
 dr_core_timeout_ms(const struct dr_core *core)
 {
-    int64_t due = core->last_tick_ms + DR_CORE_TICK_MS;
+    int64_t due = core->last_tick_ms + tick_ms(core);
 
     if (core->feed_due_ms != 0 && core->feed_due_ms < due) {
         due = core->feed_due_ms;
@@ -352,7 +358,7 @@ dr_core_step(struct dr_core *core)
         dr_rpc_server_recheck(core->server);
     }
     int64_t now_ms = dr_monotonic_ms();
-    if (now_ms - core->last_tick_ms >= DR_CORE_TICK_MS) {
+    if (now_ms - core->last_tick_ms >= tick_ms(core)) {
         tick(core, now_ms);
     }
     feed(core);

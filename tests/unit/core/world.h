@@ -180,6 +180,7 @@ site_setup(void **state)
                                  &site->server_key, NULL, DR_KEY_COST_MIN, "", &site->w.err));
     (void)dr_tmp_path(&site->tmp, "state", site->config.state);
     (void)snprintf(site->config.project, sizeof site->config.project, "shop");
+    site->config.tick_ms = 20; // what time brings is not waited for long
     (void)snprintf(site->config.listen, sizeof site->config.listen, "tcp://127.0.0.1:0");
     site_start(site);
     site_connect(site);
