@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "db/db.h"
 #include "db/pg.h"
@@ -137,7 +138,8 @@ conclude(const struct dr_backup_job *job, struct dr_backup_done *out, enum dr_rc
 {
     bool is_bad = found == DR_E_BACKUP_CHANGED || found == DR_E_BACKUP_FAILED ||
                   found == DR_E_BACKUP_OTHER || found == DR_E_BACKUP_GONE ||
-                  found == DR_E_DB_CORRUPT || found == DR_E_NOT_FOUND;
+                  found == DR_E_DB_CORRUPT ||
+                  (found == DR_E_NOT_FOUND && !dr_path_exists(out->note->backup->location));
     if (found != DR_OK && !is_bad) {
         return found; // nothing was learnt about it: a tool, a server or the time was missing
     }

@@ -168,7 +168,9 @@ DR_ERR(BACKUP_EVIDENCE, 487, 1, 9,
        "mend the command of the agent's configuration: what it has to print stands in README.md, "
        "'Backups by a command'")
 DR_ERR(BACKUP_NO_COMMAND, 488, 1, 9, "name the command in the agent's configuration")
-DR_ERR(BACKUP_NOT_NOW, 490, 1, 14, "ask again later")
+DR_ERR(BACKUP_NOT_NOW, 490, 1, 14,
+       "nothing was learnt about the backup: mend what the message names on the agent's host, and "
+       "ask again")
 DR_ERR(BACKUP_GONE, 489, 1, 9,
        "drover rollout retry ROLLOUT takes a new one and gets ready with it; without a rollout: "
        "drover backup take TARGET")

@@ -295,6 +295,24 @@ find_tools(const struct dr_backup *backup, const char *bindir, const struct dr_d
                : dr_backup_tools_find(NULL, major, wait, out, err);
 }
 
+// pg_restore ends the same way for a bad archive and for a disk without room or an extension that
+// is not installed here. An archive that is read to its end without a server is not the one to
+// blame.
+static enum dr_rc
+find_fault(const struct dr_backup *backup, const struct dr_backup_tools *tools,
+           const struct dr_db_wait *wait, struct dr_err *err)
+{
+    uint32_t entries = 0;
+    struct dr_err why = {0};
+    enum dr_rc rc = dr_backup_check_archive(backup->location, tools, true, wait, &entries, &why);
+    if (rc != DR_E_BACKUP_FAILED) {
+        err->rc = DR_E_BACKUP_NOT_NOW;
+        (void)dr_err_hint(err, "nothing was learnt about the backup: mend what stopped pg_restore "
+                               "on the agent's host or its restore_server, and ask again");
+    }
+    return err->rc;
+}
+
 static enum dr_rc
 restore_pg(const struct dr_backup *backup, const char *url,
            const struct dr_backup_restore_options *options, const struct dr_db_wait *wait,
@@ -309,7 +327,7 @@ restore_pg(const struct dr_backup *backup, const char *url,
     if (list[0] != '\0') {
         (void)unlink(list);
     }
-    return rc;
+    return rc == DR_E_BACKUP_FAILED ? find_fault(backup, &tools, wait, err) : rc;
 }
 
 static enum dr_rc

@@ -23,7 +23,8 @@ struct dr_backup_restore_options {
 // Restores `backup` into the empty database `url` of a server whose superuser it names; roles that
 // lack there are made (NOLOGIN). SQLite: `url` is "sqlite:PATH" of a file that is not there yet.
 // The size and digest of the backup are compared before. Blocks. DR_E_BACKUP_CHANGED,
-// DR_E_BACKUP_FAILED (the tool's own words), DR_E_BACKUP_TOOL, DR_E_TIMEOUT, DR_E_INTERRUPTED,
+// DR_E_BACKUP_FAILED (the tool's own words; the archive cannot be read), DR_E_BACKUP_NOT_NOW (it
+// can, and something else stopped pg_restore), DR_E_BACKUP_TOOL, DR_E_TIMEOUT, DR_E_INTERRUPTED,
 // connection errors.
 DR_MUST_CHECK enum dr_rc
 dr_backup_restore(const struct dr_backup *backup, const char *url,

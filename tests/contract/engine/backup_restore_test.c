@@ -306,6 +306,30 @@ dump_that_lists_and_does_not_restore_is_found(void **state)
     assert_non_null(strstr(f->err.message, "cannot be restored: pg_restore"));
 }
 
+// A disk without room, an extension that is not installed there: the archive itself can be read.
+// id: G1 G16
+static void
+fault_of_the_host_says_nothing_about_the_backup(void **state)
+{
+    struct fixture *f = *state;
+    static const char script[] =
+        "#!/bin/sh\nfor a; do case $a in --dbname=*)\n"
+        "echo 'pg_restore: error: could not extend file: No space left on device' >&2\nexit 1;; "
+        "esac; done\nexec /usr/lib/postgresql/15/bin/pg_restore \"$@\"\n";
+    static const char dump[] = "#!/bin/sh\nexec /usr/lib/postgresql/15/bin/pg_dump \"$@\"\n";
+    char path[128];
+    take(f, make_database());
+    (void)snprintf(path, sizeof path, "%s/pg_restore", f->folder);
+    assert_int_equal(dr_file_write(path, script, sizeof script - 1, 0700, NULL), DR_OK);
+    (void)snprintf(path, sizeof path, "%s/pg_dump", f->folder);
+    assert_int_equal(dr_file_write(path, dump, sizeof dump - 1, 0700, NULL), DR_OK);
+    f->restore.scratch = dr_pgcluster_url(cluster, "postgres");
+    f->restore.pg_bindir = f->folder;
+    assert_int_equal(prove(f, DR_BACKUP_RESTORED), DR_E_BACKUP_NOT_NOW);
+    assert_non_null(strstr(f->err.message, "No space left on device"));
+    assert_non_null(strstr(f->err.hint, "nothing was learnt about the backup"));
+}
+
 // id: G1
 static void
 server_that_is_not_installed_is_named(void **state)
@@ -375,6 +399,7 @@ main(void)
         RESTORE_TEST(dump_with_objects_that_are_tolerated_is_what_was_recorded),
         RESTORE_TEST(dump_with_foreign_tables_is_restored_without_going_there),
         RESTORE_TEST(dump_that_lists_and_does_not_restore_is_found),
+        RESTORE_TEST(fault_of_the_host_says_nothing_about_the_backup),
         RESTORE_TEST(server_that_is_not_installed_is_named),
         RESTORE_TEST(sqlite_copy_is_opened_as_a_copy_and_read),
     };
