@@ -25,17 +25,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FOLDER_PREFIX  ".restore-"
-#define LIST_PREFIX    "drover-list-"
-#define ROLE_ROUNDS    10u // a role may show only when an object was made by another
-#define ROLES_MAX      1000u
-#define ROLE_NAME_MAX  63u
-#define JOBS_MAX       64u
-#define ERROR_MAX      300u
-#define ARENA_MAX      65536u
-#define DEBIAN_BINDIR  "/usr/lib/postgresql/%lu/bin"
-#define TEMP_DEFAULT   "/tmp"
-#define INDEXES_FACTOR 2 // a restored database with its WAL, to that which was dumped
+#define FOLDER_PREFIX      ".restore-"
+#define LIST_PREFIX        "drover-list-"
+#define ROLE_ROUNDS        10u // a role may show only when an object was made by another
+#define ROLES_MAX          1000u
+#define ROLE_NAME_MAX      63u
+#define JOBS_MAX           64u
+#define ERROR_MAX          300u
+#define ARENA_MAX          65536u
+#define DEBIAN_BINDIR      "/usr/lib/postgresql/%lu/bin"
+#define TEMP_DEFAULT       "/tmp"
+#define INDEXES_FACTOR     2 // a restored database with its WAL, to that which was dumped
+#define COMPRESSION_FACTOR 4 // a dumped database, to its archive
 
 struct dr_backup_copy {
     struct dr_cluster *cluster;
@@ -391,6 +392,15 @@ open_folder(struct dr_backup_copy *copy, const struct dr_backup *backup, struct 
     return rc;
 }
 
+// Where nothing tells how large the database was: as large as a well compressed one.
+static uint64_t
+needed_bytes(const struct dr_backup *backup)
+{
+    uint64_t source =
+        backup->source_bytes != 0 ? backup->source_bytes : backup->size_bytes * COMPRESSION_FACTOR;
+    return source * INDEXES_FACTOR;
+}
+
 static enum dr_rc
 open_server(struct dr_backup_copy *copy, const struct dr_backup *backup,
             const struct dr_backup_restore_options *options, struct dr_err *err)
@@ -407,7 +417,7 @@ open_server(struct dr_backup_copy *copy, const struct dr_backup *backup,
     const struct dr_cluster_options cluster = {
         .bindir = options->pg_bindir != NULL ? options->pg_bindir : bindir};
     enum dr_rc rc = dr_backup_check_space(temp != NULL && temp[0] == '/' ? temp : TEMP_DEFAULT,
-                                          backup->source_bytes * INDEXES_FACTOR, err);
+                                          needed_bytes(backup), err);
     rc = rc != DR_OK ? rc : dr_cluster_start(&cluster, &copy->cluster, err);
     if (rc == DR_E_NOT_FOUND) {
         (void)dr_err_set(err, DR_E_BACKUP_TOOL,

@@ -117,6 +117,28 @@ backup_that_nothing_was_noted_about_is_named_when_there_is_no_other(void **state
     assert_int_equal(access(half, F_OK), 0);
 }
 
+// Before a server is started for it; and that there is no room says nothing about the backup.
+// id: G1 G16
+static void
+room_for_a_restore_is_looked_for_by_the_size_that_the_database_had(void **state)
+{
+    (void)state;
+    struct dr_backup dump = {.tool = "pg_dump 15.20", .server_version = "15.20", .size_bytes = 1};
+    struct dr_backup_source source = {.size_bytes = UINT64_MAX / 8};
+    Drover__V1__Attestation note = DROVER__V1__ATTESTATION__INIT;
+    (void)snprintf(dump.location, sizeof dump.location,
+                   "%.900s/production-lite-29991231T000000Z.dump", tmp.path);
+    assert_int_equal(dr_file_write(dump.location, "x", 1, 0600, &err), DR_OK);
+    assert_int_equal(dr_file_sha256(dump.location, dump.sha256, &dump.size_bytes, &err), DR_OK);
+    dump.restore_level = DR_BACKUP_LISTED;
+    note.kind = DROVER__V1__ATTESTATION_KIND__BACKUP;
+    note.backup = dr_backup_record(&dump, arena);
+    assert_int_equal(dr_backup_note(&note, &err), DR_OK);
+    assert_int_equal(dr_backup_note_source(&dump, &source, &err), DR_OK);
+    assert_int_equal(dr_backup_job_restore_test(&job, &done, &err), DR_E_BACKUP_SPACE);
+    assert_int_equal(done.note->backup->restore_level, DR_BACKUP_LISTED);
+}
+
 int
 main(void)
 {
@@ -124,6 +146,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(without_a_digest_the_newest_that_is_noted_is_meant),
         TEST(half_a_backup_does_not_let_the_last_good_one_go),
+        TEST(room_for_a_restore_is_looked_for_by_the_size_that_the_database_had),
         TEST(backup_that_nothing_was_noted_about_is_named_when_there_is_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
