@@ -181,8 +181,7 @@ cancel(struct dr_agent_slot *slot, const char *rollout)
         DR_OK) {
         dr_log_err(DR_LOG_ERROR, "cancel", &err);
     }
-    bool is_it = rollout[0] == '\0' || slot->rollout == NULL || slot->rollout[0] == '\0' ||
-                 dr_str_eq(rollout, slot->rollout);
+    bool is_it = rollout[0] == '\0' || (slot->rollout != NULL && dr_str_eq(rollout, slot->rollout));
     if (is_it && slot->state != DR_STEP_IDLE) {
         dr_exec_slot_event(slot, DR_STEP_ON_CANCEL);
     }
