@@ -168,7 +168,10 @@ dr_backup_finish(const struct dr_backup_file *file, struct dr_backup *backup, st
         return dr_err_errno(err, DR_E_IO, errno, "cannot name the backup '%s'", file->final_path);
     }
     if (!sync_path(file->folder, O_RDONLY | O_DIRECTORY)) {
-        return dr_err_errno(err, DR_E_IO, errno, "cannot make folder '%s' durable", file->folder);
+        rc = dr_err_errno(err, DR_E_IO, errno, "cannot make folder '%s' durable", file->folder);
+        bool is_gone = dr_backup_remove_path(file->final_path);
+        (void)is_gone; // what stays has no note: nobody takes it for a backup
+        return rc;
     }
     (void)DR_FAILPOINT("engine-backup-after");
     snprintf(backup->location, sizeof backup->location, "%s", file->final_path);

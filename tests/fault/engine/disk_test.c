@@ -1,6 +1,7 @@
 // The disk under a SQLite target is full, does not flush, or loses power, at every system call of
 // an upgrade: each unit is there exactly once or not at all, the ledger says which, and the next
 // run goes on.
+#include "engine/backup.h"
 #include "support/disk_faults.h"
 #include "support/engine_env.h"
 
@@ -179,6 +180,49 @@ power_cut_leaves_whole_units_and_keeps_what_was_told(void **state)
     tp_free(t.plan);
 }
 
+// A backup with the flush that fails at the N-th call. True when there was such a call.
+static bool
+try_backup(struct target *t, unsigned at)
+{
+    char database[PATH_MAX], backups[PATH_MAX];
+    struct dr_backup backup = {0};
+    struct dr_err err = {0};
+    fresh(t);
+    disk_path(database, t->folder, "test.db");
+    disk_path(backups, t->folder, "backups");
+    assert_int_equal(dr_dir_make(backups, 0700, &err), DR_OK);
+    const struct dr_backup_options options = {.folder = backups, .target = "lite"};
+    (void)snprintf(disk.folder, sizeof disk.folder, "%.2000s", backups);
+    disk.fault = DISK_NO_FLUSH;
+    disk.at = at;
+    enum dr_rc rc = dr_backup_sqlite(database, &options, &backup, &err);
+    disk.fault = DISK_SOUND;
+    assert_int_equal(rc == DR_OK, disk.calls < at);
+    DIR *dir = opendir(backups);
+    size_t n = 0;
+    for (const struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
+        n += e->d_name[0] != '.' ? 1 : 0;
+    }
+    (void)closedir(dir);
+    assert_int_equal(n, rc == DR_OK ? 1 : 0);
+    return rc != DR_OK;
+}
+
+// id: G1
+static void
+flush_that_fails_leaves_no_backup_behind(void **state)
+{
+    struct target t = {0};
+    unsigned at = 1;
+    (void)state;
+    env_start(&t.e, DROVER__V1__ENGINE__SQLITE);
+    while (at < CALLS_MAX && try_backup(&t, at)) {
+        at++;
+    }
+    assert_in_range(at, 3, CALLS_MAX - 1); // the file, and the folder that has its name
+    env_stop(&t.e);
+}
+
 int
 main(void)
 {
@@ -186,6 +230,7 @@ main(void)
         cmocka_unit_test(full_disk_at_every_write_leaves_whole_units),
         cmocka_unit_test(full_disk_at_every_write_of_a_write_ahead_log_leaves_whole_units),
         cmocka_unit_test(flush_that_fails_leaves_whole_units),
+        cmocka_unit_test(flush_that_fails_leaves_no_backup_behind),
         cmocka_unit_test(power_cut_leaves_whole_units_and_keeps_what_was_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
