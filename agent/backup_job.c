@@ -100,9 +100,11 @@ find(const struct dr_backup_job *job, struct dr_backup_kept *out, bool *out_is_n
             return DR_OK;
         }
     }
-    return rc != DR_OK ? rc
-                       : dr_err_set(err, DR_E_NOT_FOUND, "'%s' has no backup with that digest",
-                                    job->target);
+    if (rc == DR_OK) {
+        (void)dr_err_set(err, DR_E_NOT_FOUND, "'%s' has no backup with that digest", job->target);
+        rc = dr_err_hint(err, "drover backup list %s", job->target);
+    }
+    return rc;
 }
 
 // The backup with a note of it that may be changed.

@@ -92,8 +92,9 @@ check_root(struct dr_agent_check_list *list, const struct dr_agent_config *confi
         dr_agent_check_add_err(list, "root", &err);
         return;
     }
-    dr_agent_check_add(list, DR_LEVEL_OK, "root", NULL, "'%s' is the pinned one, %zu people",
-                       config->root, out->msg->n_people);
+    dr_agent_check_add(list, DR_LEVEL_OK, "root", NULL, "'%s' is the pinned one, %zu %s",
+                       config->root, out->msg->n_people,
+                       out->msg->n_people == 1 ? "person" : "people");
 }
 
 // ------------------------------------------------------------------------------------ folders
@@ -249,8 +250,8 @@ check_all(struct dr_agent_check_list *list, const struct dr_agent_config *config
     struct dr_key transport = {0};
     struct dr_root root = {0};
     dr_agent_check_add(list, DR_LEVEL_OK, "configuration", NULL,
-                       "'%s', agent '%s' of '%s', %zu targets", config->path, config->agent,
-                       config->environment, config->n_targets);
+                       "'%s', agent '%s' of '%s', %zu target%s", config->path, config->agent,
+                       config->environment, config->n_targets, config->n_targets == 1 ? "" : "s");
     bool has_key = check_key(list, "key", config->key, DR_KEY_SIGNING, &signing);
     bool has_transport =
         check_key(list, "transport key", config->transport_key, DR_KEY_TRANSPORT, &transport);

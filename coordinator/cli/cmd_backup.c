@@ -158,6 +158,20 @@ print_list(const struct dr_cli *cli, const struct dr_attestation *words, size_t 
     json_decref(list);
 }
 
+static enum dr_rc
+check_target(const struct dr_remote *remote, const char *name, struct dr_err *err)
+{
+    const struct dr_trust *trust = remote->trust;
+    for (size_t i = 0; i < trust->n_entries; i++) {
+        const Drover__V1__Target *target = trust->entries[i].msg->target;
+        if (target != NULL && dr_str_eq(target->name, name)) {
+            return DR_OK;
+        }
+    }
+    (void)dr_err_set(err, DR_E_NOT_FOUND, "the fleet has no target '%s'", name);
+    return dr_err_hint(err, "drover status shows all targets");
+}
+
 enum dr_rc
 dr_cmd_backup_list(struct dr_cli *cli, struct dr_err *err)
 {
@@ -168,6 +182,9 @@ dr_cmd_backup_list(struct dr_cli *cli, struct dr_err *err)
     rc = rc != DR_OK ? rc
                      : fetch(&remote, cli->args_count > 0 ? cli->args[0] : "", KIND_BIT(BACKUP),
                              LIST_MAX, &words, &n, err);
+    if (rc == DR_OK && n == 0 && cli->args_count > 0) {
+        rc = check_target(&remote, cli->args[0], err);
+    }
     if (rc == DR_OK) {
         qsort(words, n, sizeof *words, compare_words);
         print_list(cli, words, n);

@@ -103,7 +103,9 @@ dr_incoming_gather(struct dr_incoming *in, const Drover__V1__Root *root,
     }
     DR_TRY(dr_quorum_count(in->arena, root, role, &fresh, &signers, err));
     if (signers.n == 0) {
-        return dr_err_set(err, DR_E_BAD_SIGNATURE, "nobody of the %s has signed this", role_name);
+        dr_err_set(err, DR_E_BAD_SIGNATURE, "nobody of the %s has signed this", role_name);
+        return dr_err_hint(err, "the key has to be of one of them (drover people list): --key, "
+                                "DROVER_KEY, or key of drover.conf");
     }
     DR_TRY(dr_envelope_parse(merged, NULL, &fresh, err));
     DR_TRY(dr_quorum_count(in->arena, root, role, &fresh, &signers, err));

@@ -88,6 +88,36 @@ add_agent(const struct dr_view_stage *v, const struct dr_rollout_target *target,
     }
 }
 
+// What a rollout that has not begun waits for: another one, or a sign-off of that.
+static const char *
+after_of(const struct dr_view_stage *v, bool is_done)
+{
+    const struct dr_rollout *rollout = v->rollout;
+
+    if (rollout->after[0] == '\0') {
+        return NULL;
+    }
+    return is_done && rollout->after_item[0] != '\0'
+               ? dr_arena_printf(v->arena, "the sign-off '%s' of %s", rollout->after_item,
+                                 rollout->after)
+               : rollout->after;
+}
+
+static const char *
+after_next_of(const struct dr_view_stage *v, bool is_done)
+{
+    const struct dr_rollout *rollout = v->rollout;
+    const char *text = "";
+
+    if (is_done && rollout->after_item[0] != '\0') {
+        text = dr_arena_printf(v->arena, "drover checklist %s sign %s", rollout->after,
+                               rollout->after_item);
+    } else if (rollout->after[0] != '\0') {
+        text = dr_arena_printf(v->arena, "drover why %s", rollout->after);
+    }
+    return text != NULL ? text : "";
+}
+
 // `known` is kept from target to target; the wave ahead is told by name here, its next step later.
 static struct dr_next_facts
 facts_of(const struct dr_view_stage *v, const char *again, const struct dr_rollout_target *target,
@@ -96,6 +126,9 @@ facts_of(const struct dr_view_stage *v, const char *again, const struct dr_rollo
     const Drover__V1__GateStatus *gate = closed_gate(v->out, target->name, false);
     bool is_waiting = target->state == DR_TARGET_APPROVED;
     const struct dr_rollout_target *ahead = is_waiting ? find_ahead(v->stage, target, known) : NULL;
+    const struct dr_rollout *after = dr_core_rollout(v->core, v->rollout->after);
+    bool is_after_done =
+        after != NULL && dr_stage_state(dr_rollout_current(after)) == DR_ROLLOUT_DONE;
     struct dr_next_facts facts = {
         .rollout = v->rollout->id,
         .environment = v->stage->environment,
@@ -108,10 +141,8 @@ facts_of(const struct dr_view_stage *v, const char *again, const struct dr_rollo
         .is_over = v->rollout->is_aborted,
         .undo = v->undo != NULL ? v->undo->id : NULL,
         .now = dr_now_unix_s(),
-        .before = v->before != NULL              ? v->before->environment
-                  : v->rollout->after[0] != '\0' ? v->rollout->after
-                                                 : NULL,
-        .before_next = v->before != NULL ? v->before->next : "",
+        .before = v->before != NULL ? v->before->environment : after_of(v, is_after_done),
+        .before_next = v->before != NULL ? v->before->next : after_next_of(v, is_after_done),
         .gate = gate != NULL ? gate->item : NULL,
         .missing = gate != NULL ? gate->missing : "",
         .try_ = gate != NULL ? gate->try_ : "",

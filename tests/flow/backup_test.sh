@@ -43,6 +43,8 @@ run 0 as alice drover approve R-1 -e staging --yes
 run 0 as alice drover rollout watch R-1 --until staging=applied --timeout 30s
 
 test_begin backups_are_taken_read_again_and_restored_on_demand # id: G1
+run 1 as alice drover backup list nowhere/x
+says "the fleet has no target 'nowhere/x'"
 run 0 as alice drover backup take staging/shop --timeout 30s
 says "restored in " "queried, kept until"
 run 0 as alice drover backup verify staging/shop --timeout 30s

@@ -110,6 +110,8 @@ says "lifted"
 test_begin a_freeze_holds_an_environment_until_two_lift_it
 run 1 as carol drover freeze add nowhere
 says "there is no environment 'nowhere'" "production, staging"
+run 4 as carol env DROVER_KEY="$WORLD/keys/mallory.key" drover freeze add production
+says "nobody of the people has signed this" "drover people list"
 run 0 as carol drover freeze add production --note "audit" --expires 30d
 says "Frozen: production" "drover freeze lift production"
 OUT=$(as bob drover approve R-1 -e production --confirm production 2>&1)
