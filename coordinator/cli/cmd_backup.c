@@ -3,6 +3,7 @@
 
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/print.h"
+#include "coordinator/cli/progress_view.h"
 #include "coordinator/cli/remote.h"
 
 #include "base/clock.h"
@@ -14,7 +15,8 @@
 #include <string.h>
 
 #define LIST_MAX       1000u
-#define ASK_MS         300 // between two looks for the answer
+#define ASK_MS         300  // between two looks for the answer
+#define PROGRESS_MS    1000 // between two questions how far it is
 #define ANSWERS_MAX    20u
 #define TIMEOUT_MS     (3600ull * 1000)
 #define TIMEOUT_MAX    (7ull * 86400 * 1000)
@@ -286,10 +288,40 @@ find_answer(struct asking *a, const struct dr_attestation *words, size_t n)
     return a->answer != NULL;
 }
 
+// How far the agent is, for people; whatever goes wrong with it is no reason to stop waiting.
+static void
+show_progress(struct asking *a, struct dr_progress_line *line)
+{
+    Drover__V1__StatusRequest request = DROVER__V1__STATUS_REQUEST__INIT;
+    Drover__V1__StatusReply *reply = NULL;
+    struct dr_err ignored = {0};
+    if (a->cli->format != DR_CLI_TEXT || a->cli->quiet) {
+        return;
+    }
+    request.target = dr_arena_str(a->cli->arena, a->cli->args[0]);
+    request.brief = true;
+    request.limit = 1;
+    if (request.target == NULL ||
+        dr_remote_call(&a->remote, DR_METHOD_OPERATOR_STATUS, &request.base, &reply, &ignored) !=
+            DR_OK ||
+        reply->n_targets != 1 || reply->targets[0]->progress == NULL) {
+        return;
+    }
+    const Drover__V1__Progress *progress = reply->targets[0]->progress;
+    const struct dr_progress_at at = {.name = a->cli->args[0],
+                                      .phase = progress->phase,
+                                      .blockers = "",
+                                      .elapsed_ms = progress->elapsed_ms,
+                                      .done = progress->server_done,
+                                      .total = progress->server_total};
+    dr_progress_show(a->cli, line, &at);
+}
+
 static enum dr_rc
 await(struct asking *a, struct dr_err *err)
 {
-    int64_t began = dr_monotonic_ms();
+    int64_t began = dr_monotonic_ms(), shown = began;
+    struct dr_progress_line line = {0};
     enum dr_rc rc = DR_OK;
     while (rc == DR_OK) {
         struct dr_attestation *words = NULL;
@@ -297,6 +329,10 @@ await(struct asking *a, struct dr_err *err)
         rc = dr_cli_look_begin(a->cli, err);
         if (rc != DR_OK) {
             break;
+        }
+        if (dr_monotonic_ms() - shown >= PROGRESS_MS) {
+            shown = dr_monotonic_ms();
+            show_progress(a, &line);
         }
         rc = fetch(&a->remote, a->cli->args[0], KIND_BIT(BACKUP) | KIND_BIT(STATE), ANSWERS_MAX,
                    &words, &n, err);
@@ -307,13 +343,15 @@ await(struct asking *a, struct dr_err *err)
         if (dr_monotonic_ms() - began > (int64_t)a->timeout_ms) {
             (void)dr_err_set(err, DR_E_TIMEOUT, "the agent of '%s' has not answered yet",
                              a->cli->args[0]);
-            return dr_err_hint(err,
-                               "its log tells what it does: drover why %s; drover backup list "
-                               "%s shows the answer when it is there",
-                               a->cli->args[0], a->cli->args[0]);
+            rc = dr_err_hint(err,
+                             "its log tells what it does: drover why %s; drover backup list "
+                             "%s shows the answer when it is there",
+                             a->cli->args[0], a->cli->args[0]);
+            break;
         }
         (void)poll(NULL, 0, ASK_MS);
     }
+    dr_progress_end(&line);
     return rc;
 }
 

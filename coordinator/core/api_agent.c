@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "coordinator/core/api.h"
 #include "coordinator/core/documents.h"
+#include "coordinator/core/order_progress.h"
 #include "coordinator/core/push.h"
 #include "coordinator/core/schedule.h"
 #include "coordinator/core/watch.h"
@@ -273,6 +274,9 @@ report(struct dr_core *core, const char *agent, const Drover__V1__Progress *prog
         rollout != NULL ? dr_rollout_find(rollout, progress->target, &stage) : NULL;
     int64_t now_ms = dr_monotonic_ms();
 
+    if (progress->rollout[0] == '\0') {
+        return dr_order_progress_put(core, agent, progress, now_ms, err);
+    }
     if (target == NULL || strcmp(target->agent, agent) != 0) {
         return dr_err_set(err, DR_E_NOT_FOUND,
                           "rollout '%.20s' has no target '%.130s' of agent '%s'", progress->rollout,

@@ -27,6 +27,7 @@
 
 struct dr_attestation;
 struct dr_latest;
+struct dr_order_progress;
 struct dr_push_cache;
 struct dr_signoff;
 struct dr_verified;
@@ -112,10 +113,11 @@ struct dr_core {
     struct dr_watcher *watchers;
     struct dr_rpc_server *server;
     struct dr_push_cache *push_cache;
-    struct dr_latest *latest;     // by target
-    struct dr_verified *verified; // envelopes, by their digests
-    struct dr_view_kept *views;   // DR_CORE_VIEWS_KEPT of them, or NULL
-    struct dr_grant *grants;      // files of each plan, by its digest
+    struct dr_latest *latest;                 // by target
+    struct dr_order_progress *order_progress; // by target
+    struct dr_verified *verified;             // envelopes, by their digests
+    struct dr_view_kept *views;               // DR_CORE_VIEWS_KEPT of them, or NULL
+    struct dr_grant *grants;                  // files of each plan, by its digest
     struct dr_evidence_cached evidence[DR_CORE_EVIDENCE_CACHED];
     size_t next_evidence;
     uint64_t evidence_version; // counts what changes evidence: attestations, sign-offs, trust

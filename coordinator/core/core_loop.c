@@ -8,6 +8,7 @@
 #include "coordinator/core/enroll.h"
 #include "coordinator/core/grants.h"
 #include "coordinator/core/latest.h"
+#include "coordinator/core/order_progress.h"
 #include "coordinator/core/push.h"
 #include "coordinator/core/push_cache.h"
 #include "coordinator/core/schedule.h"
@@ -278,6 +279,7 @@ dr_core_close(struct dr_core **core_pointer)
     dr_latest_free(core);
     dr_verified_forget(core);
     dr_view_kept_forget(core);
+    dr_order_progress_free(core);
     dr_directory_free(&core->directory);
     dr_enroll_free(&core->enroll);
     dr_trust_store_close(&core->trust_store);

@@ -1,8 +1,10 @@
 // View: small replies: documents, log, status, agents.
 #include "coordinator/core/enroll.h"
 #include "coordinator/core/latest.h"
+#include "coordinator/core/order_progress.h"
 #include "coordinator/core/view.h"
 
+#include "base/clock.h"
 #include "trust/envelope.h"
 #include "trust/strict.h"
 #include "trust/try.h"
@@ -199,6 +201,9 @@ add_target(struct status *s, const Drover__V1__Target *target, struct dr_err *er
     view->last_seen = agent->last_seen;
     view->agent_version = dr_arena_str(s->arena, agent->version);
     add_rollout(s, view);
+    if (view->progress == NULL) {
+        view->progress = dr_order_progress_of(s->core, target->name, dr_monotonic_ms());
+    }
     DR_TRY(add_words(s, view, err));
     s->reply->targets[s->reply->n_targets++] = view;
     return DR_OK;

@@ -13,6 +13,10 @@ case \$(cat "$WORLD/mode") in
 empty) : >"\$file" ;;
 truncated) "$PG_BIN/pg_dump" "\$@" && truncate -s -2000 "\$file" ;;
 other) "$PG_BIN/pg_dump" "\${@//dbname=\'shop\'/dbname=\'other\'}" ;;
+steady)
+    head -c 300000 /dev/zero >"\$file"
+    for ((i = 0; i < 200; i++)); do [ -e "$WORLD/go" ] && break; read -r -t 0.2 <> <(:) || true; done
+    rm -f "\$file" && exec "$PG_BIN/pg_dump" "\$@" ;;
 slow)
     touch "$WORLD/began"
     exec sleep 600 ;;
@@ -102,6 +106,15 @@ run 0 as alice drover rollout retry R-1
 run 8 as alice drover rollout watch R-1 --timeout 60s
 run 0 as alice drover approve R-1 -e staging --yes
 run 0 as alice drover rollout watch R-1 --until staging=applied --timeout 30s
+
+test_begin who_waits_sees_how_far_it_is
+echo steady >mode
+script -qefc "DROVER_KEY=keys/alice.key DROVER_TRANSPORT=keys/alice.transport drover backup take staging/shop --timeout 90s" take.log >/dev/null 2>&1 </dev/null &
+take=$!
+wait_until 40 grep -qs "backup: 300.0 kB written of a database of .*/s" take.log || wrong "nothing is shown: $(cat -v take.log)"
+touch go
+wait $take || wrong "no backup was taken: $(cat -v take.log)"
+run 0 grep "restored in " take.log
 
 test_begin an_order_outlives_a_killed_agent
 echo slow >mode
