@@ -4,6 +4,9 @@
 #include "coordinator/cli/print.h"
 #include "coordinator/cli/stops.h"
 
+#include "base/clock.h"
+#include "trust/window.h"
+
 enum dr_rc
 dr_approve_check_stops(const struct dr_stage *stage, struct dr_err *err)
 {
@@ -21,6 +24,31 @@ dr_approve_check_stops(const struct dr_stage *stage, struct dr_err *err)
     dr_err_set(err, is_freeze ? DR_E_FROZEN : DR_E_VETOED, "%s",
                dr_stop_text(cli, stop, environment));
     return dr_err_hint(err, "%s", dr_stop_way_out(cli, stop, environment, stage->rollout));
+}
+
+enum dr_rc
+dr_approve_check_window(const struct dr_stage *stage, uint64_t valid_s, struct dr_err *err)
+{
+    const Drover__V1__Environment *policy = stage->policy->msg->environment;
+    int64_t now = dr_now_unix_s(), opens = 0;
+    struct dr_err unknown = {0}; // a zone that is not known here: agents know theirs
+    bool is_open = true;
+    char until[32], at[32];
+    if (!dr_window_holds(dr_stage_mode(stage)) ||
+        dr_window_look(policy, now, &is_open, &opens, &unknown) != DR_OK || is_open ||
+        (opens != 0 && opens < now + (int64_t)valid_s)) {
+        return DR_OK;
+    }
+    dr_format_time(until, now + (int64_t)valid_s);
+    dr_format_time(at, opens);
+    dr_err_set(err, DR_E_WAITING,
+               "the approval would end at %s, and no window of '%s' opens before%s%s; nothing was "
+               "signed",
+               until, stage->said->environment, opens != 0 ? ": the next one does at " : "",
+               opens != 0 ? at : "");
+    return dr_err_hint(err,
+                       "drover approve %s -e %s, nearer to that time or with a longer --expires",
+                       stage->rollout->id, stage->said->environment);
 }
 
 // The entry that adds a revision to the chain that I trust.

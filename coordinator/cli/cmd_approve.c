@@ -455,6 +455,7 @@ dr_cmd_approve(struct dr_cli *cli, struct dr_err *err)
     rc = rc == DR_OK ? dr_approve_check_stops(&a->stage, err) : rc;
     rc = rc == DR_OK ? check_gates(a, err) : rc;
     rc = rc == DR_OK ? check_ready(a, err) : rc;
+    rc = rc == DR_OK ? dr_approve_check_window(&a->stage, longest_valid(a), err) : rc;
     rc = rc == DR_OK ? show_plans(a, err) : rc;
     rc = rc == DR_OK ? confirm(a, err) : rc;
     rc = rc == DR_OK ? dr_remote_signing_key(cli, &a->key, err) : rc;

@@ -35,6 +35,7 @@ struct dr_rollout_target {
     char probe[DR_ROLLOUT_PROBE_MAX]; // which, and why
     int64_t retry_at; // in memory only: when to try again what could not be sent; 0: never
     char gate[DR_ROLLOUT_TEXT_MAX]; // in memory only: what has closed since its approval; ""
+    int64_t expires;                // in memory only: when its approval does; 0: not read yet
     int64_t not_before;  // in memory only: its agent said that no window is open; not sent before
     bool has_progress;   // in memory only, the newest wins
     int64_t progress_ms; // monotonic, when it came

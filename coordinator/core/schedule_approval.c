@@ -2,9 +2,11 @@
 // out.
 #include "coordinator/core/schedule_internal.h"
 
+#include "coordinator/core/push_cache.h"
 #include "trust/strict.h"
 #include "trust/try.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum dr_rc
@@ -13,8 +15,41 @@ dr_schedule_lapse(struct dr_core *core, struct dr_rollout *rollout, struct dr_ro
 {
     target->has_approval = false;
     target->wave = 0;
-    target->retry_at = 0;
+    target->retry_at = target->expires = 0;
     return dr_schedule_event(core, rollout, stage, target, DR_EVENT_LAPSED, false, why, err);
+}
+
+// 0: what it names is not all here; that is told when its bundle is to be made.
+static int64_t
+expires_of(struct dr_core *core, const struct dr_rollout_target *target)
+{
+    const struct dr_push_approval *of;
+    struct dr_err ignored = {0};
+
+    return dr_push_approval(core, target->approval, &of, &ignored) == DR_OK
+               ? of->approval.msg->expires
+               : 0;
+}
+
+enum dr_rc
+dr_schedule_expire(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+                   int64_t now, struct dr_err *err)
+{
+    for (size_t i = 0; i < stage->n_targets; i++) {
+        struct dr_rollout_target *target = &stage->targets[i];
+        char why[64], at[32];
+
+        if (target->state != DR_TARGET_APPROVED || !target->has_approval) {
+            continue;
+        }
+        target->expires = target->expires != 0 ? target->expires : expires_of(core, target);
+        if (target->expires != 0 && now >= target->expires) {
+            dr_format_time(at, target->expires);
+            (void)snprintf(why, sizeof why, "the one it has expired at %s", at);
+            DR_TRY(dr_schedule_lapse(core, rollout, stage, target, why, err));
+        }
+    }
+    return DR_OK;
 }
 
 static bool
@@ -62,6 +97,7 @@ dr_schedule_approval(struct dr_core *core, struct dr_rollout *rollout,
         }
         target->has_approval = true;
         target->wave = leaves[i]->wave;
+        target->expires = approval->msg->expires;
         memcpy(target->approval, approval->sha256, 32);
         target->gate[0] = '\0';
         DR_TRY(dr_schedule_try(core, rollout, stage, target, DR_EVENT_APPROVE, false, NULL, err));

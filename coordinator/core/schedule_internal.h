@@ -61,6 +61,10 @@ dr_schedule_last_of_others(struct dr_core *core, struct dr_rollout *rollout,
 DR_MUST_CHECK enum dr_rc
 dr_schedule_leave(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
                   struct dr_rollout_target *target, bool has_failed, struct dr_err *err);
+// What is approved and has not gone when the approval ends waits for a new one.
+DR_MUST_CHECK enum dr_rc
+dr_schedule_expire(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,
+                   int64_t now, struct dr_err *err);
 // An approved target whose approval cannot be carried out any more waits for a new one.
 DR_MUST_CHECK enum dr_rc
 dr_schedule_lapse(struct dr_core *core, struct dr_rollout *rollout, struct dr_rollout_stage *stage,

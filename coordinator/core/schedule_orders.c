@@ -275,6 +275,11 @@ wants_retry(struct dr_rollout *rollout, int64_t now)
                 target->retry_at = 0;
                 is_due = true;
             }
+            if (target->state == DR_TARGET_APPROVED && target->expires != 0 &&
+                now >= target->expires) {
+                target->expires = 0; // read again when somebody looks
+                is_due = true;
+            }
         }
     }
     return is_due;

@@ -240,6 +240,7 @@ dr_schedule_waves(struct dr_core *core, struct dr_rollout *rollout, struct dr_ro
     if (!is_asked) {
         return DR_OK;
     }
+    DR_TRY(dr_schedule_expire(core, rollout, stage, dr_now_unix_s(), err));
     struct dr_arena *arena = dr_arena_new(WAVES_MEMORY_MAX);
     if (arena == NULL) {
         return dr_err_set(err, DR_E_NOMEM, "out of memory");
