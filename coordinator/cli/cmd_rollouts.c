@@ -61,32 +61,47 @@ print_rollout(struct dr_cli *cli, const Drover__V1__Rollout *rollout, struct dr_
     return DR_OK;
 }
 
-// What the rollout's plans mean for others, where agents rehearsed them.
+// What one plan means for others, where agents rehearsed it; without that its bytes are not asked
+// for.
+static enum dr_rc
+load_estimate(struct dr_remote *remote, ProtobufCBinaryData sha256, Drover__V1__Mode mode,
+              struct dr_estimates *out, struct dr_err *err)
+{
+    struct dr_bytes packed = {0};
+    Drover__V1__Plan *plan = NULL;
+    if (sha256.len != 32) {
+        return dr_err_set(err, DR_E_INVALID, "the coordinator names a plan without digest");
+    }
+    enum dr_rc rc = dr_estimates_load(remote, sha256.data, NULL, mode, out, err);
+    if (rc != DR_OK || out->words.count == 0) {
+        return rc;
+    }
+    rc = dr_remote_get_blob(remote, sha256.data, DR_PLANDOC_MAX, &packed, err);
+    rc = rc == DR_OK ? dr_plandoc_decode(remote->cli->arena, packed, sha256.data, &plan, err) : rc;
+    out->plan = plan;
+    return rc;
+}
+
+// The rollout is shown also where they cannot be had.
 static enum dr_rc
 load_estimates(struct dr_remote *remote, const Drover__V1__Rollout *r, struct dr_estimates **out,
                struct dr_err *err)
 {
-    struct dr_estimates *list = dr_arena_array(remote->cli->arena, r->n_plans + 1, sizeof *list);
-    enum dr_rc rc = list == NULL ? dr_err_set(err, DR_E_NOMEM, "out of memory") : DR_OK;
-    bool is_down = dr_approval_is_down(r->mode);
-    for (size_t i = 0; rc == DR_OK && i < r->n_plans; i++) {
-        const ProtobufCBinaryData sha256 = r->plans[i]->plan_sha256;
-        struct dr_bytes packed = {0};
-        Drover__V1__Plan *plan = NULL;
-        if (sha256.len != 32) {
-            return dr_err_set(err, DR_E_INVALID, "the coordinator names a plan without digest");
-        }
-        rc = dr_remote_get_blob(remote, sha256.data, DR_PLANDOC_MAX, &packed, err);
-        rc = rc == DR_OK ? dr_plandoc_decode(remote->cli->arena, packed, sha256.data, &plan, err)
-                         : rc;
-        rc = rc == DR_OK
-                 ? dr_estimates_load(remote, sha256.data, plan,
-                                     is_down ? DROVER__V1__MODE__DOWN : DROVER__V1__MODE__UP,
-                                     &list[i], err)
-                 : rc;
+    *out = dr_arena_array(remote->cli->arena, r->n_plans + 1, sizeof **out);
+    if (*out == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
     }
-    *out = list;
-    return rc;
+    Drover__V1__Mode mode =
+        dr_approval_is_down(r->mode) ? DROVER__V1__MODE__DOWN : DROVER__V1__MODE__UP;
+    for (size_t i = 0; i < r->n_plans; i++) {
+        struct dr_err why = {0};
+        if (load_estimate(remote, r->plans[i]->plan_sha256, mode, &(*out)[i], &why) != DR_OK) {
+            (*out)[i] = (struct dr_estimates){0};
+            dr_print_note(remote->cli, "note: what agents rehearsed cannot be shown: %s",
+                          why.message);
+        }
+    }
+    return DR_OK;
 }
 
 static enum dr_rc

@@ -17,8 +17,8 @@ struct dr_estimates {
     struct dr_words words;
 };
 
-// Asks the coordinator for the rehearsals of the plan with this digest, in the arena; `plan` and
-// `mode` as for dr_rehearsal_summary. Blocks. Errors of the call, DR_E_NOMEM.
+// Asks the coordinator for the rehearsals of the plan with this digest, in the arena; `plan` (may
+// be set later) and `mode` as for dr_rehearsal_summary. Blocks. Errors of the call, DR_E_NOMEM.
 DR_MUST_CHECK enum dr_rc dr_estimates_load(struct dr_remote *remote, const uint8_t plan_sha256[32],
                                            const Drover__V1__Plan *plan, Drover__V1__Mode mode,
                                            struct dr_estimates *out, struct dr_err *err);
