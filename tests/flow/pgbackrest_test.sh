@@ -83,6 +83,11 @@ run 0 as alice drover rollout watch R-1 --until staging=applied --timeout 30s
 test_begin its_commands_verify_it_and_find_it_broken # id: G1, G16
 run 0 as alice drover backup verify staging/shop --timeout 30s
 says "the verify command says that it is good" "queried, kept until"
+run 0 as alice drover backup restore-test staging/shop --timeout 60s
+says "restored in " "all rows of database 'shop' read" "queried, kept until"
+OUT=$(drover-agent check --config agents/one/agent.conf 2>&1)
+says "backup_command" "backup_prune_command" "as-postgres"
+says_not "pg_dump"
 broken=$(ls -S "$WORLD"/repo/backup/main/*F/bundle/* | head -n 1)
 printf xxxxxxxx | dd of="$broken" bs=1 seek=200000 conv=notrunc status=none
 run 1 as alice drover backup verify staging/shop --timeout 30s
