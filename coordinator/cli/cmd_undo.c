@@ -14,7 +14,7 @@
 struct undo {
     struct dr_creating c;
     const Drover__V1__Rollout *rollout; // that is taken back
-    struct dr_words applied, now;       // what was signed: APPLIED, and of every kind
+    struct dr_words ran, now;           // what was signed: APPLIED and FAILED, and of every kind
     struct dr_nodes all;                // of the chain, parents first
     const char **names;                 // targets that go back
     size_t n_names;
@@ -60,7 +60,8 @@ load_words(struct undo *u, struct dr_err *err)
         size_t n = 0;
         list.kind = kind;
         list.plan_sha256 = u->rollout->plans[i]->plan_sha256;
-        list.subkinds = 1u << DROVER__V1__ATTESTATION_KIND__APPLIED;
+        list.subkinds = 1u << DROVER__V1__ATTESTATION_KIND__APPLIED |
+                        1u << DROVER__V1__ATTESTATION_KIND__FAILED;
         rc = dr_remote_list(&u->c.remote, list, &documents, &n, err);
         Drover__V1__Document **both =
             dr_arena_array(u->c.cli->arena, signed_words.n_attestations + n + 1, sizeof(*both));
@@ -76,7 +77,7 @@ load_words(struct undo *u, struct dr_err *err)
         signed_words.attestations = both;
         signed_words.n_attestations += n;
     }
-    rc = rc == DR_OK ? dr_words_load(&u->c.remote, &signed_words, &u->applied, err) : rc;
+    rc = rc == DR_OK ? dr_words_load(&u->c.remote, &signed_words, &u->ran, err) : rc;
     rc = rc == DR_OK
              ? dr_remote_call(&u->c.remote, DR_METHOD_OPERATOR_STATUS, &request.base, &reply, err)
              : rc;
@@ -84,7 +85,7 @@ load_words(struct undo *u, struct dr_err *err)
 }
 
 static bool
-ran(const Drover__V1__Attestation *applied, const struct dr_node *node)
+names_unit(const Drover__V1__Attestation *applied, const struct dr_node *node)
 {
     for (size_t i = 0; i < applied->n_units; i++) {
         const Drover__V1__UnitProof *unit = applied->units[i];
@@ -102,6 +103,19 @@ stands_on(const char *target, const struct dr_node *node, const struct dr_node *
     (void)dr_err_set(err, DR_E_CONFLICT, "'%s' has revision '%s' by now, which %s '%s'", target,
                      node->revision->id, depends ? "depends on" : "stands on", below->revision->id);
     return dr_err_hint(err, "undo the rollout that brought it first: drover rollout list");
+}
+
+// In any of its runs there: what failed in the middle and was tried again did a part each time.
+static bool
+ran(const struct undo *u, const char *target, const struct dr_node *node)
+{
+    for (size_t i = 0; i < u->ran.count; i++) {
+        const Drover__V1__Attestation *word = u->ran.items[i].msg;
+        if (dr_str_eq(word->target, target) && names_unit(word, node)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // Nothing that stays may stand on what goes, or depend on it.
@@ -128,8 +142,6 @@ check_above(const struct undo *u, const char *target, const bool *goes, struct d
 static enum dr_rc
 mark(const struct undo *u, const char *target, bool *goes, bool *out_any, struct dr_err *err)
 {
-    const struct dr_attestation *applied =
-        dr_words_newest(&u->applied, target, DROVER__V1__ATTESTATION_KIND__APPLIED);
     struct dr_names heads = {0};
     struct dr_nodes have = {0};
     enum dr_rc rc = dr_words_heads(
@@ -143,7 +155,7 @@ mark(const struct undo *u, const char *target, bool *goes, bool *out_any, struct
         u->has[have.items[i]->index] = true;
     }
     for (size_t i = 0; rc == DR_OK && i < u->all.count; i++) {
-        goes[i] = u->has[i] && applied != NULL && ran(applied->msg, u->all.items[i]);
+        goes[i] = u->has[i] && ran(u, target, u->all.items[i]);
         *out_any = *out_any || goes[i];
     }
     return rc == DR_OK ? check_above(u, target, goes, err) : rc;
@@ -168,12 +180,13 @@ add_target(struct undo *u, const char *target, struct dr_err *err)
     return DR_OK;
 }
 
+// What failed in the middle has a part of it, also when the rollout was aborted since.
 static bool
 is_meant(const struct undo *u, const Drover__V1__TargetStatus *target)
 {
     const char *environment = dr_cli_option(u->c.cli, "environment");
     const char *glob = dr_cli_option(u->c.cli, "target");
-    return dr_str_eq(target->state, "applied") && (u->wave == 0 || target->wave == u->wave) &&
+    return dr_rollout_is_over(target->state) && (u->wave == 0 || target->wave == u->wave) &&
            (environment == NULL || dr_str_eq(environment, target->environment)) &&
            (glob == NULL || dr_str_glob(glob, target->target));
 }
