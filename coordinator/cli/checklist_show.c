@@ -336,7 +336,8 @@ say_gate(const struct dr_stage *s, const struct dr_stage_gate *gate, size_t inde
     }
     bool is_told = !gate->is_open && gate->gate->kind == DROVER__V1__GATE_KIND__GATE_VERIFIED &&
                    say_differences(s);
-    if (!gate->is_open && !is_told && gate->next != NULL && gate->next[0] != '\0') {
+    bool signs = cli->args_count == 3 && dr_str_eq(cli->args[1], "sign"); // does that now
+    if (!gate->is_open && !is_told && !signs && gate->next != NULL && gate->next[0] != '\0') {
         dr_say(cli, "  next: %s\n", gate->next);
     }
 }
