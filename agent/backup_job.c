@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define HOUR_S 3600
+
 const char *
 dr_backup_job_database(const char *url, struct dr_arena *arena)
 {
@@ -159,6 +161,36 @@ conclude(const struct dr_backup_job *job, struct dr_backup_done *out, enum dr_rc
 }
 
 // ------------------------------------------------------------------------------------------- jobs
+
+enum dr_rc
+dr_backup_job_may_take(const struct dr_backup_job *job, int64_t now, struct dr_err *err)
+{
+    struct dr_backup_kept *kept = NULL;
+    char name[160], until[32];
+    size_t n = 0, staying = 0, young = 0;
+    int64_t first = INT64_MAX;
+    const struct dr_backup_options options = dr_backup_job_options(job, name);
+    enum dr_rc rc = dr_backup_list(&options, job->arena, &kept, &n, err);
+    for (size_t i = 0; rc == DR_OK && i < n; i++) {
+        bool stays = kept[i].source.is_ordered && kept[i].keep_until >= now;
+        bool is_young =
+            stays && kept[i].note != NULL && kept[i].note->backup->finished > now - HOUR_S;
+        staying += stays ? 1 : 0;
+        young += is_young ? 1 : 0;
+        first = stays && kept[i].keep_until < first ? kept[i].keep_until : first;
+    }
+    if (staying >= DR_BACKUP_ORDERED_MAX) {
+        dr_format_time(until, first);
+        return dr_err_set(err, DR_E_BACKUP_TOO_MANY,
+                          "'%s' has %zu backups that were ordered and have to stay, the first "
+                          "until %s",
+                          job->target, staying, until);
+    }
+    return young < DR_BACKUP_ORDERED_HOUR
+               ? rc
+               : dr_err_set(err, DR_E_BACKUP_TOO_MANY,
+                            "%zu backups of '%s' were ordered within an hour", young, job->target);
+}
 
 enum dr_rc
 dr_backup_job_verify(const struct dr_backup_job *job, struct dr_backup_done *out,

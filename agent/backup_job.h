@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Orders are not signed: whoever gives them must not fill the disk with what has to stay.
+#define DR_BACKUP_ORDERED_HOUR 6u  // of one target, within an hour
+#define DR_BACKUP_ORDERED_MAX  24u // of one target, whose time is not over
+
 struct dr_backup_job {
     const char *target;         // "production/orders"
     const char *folder;         // of the backups
@@ -40,6 +44,11 @@ const char *dr_backup_job_database(const char *url, struct dr_arena *arena);
 // Options for the engine, which borrow the job; `name` (160 bytes) lends the target's name.
 struct dr_backup_options dr_backup_job_options(const struct dr_backup_job *job, char name[160]);
 struct dr_backup_restore_options dr_backup_job_restore(const struct dr_backup_job *job);
+
+// May one more be taken by an order at `now` (unix seconds)? DR_E_BACKUP_TOO_MANY, and errors of
+// dr_backup_list.
+DR_MUST_CHECK enum dr_rc
+dr_backup_job_may_take(const struct dr_backup_job *job, int64_t now, struct dr_err *err);
 
 // Each finds the backup first: DR_E_NOT_FOUND when there is none, or nothing was noted about it.
 // A backup that is found bad is an error, and its note says RESTORE_NONE from then on.

@@ -257,6 +257,7 @@ dr_worker_note_backup(struct dr_worker *worker, struct dr_err *err)
         .size_bytes = worker->backup.source_bytes,
         .tolerate = (const char *const *)worker->run->tolerances,
         .tolerate_count = worker->run->n_tolerances,
+        .is_ordered = worker->run->job == DROVER__V1__WORKER_JOB__JOB_BACKUP,
     };
     enum dr_rc rc = dr_backup_note_source(&worker->backup, &source, err);
     rc = rc != DR_OK ? rc : dr_backup_keep(&worker->backup, result->backup->keep_until, err);
@@ -292,7 +293,9 @@ take_now(struct dr_worker *worker, struct dr_err *err)
     if (head.len != 32) {
         return dr_err_set(err, DR_E_DB_UNREACHABLE, "the target cannot be looked at");
     }
-    enum dr_rc rc = dr_worker_take_backup(worker, err);
+    const struct dr_backup_job job = job_of(worker);
+    enum dr_rc rc = dr_backup_job_may_take(&job, dr_now_unix_s(), err);
+    rc = rc != DR_OK ? rc : dr_worker_take_backup(worker, err);
     rc = rc != DR_OK ? rc : dr_worker_look(worker, err);
     if (rc == DR_OK && (memcmp(head.data, worker->result.ledger_head.data, 32) != 0 ||
                         memcmp(fingerprint.data, worker->result.fingerprint.data, 32) != 0)) {

@@ -171,6 +171,10 @@ DR_ERR(BACKUP_NO_COMMAND, 488, 1, 9, "name the command in the agent's configurat
 DR_ERR(BACKUP_NOT_NOW, 490, 1, 14,
        "nothing was learnt about the backup: mend what the message names on the agent's host, and "
        "ask again")
+DR_ERR(
+    BACKUP_TOO_MANY, 491, 1, 8,
+    "nobody signs an order, so an agent takes 6 of them within an hour and keeps 24 for a target; "
+    "what rollouts take is not counted")
 DR_ERR(BACKUP_GONE, 489, 1, 9,
        "drover rollout retry ROLLOUT takes a new one and gets ready with it; without a rollout: "
        "drover backup take TARGET")

@@ -16,6 +16,7 @@
 #define NOTE_MAX      262144u
 #define SIZE_WORD     "size_bytes "
 #define TOLERATE_WORD "tolerate "
+#define ORDERED_WORD  "ordered"
 
 void
 dr_backup_target_name(const char *target, char *out, size_t out_size)
@@ -69,6 +70,7 @@ dr_backup_note_source(const struct dr_backup *backup, const struct dr_backup_sou
     char path[PATH_MAX + 16];
     struct dr_buf text = {.max = NOTE_MAX};
     dr_buf_printf(&text, "%s%" PRIu64 "\n", SIZE_WORD, source->size_bytes);
+    dr_buf_str(&text, source->is_ordered ? ORDERED_WORD "\n" : "");
     for (size_t i = 0; i < source->tolerate_count; i++) {
         if (strchr(source->tolerate[i], '\n') != NULL) {
             dr_buf_fini(&text);
@@ -106,6 +108,8 @@ read_source(const char *location, struct dr_arena *arena)
         *end = '\0';
         if (dr_str_starts(line, TOLERATE_WORD)) {
             tolerate[n++] = line + strlen(TOLERATE_WORD);
+        } else if (dr_str_eq(line, ORDERED_WORD)) {
+            source.is_ordered = true;
         } else {
             is_known = dr_str_starts(line, SIZE_WORD) &&
                        dr_parse_u64(line + strlen(SIZE_WORD), 0, UINT64_MAX, &source.size_bytes);

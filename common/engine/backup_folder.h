@@ -16,6 +16,7 @@ struct dr_backup_source {
     uint64_t size_bytes;         // of the database then; 0: not known
     const char *const *tolerate; // what the noted fingerprint left out
     size_t tolerate_count;
+    bool is_ordered; // by an order that nobody signs, not for a rollout
 };
 
 struct dr_backup_kept {

@@ -362,7 +362,8 @@ known_code(const char *name)
     static const enum dr_rc codes[] = {
         DR_E_BACKUP_KEPT,     DR_E_BACKUP_CHANGED,    DR_E_BACKUP_OTHER,   DR_E_BACKUP_TOOL,
         DR_E_BACKUP_SPACE,    DR_E_BACKUP_EMPTY,      DR_E_BACKUP_FAILED,  DR_E_BACKUP_GONE,
-        DR_E_BACKUP_EVIDENCE, DR_E_BACKUP_NO_COMMAND, DR_E_BACKUP_NOT_NOW, DR_E_NOT_FOUND};
+        DR_E_BACKUP_EVIDENCE, DR_E_BACKUP_NO_COMMAND, DR_E_BACKUP_NOT_NOW, DR_E_BACKUP_TOO_MANY,
+        DR_E_NOT_FOUND};
     for (size_t i = 0; i < DR_COUNT_OF(codes); i++) {
         if (dr_str_eq(dr_rc_name(codes[i]), name)) {
             return codes[i];

@@ -1,7 +1,7 @@
 // Orders about backups are not signed: a coordinator that is not to be trusted may give them.
 #include "support/agent_world.h"
 
-#include "engine/backup_folder.h"
+#include "agent/backup_job.h"
 
 static const struct tp_revision ONE[] = {
     {.id = "001_users",
@@ -57,11 +57,36 @@ cancel_of_a_rollout_does_not_end_a_backup_that_somebody_ordered(void **state)
     c_end(&c);
 }
 
+// id: G1 G8
+static void
+backups_that_a_coordinator_orders_do_not_fill_the_disk(void **state)
+{
+    struct coord c = {0};
+    (void)state;
+    c_begin(&c, DROVER__V1__ENGINE__SQLITE, ONE, 1);
+    c_start_agent(&c, NULL);
+    c_push_trust(&c);
+    for (unsigned i = 0; i < DR_BACKUP_ORDERED_HOUR + 2; i++) {
+        c_push_order(&c, "backup take");
+    }
+    for (unsigned i = 0; i < DR_BACKUP_ORDERED_HOUR; i++) {
+        assert_string_equal(c_expect(&c, DROVER__V1__ATTESTATION_KIND__BACKUP).msg->code, "");
+    }
+    for (unsigned refused = 0; refused < 2;) {
+        struct dr_attestation answer = c_expect(&c, DROVER__V1__ATTESTATION_KIND__STATE);
+        refused += strcmp(answer.msg->code, "backup-too-many") == 0 ? 1 : 0;
+    }
+    c_push_prepare(&c, DROVER__V1__MODE__UP); // a rollout is not held up by that
+    (void)c_expect(&c, DROVER__V1__ATTESTATION_KIND__READY);
+    c_end(&c);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cancel_of_a_rollout_does_not_end_a_backup_that_somebody_ordered),
+        cmocka_unit_test(backups_that_a_coordinator_orders_do_not_fill_the_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

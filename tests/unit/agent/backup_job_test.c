@@ -139,6 +139,45 @@ room_for_a_restore_is_looked_for_by_the_size_that_the_database_had(void **state)
     assert_int_equal(done.note->backup->restore_level, DR_BACKUP_LISTED);
 }
 
+static void
+leave_ordered(unsigned number, int64_t finished, int64_t keep_until)
+{
+    struct dr_backup one = {.tool = "pg_dump 15.20", .finished = finished};
+    const struct dr_backup_source source = {.is_ordered = true};
+    Drover__V1__Attestation note = DROVER__V1__ATTESTATION__INIT;
+    (void)snprintf(one.location, sizeof one.location,
+                   "%.900s/production-lite-20300101T0000%02uZ.dump", tmp.path, number);
+    assert_int_equal(dr_file_write(one.location, "x", 1, 0600, &err), DR_OK);
+    note.backup = dr_backup_record(&one, arena);
+    assert_int_equal(dr_backup_note(&note, &err), DR_OK);
+    assert_int_equal(dr_backup_note_source(&one, &source, &err), DR_OK);
+    assert_int_equal(dr_backup_keep(&one, keep_until, &err), DR_OK);
+}
+
+// Nobody signs them.
+// id: G1 G8
+static void
+orders_do_not_fill_the_disk_with_what_has_to_stay(void **state)
+{
+    (void)state;
+    const int64_t now = 2000000000, day = 86400;
+    assert_int_equal(dr_backup_job_may_take(&job, now, &err), DR_OK);
+    for (unsigned i = 0; i < DR_BACKUP_ORDERED_HOUR; i++) {
+        assert_int_equal(dr_backup_job_may_take(&job, now, &err), DR_OK);
+        leave_ordered(i, now, now + day);
+    }
+    assert_int_equal(dr_backup_job_may_take(&job, now + 3599, &err), DR_E_BACKUP_TOO_MANY);
+    assert_string_equal(err.message, "6 backups of 'production/lite' were ordered within an hour");
+    assert_int_equal(dr_backup_job_may_take(&job, now + 3600, &err), DR_OK);
+    for (unsigned i = DR_BACKUP_ORDERED_HOUR; i < DR_BACKUP_ORDERED_MAX; i++) {
+        leave_ordered(i, now - day, now + day);
+    }
+    assert_int_equal(dr_backup_job_may_take(&job, now + day, &err), DR_E_BACKUP_TOO_MANY);
+    assert_non_null(strstr(err.message, "has 24 backups that were ordered and have to stay, the "
+                                        "first until 2033-05-1"));
+    assert_int_equal(dr_backup_job_may_take(&job, now + day + 1, &err), DR_OK);
+}
+
 int
 main(void)
 {
@@ -147,6 +186,7 @@ main(void)
         TEST(without_a_digest_the_newest_that_is_noted_is_meant),
         TEST(half_a_backup_does_not_let_the_last_good_one_go),
         TEST(room_for_a_restore_is_looked_for_by_the_size_that_the_database_had),
+        TEST(orders_do_not_fill_the_disk_with_what_has_to_stay),
         TEST(backup_that_nothing_was_noted_about_is_named_when_there_is_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

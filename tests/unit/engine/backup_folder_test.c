@@ -59,12 +59,13 @@ size_and_tolerances_of_the_source_are_read_as_they_were_written(void **state)
     (void)state;
     static const char *const tolerate[] = {"table *", "grant x on \"odd name\""};
     const struct dr_backup_source source = {
-        .size_bytes = UINT64_MAX, .tolerate = tolerate, .tolerate_count = 2};
+        .size_bytes = UINT64_MAX, .tolerate = tolerate, .tolerate_count = 2, .is_ordered = true};
     struct dr_err err = {0};
     assert_int_equal(only_one()->source.tolerate_count, 0);
     assert_int_equal(dr_backup_note_source(&backup, &source, &err), DR_OK);
     const struct dr_backup_kept *kept = only_one();
     assert_true(kept->source.size_bytes == UINT64_MAX);
+    assert_true(kept->source.is_ordered);
     assert_int_equal(kept->source.tolerate_count, 2);
     assert_string_equal(kept->source.tolerate[0], "table *");
     assert_string_equal(kept->source.tolerate[1], "grant x on \"odd name\"");
