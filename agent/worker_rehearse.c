@@ -5,6 +5,7 @@
 #include "agent/worker_internal.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "engine/rehearse.h"
 #include "revision/plan.h"
 
@@ -131,6 +132,12 @@ rehearse(struct dr_worker *worker, const struct dr_engine_state *state, struct d
     };
     memcpy(job.plan_sha256, run->plan_sha256.data, 32);
     enum dr_rc rc = dr_rehearse(&options, &job, state, worker->arena, &told, err);
+    if (told.has_network) {
+        dr_log(DR_LOG_WARN,
+               "the rehearsal's server had this host's network, as the host lets it have "
+               "none of its own",
+               "target", worker->run->target, NULL);
+    }
     rc = as_finding(&told, rc, err);
     if (is_of_host(rc)) {
         return rc;

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,37 @@ struct dr_keep {
 
 // ------------------------------------------------------------------------------------ the watcher
 
+static void
+write_map(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool is_written = fd >= 0 && dr_fd_write_all(fd, text, strlen(text));
+    (void)is_written; // without a name in there it is nobody, whose files are its own all the same
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+// Another network, with nothing in it. Who may not have one by itself may in a user namespace, if
+// the host allows these: there it stays who it is.
+static bool
+leave_network(bool in_user_namespace)
+{
+    char uid[64], gid[64];
+    (void)snprintf(uid, sizeof uid, "%u %u 1", (unsigned)geteuid(), (unsigned)geteuid());
+    (void)snprintf(gid, sizeof gid, "%u %u 1", (unsigned)getegid(), (unsigned)getegid());
+    if (!in_user_namespace) {
+        return unshare(CLONE_NEWNET) == 0;
+    }
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
+        return false;
+    }
+    write_map("/proc/self/uid_map", uid);
+    write_map("/proc/self/setgroups", "deny");
+    write_map("/proc/self/gid_map", gid);
+    return true;
+}
+
 // Runs in the watcher's child.
 static DR_NORETURN void
 become_program(const struct dr_keep_options *o, pid_t watcher)
@@ -51,8 +83,12 @@ become_program(const struct dr_keep_options *o, pid_t watcher)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)setpgid(0, 0);
     bool is_ready = chdir(o->folder) == 0;
+    bool has_left = !o->has_no_network || leave_network(false);
     if (is_ready && o->uid != 0 && geteuid() == 0) {
         is_ready = setgroups(0, NULL) == 0 && setgid(o->gid) == 0 && setuid(o->uid) == 0;
+    }
+    if (!has_left) {
+        (void)leave_network(true);
     }
     int log = open(o->log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     is_ready = is_ready && log >= 0 && dup2(log, 1) == 1 && dup2(log, 2) == 2;

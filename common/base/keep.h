@@ -8,6 +8,7 @@
 #include "base/err.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -22,7 +23,8 @@ struct dr_keep_options {
     const char *log;         // file that its output is added to; made with mode 0600
     uid_t uid;               // who it runs as; 0: as this process
     gid_t gid;
-    int end_signal; // what ends it in order, e.g. SIGQUIT; SIGKILL follows after 10 s
+    bool has_no_network; // it gets an empty one of its own, where the kernel lets this process
+    int end_signal;      // what ends it in order, e.g. SIGQUIT; SIGKILL follows after 10 s
 };
 
 // Locks the folder and starts the watcher, not yet the program. The options are copied. From here

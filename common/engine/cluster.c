@@ -341,6 +341,7 @@ prepare_and_start(struct dr_cluster *c, const struct dr_cluster_options *options
                                          .log = log,
                                          .uid = c->uid,
                                          .gid = c->gid,
+                                         .has_no_network = true,
                                          .end_signal = SIGQUIT};
     enum dr_rc rc = dr_keep_open(&keep, &c->keep, err);
     rc = rc == DR_OK ? run_initdb(c, err) : rc;
@@ -391,6 +392,16 @@ dr_cluster_start(const struct dr_cluster_options *options, struct dr_cluster **o
     }
     dr_buf_fini(&url);
     return rc;
+}
+
+bool
+dr_cluster_has_network(const struct dr_cluster *cluster)
+{
+    char path[64];
+    struct stat own, its;
+    (void)snprintf(path, sizeof path, "/proc/%ld/ns/net", (long)cluster->pid);
+    return stat("/proc/self/ns/net", &own) != 0 || stat(path, &its) != 0 ||
+           own.st_ino == its.st_ino;
 }
 
 const char *

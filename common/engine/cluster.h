@@ -7,6 +7,8 @@
 #include "base/attr.h"
 #include "base/err.h"
 
+#include <stdbool.h>
+
 struct dr_cluster; // one server
 
 struct dr_cluster_options {
@@ -21,6 +23,9 @@ struct dr_cluster_options {
 // when there is no server; DR_E_IO with the server's own words when it does not start.
 DR_MUST_CHECK enum dr_rc dr_cluster_start(const struct dr_cluster_options *options,
                                           struct dr_cluster **out, struct dr_err *err);
+// Could what runs in it reach other machines? It has a network of its own with nothing in it,
+// unless the host lets neither root nor an unprivileged user make one (or does not let us look).
+bool dr_cluster_has_network(const struct dr_cluster *cluster);
 // URL of its database 'postgres' (superuser, trust); lives as long as the cluster.
 const char *dr_cluster_url(const struct dr_cluster *cluster);
 // Folder of its programs, and its own folder, where files that go with it may lie. Live as long.

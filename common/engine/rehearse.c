@@ -165,6 +165,7 @@ make_copy(struct walk *w, struct dr_err *err)
     enum dr_rc rc =
         is_sqlite ? dr_copy_sqlite(&w->copy, w->options, w->arena, err)
                   : dr_copy_pg(&w->copy, w->options, has_ledger, w->deadline_ms, w->arena, err);
+    w->out->has_network = w->copy.cluster != NULL && dr_cluster_has_network(w->copy.cluster);
     return rc == DR_OK ? open_copy(w, err) : rc;
 }
 

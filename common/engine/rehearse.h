@@ -71,6 +71,7 @@ struct dr_rehearsal {
     const char *server_version; // of the copy's server: "15.20"
     uint64_t duration_ms;
     uint8_t before[32], there[32], back[32]; // fingerprints of the copy; `back` zero: not gone
+    bool has_network;        // what ran on the copy could have reached other machines
     bool went_back;          // false: no way back, or the copy began half-way through a revision
     const char *no_way_back; // id of the revision that has none; "" when all have
     const char *there_text;  // of the fingerprint `there`, what is tolerated too; NULL: not there

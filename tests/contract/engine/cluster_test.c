@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,20 @@ ask(const char *url, const char *sql, char *out, size_t out_size)
     dr_pg_close(&pg);
 }
 
+// May this user have a network of its own on this host?
+static bool
+may_leave_network(void)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        bool is_let = unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
+        _exit(is_let ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 static void
 a_private_server_serves_databases_and_leaves_nothing(void **state)
 {
@@ -70,6 +85,7 @@ a_private_server_serves_databases_and_leaves_nothing(void **state)
     assert_string_equal(value, "UTF8");
     ask(url, "SHOW listen_addresses", value, sizeof value);
     assert_string_equal(value, "");
+    assert_int_equal(dr_cluster_has_network(cluster), !may_leave_network()); // id: P1
     assert_int_equal(dr_cluster_database(cluster, "shop", arena, &url, &err), DR_E_DB_STATEMENT);
     assert_int_equal(dr_cluster_database(cluster, "a\"b", arena, &url, &err), DR_E_INVALID);
     dr_cluster_stop(&cluster);
