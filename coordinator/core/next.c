@@ -9,6 +9,7 @@ enum condition {
     OVER,
     UNDO,
     PAUSED,
+    NEVER,
     BEFORE,
     AWAY,
     GATE,
@@ -24,6 +25,7 @@ enum words { // what is waited for
     W_OVER,
     W_UNDO,
     W_PAUSED,
+    W_NEVER,
     W_BEFORE,
     W_BEGINS,
     W_AWAY,
@@ -47,6 +49,7 @@ enum command {
     C_AGAIN,
     C_UNDO,
     C_RESUME,
+    C_ABORT,
     C_BEFORE,
     C_WATCH,
     C_AGENTS,
@@ -81,6 +84,7 @@ static const struct {
     {S(APPLIED) | S(REVERTED), ALWAYS, DR_NEXT_DECISION, W_OTHER_WAY, C_RETRY},
     {S(PENDING) | S(READY) | S(APPROVED), UNDO, DR_NEXT_PAUSE, W_UNDO, C_UNDO},
     {S(PENDING) | S(READY) | S(APPROVED), PAUSED, DR_NEXT_PAUSE, W_PAUSED, C_RESUME},
+    {S(PENDING), NEVER, DR_NEXT_DECISION, W_NEVER, C_ABORT},
     {S(PENDING), BEFORE, DR_NEXT_TURN, W_BEFORE, C_BEFORE},
     {S(PENDING), ALWAYS, DR_NEXT_TURN, W_BEGINS, C_WATCH},
     {WORKING | S(PREPARING), AWAY, DR_NEXT_AGENT, W_AWAY, C_AGENTS},
@@ -106,6 +110,8 @@ holds(enum condition condition, const struct dr_next_facts *f)
         return f->is_paused && f->undo != NULL;
     case PAUSED:
         return f->is_paused;
+    case NEVER:
+        return f->before != NULL && f->is_never;
     case BEFORE:
         return f->before != NULL;
     case AWAY:
@@ -192,6 +198,9 @@ words_of(enum words words, const struct dr_next_facts *f, struct dr_arena *arena
                                f->undo);
     case W_PAUSED:
         return paused_text(f, arena);
+    case W_NEVER:
+        return dr_arena_printf(arena, "%s, which goes before, was aborted: it can never begin",
+                               f->before);
     case W_BEFORE:
         return dr_arena_printf(arena, "%s begins when %s is done", f->environment, f->before);
     case W_BEGINS:
@@ -245,6 +254,8 @@ command_of(enum command command, const struct dr_next_facts *f, struct dr_arena 
         return dr_arena_printf(arena, "drover why %s", f->undo);
     case C_RESUME:
         return dr_arena_printf(arena, "drover rollout resume %s", f->rollout);
+    case C_ABORT:
+        return dr_arena_printf(arena, "drover rollout abort %s", f->rollout);
     case C_BEFORE:
         if (f->before_next[0] != '\0') {
             return f->before_next;

@@ -33,6 +33,7 @@ struct dr_next_facts {
     const char *paused_by;   // is_paused: who or what did, and why; "" when that is not known
     int64_t agent_seen, now; // unix seconds; agent_seen 0: not yet
     const char *undo;        // an open rollout that takes this one back; NULL: none
+    bool is_never;           // `before` was aborted: its turn never comes
     const char *before, *before_next;  // an earlier environment that is not done; NULL: its turn
     const char *gate, *missing, *try_; // the first closed gate; NULL: all are open
     uint32_t signatures, needed;       // of the approval that is asked for

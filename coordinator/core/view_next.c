@@ -141,6 +141,8 @@ facts_of(const struct dr_view_stage *v, const char *again, const struct dr_rollo
         .is_over = v->rollout->is_aborted,
         .undo = v->undo != NULL ? v->undo->id : NULL,
         .now = dr_now_unix_s(),
+        .is_never = v->before == NULL && after != NULL && after->is_aborted && !is_after_done &&
+                    !dr_rollout_is_open(after),
         .before = v->before != NULL ? v->before->environment : after_of(v, is_after_done),
         .before_next = v->before != NULL ? v->before->next : after_next_of(v, is_after_done),
         .gate = gate != NULL ? gate->item : NULL,

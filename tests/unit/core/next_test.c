@@ -224,6 +224,22 @@ what_began_and_lost_its_agent_says_that_its_database_is_unknown(void **state)
 }
 
 static void
+what_waits_for_a_rollout_that_was_aborted_can_never_begin(void **state)
+{
+    struct fixture f = {dr_arena_new(1u << 16)};
+    struct dr_next_facts facts = facts_of(DR_TARGET_PENDING, DROVER__V1__MODE__UP, 1);
+
+    (void)state;
+    facts.before = "R-6";
+    facts.is_never = true;
+    const struct dr_next next = next_of(&f, &facts);
+    assert_int_equal(next.wait, DR_NEXT_DECISION);
+    assert_string_equal(next.waits, "R-6, which goes before, was aborted: it can never begin");
+    assert_string_equal(next.command, "drover rollout abort R-7");
+    dr_arena_free(&f.arena);
+}
+
+static void
 nobody_is_told_to_resume_what_is_being_taken_back(void **state)
 {
     struct fixture f = {dr_arena_new(1u << 16)};
@@ -260,6 +276,7 @@ main(void)
         cmocka_unit_test(every_state_under_every_condition_says_what_it_waits_for_and_what_to_type),
         cmocka_unit_test(the_first_unmet_condition_is_told_with_its_command),
         cmocka_unit_test(what_began_and_lost_its_agent_says_that_its_database_is_unknown),
+        cmocka_unit_test(what_waits_for_a_rollout_that_was_aborted_can_never_begin),
         cmocka_unit_test(nobody_is_told_to_resume_what_is_being_taken_back),
         cmocka_unit_test(a_full_arena_is_an_error_and_not_an_empty_step),
     };
