@@ -14,7 +14,9 @@ enum condition {
     AWAY,
     GATE,
     SIGN,
+    STOPPED,
     AHEAD,
+    LIMITED,
     LATER,
     SOAKS,
     STOPS,
@@ -33,7 +35,10 @@ enum words { // what is waited for
     W_GATE,
     W_SIGN,
     W_SIGN_ANEW,
+    W_STOPPED,
     W_AHEAD,
+    W_LIMITED,
+    W_OTHER,
     W_LATER,
     W_GOES,
     W_SOAKS,
@@ -56,6 +61,7 @@ enum command {
     C_TRY,
     C_APPROVE,
     C_AHEAD,
+    C_STOPPED,
     C_REPAIR,
     C_RETRY,
     C_NONE
@@ -86,6 +92,7 @@ static const struct {
     {S(PENDING) | S(READY) | S(APPROVED), PAUSED, DR_NEXT_PAUSE, W_PAUSED, C_RESUME},
     {S(PENDING), NEVER, DR_NEXT_DECISION, W_NEVER, C_ABORT},
     {S(PENDING), BEFORE, DR_NEXT_TURN, W_BEFORE, C_BEFORE},
+    {S(PENDING), LATER, DR_NEXT_TURN, W_OTHER, C_WATCH},
     {S(PENDING), ALWAYS, DR_NEXT_TURN, W_BEGINS, C_WATCH},
     {WORKING | S(PREPARING), AWAY, DR_NEXT_AGENT, W_AWAY, C_AGENTS},
     {WORKING, ALWAYS, DR_NEXT_RUN, W_RUNS, C_WATCH},
@@ -93,7 +100,9 @@ static const struct {
     {S(READY) | S(APPROVED), GATE, DR_NEXT_GATE, W_GATE, C_TRY},
     {S(READY), SIGN, DR_NEXT_APPROVAL, W_SIGN, C_APPROVE},
     {S(READY), ALWAYS, DR_NEXT_APPROVAL, W_SIGN_ANEW, C_APPROVE},
+    {S(APPROVED), STOPPED, DR_NEXT_TURN, W_STOPPED, C_STOPPED},
     {S(APPROVED), AHEAD, DR_NEXT_TURN, W_AHEAD, C_AHEAD},
+    {S(APPROVED), LIMITED, DR_NEXT_TURN, W_LIMITED, C_WATCH},
     {S(APPROVED), LATER, DR_NEXT_TURN, W_LATER, C_WATCH},
     {S(APPROVED), ALWAYS, DR_NEXT_TURN, W_GOES, C_WATCH},
 };
@@ -120,8 +129,12 @@ holds(enum condition condition, const struct dr_next_facts *f)
         return f->gate != NULL;
     case SIGN:
         return f->signatures < f->needed;
+    case STOPPED:
+        return f->stopped != NULL;
     case AHEAD:
         return f->ahead != NULL;
+    case LIMITED:
+        return f->limited != NULL;
     case LATER:
         return f->goes_at > f->now;
     case SOAKS:
@@ -186,6 +199,16 @@ soaks_text(const struct dr_next_facts *f, struct dr_arena *arena)
 }
 
 static const char *
+held_text(enum words words, const struct dr_next_facts *f, struct dr_arena *arena)
+{
+    return words == W_STOPPED
+               ? dr_arena_printf(arena, "%s: what failed has to be tried again, or taken back",
+                                 f->stopped)
+               : dr_arena_printf(arena, "wave %u goes on here when another one has ended: %s",
+                                 f->wave, f->limited);
+}
+
+static const char *
 words_of(enum words words, const struct dr_next_facts *f, struct dr_arena *arena)
 {
     switch (words) {
@@ -218,6 +241,11 @@ words_of(enum words words, const struct dr_next_facts *f, struct dr_arena *arena
         return "no approval names what it is ready for now: people have to sign one";
     case W_AHEAD:
         return dr_arena_printf(arena, "wave %u goes after %s is done", f->wave, f->ahead);
+    case W_STOPPED:
+    case W_LIMITED:
+        return held_text(words, f, arena);
+    case W_OTHER:
+        return dr_arena_str(arena, f->reason);
     case W_LATER:
         return later_text(f, arena);
     case W_GOES:
@@ -266,6 +294,10 @@ command_of(enum command command, const struct dr_next_facts *f, struct dr_arena 
             return f->ahead_next;
         }
         break;
+    case C_STOPPED:
+        return f->ahead_next[0] != '\0'
+                   ? f->ahead_next
+                   : dr_arena_printf(arena, "drover rollout retry %s", f->rollout);
     case C_AGENTS:
         return "drover agents";
     case C_TRY:

@@ -39,9 +39,11 @@ struct dr_next_facts {
     uint32_t signatures, needed;       // of the approval that is asked for
     const char *ahead, *ahead_next;    // a target of an earlier wave that is not done; NULL: none
     uint32_t wave;
-    int64_t goes_at;    // not before this time; 0: now
-    const char *reason; // why, where a time is set
-    uint32_t soaking;   // its environment's last wave, which soaks; 0: it does not
+    int64_t goes_at;     // not before this time; 0: now
+    const char *reason;  // why, where a time is set
+    const char *stopped; // why no wave goes on before a person decides; NULL: they do
+    const char *limited; // what room is waited for: "at most 2 targets run at once"; NULL: none
+    uint32_t soaking;    // its environment's last wave, which soaks; 0: it does not
     int64_t soaks_until;
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "coordinator/core/next.h"
+#include "coordinator/core/wave.h"
 #include "trust/try.h"
 
 #include <string.h>
@@ -118,6 +119,15 @@ after_next_of(const struct dr_view_stage *v, bool is_done)
     return text != NULL ? text : "";
 }
 
+// What stands behind `prefix` in a reason, or all of it; NULL when it begins otherwise.
+static const char *
+said(const struct dr_rollout_target *target, const char *prefix, size_t skip)
+{
+    return target->state == DR_TARGET_APPROVED && dr_str_starts(target->reason, prefix)
+               ? target->reason + skip
+               : NULL;
+}
+
 // `known` is kept from target to target; the wave ahead is told by name here, its next step later.
 static struct dr_next_facts
 facts_of(const struct dr_view_stage *v, const char *again, const struct dr_rollout_target *target,
@@ -155,6 +165,8 @@ facts_of(const struct dr_view_stage *v, const char *again, const struct dr_rollo
         .wave = target->wave,
         .goes_at = target->retry_at,
         .reason = target->reason,
+        .stopped = said(target, DR_WAVE_STOPPED, 0),
+        .limited = said(target, DR_WAVE_LIMITED, strlen(DR_WAVE_LIMITED)),
         .soaking = v->is_soaking ? v->stage->soaking_wave : 0,
         .soaks_until = v->stage->soaks_until,
     };
@@ -168,7 +180,7 @@ next_of(const struct dr_view_stage *v, const char *again, const struct dr_rollou
 {
     struct dr_next_facts facts = facts_of(v, again, target, known);
 
-    if (facts.ahead != NULL && dr_next_wait(&facts) == DR_NEXT_TURN) {
+    if (facts.ahead != NULL && dr_next_wait(&facts) == DR_NEXT_TURN) { // also where it is stopped
         struct dr_next first; // nothing is ahead of it: this goes no deeper
         const struct dr_next_facts of_first = facts_of(v, again, known->first, known);
 

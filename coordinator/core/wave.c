@@ -364,23 +364,25 @@ dr_wave_say(const struct dr_wave_plan *plan, const struct dr_wave_rules *rules, 
         (void)snprintf(out, out_size, "approved, waits for the probes of wave %" PRIu32, wave);
         return;
     case DR_WAVE_FULL:
-        (void)snprintf(out, out_size, "approved, waits: at most %" PRIu32 " targets run at once",
+        (void)snprintf(out, out_size, DR_WAVE_LIMITED "at most %" PRIu32 " targets run at once",
                        rules->parallel);
         return;
     case DR_WAVE_SERVER_FULL:
         (void)snprintf(out, out_size,
-                       "approved, waits: at most %" PRIu32 " targets of a server run at once",
+                       DR_WAVE_LIMITED "at most %" PRIu32 " targets of a server run at once",
                        rules->server_parallel);
         return;
     case DR_WAVE_CANARY:
         (void)snprintf(out, out_size,
-                       "stopped: wave 1 has to succeed whole before a later one goes, and %" PRIu32
+                       DR_WAVE_STOPPED
+                       "wave 1 has to succeed whole before a later one goes, and %" PRIu32
                        " failed",
                        plan->failures);
         return;
     case DR_WAVE_BUDGET:
         (void)snprintf(out, out_size,
-                       "stopped: %" PRIu32 " target%s failed, the failure budget is %" PRIu32,
+                       DR_WAVE_STOPPED "%" PRIu32
+                                       " target%s failed, the failure budget is %" PRIu32,
                        plan->failures, plan->failures == 1 ? "" : "s", rules->budget);
         return;
     case DR_WAVE_PARTED:

@@ -60,7 +60,10 @@ bool dr_wave_is_probed(const struct dr_rollout_stage *stage, const struct dr_rol
                        const struct dr_wave_rules *rules, bool is_last);
 // Does a person's word, or its probes, hold for all of the stage up to this wave and time?
 bool dr_wave_is_promoted(const struct dr_rollout_stage *stage, uint32_t wave, int64_t settled);
-// For people: "waits for wave 1", ... in `out`; never empty.
+// For people: "waits for wave 1", ... in `out`; never empty. What is stopped until a person
+// decides, and what waits for room, begins with one of these.
+#define DR_WAVE_STOPPED "stopped: "
+#define DR_WAVE_LIMITED "approved, waits: "
 void dr_wave_say(const struct dr_wave_plan *plan, const struct dr_wave_rules *rules, size_t target,
                  char *out, size_t out_size);
 

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#define CONDITIONS 9u
+#define CONDITIONS 11u
 #define NOW        1800000000
 
 struct fixture {
@@ -52,6 +52,8 @@ facts_of(enum dr_target_state state, Drover__V1__Mode mode, unsigned conditions)
         .goes_at = (conditions & 64) != 0 ? NOW + 60 : 0,
         .reason = "the wave before soaks",
         .paused_by = (conditions & 8) != 0 ? "paused by bob" : "",
+        .stopped = (conditions & 512) != 0 ? "stopped: 1 target failed" : NULL,
+        .limited = (conditions & 1024) != 0 ? "at most 2 targets run at once" : NULL,
         .soaking = (conditions & 256) != 0 ? 2 : 0,
         .soaks_until = (conditions & 64) != 0 ? NOW + 60 : NOW,
     };
@@ -169,6 +171,13 @@ static const struct {
      "drover approve R-7 -e production"},
     {DR_TARGET_APPROVED, 1 + 8 + 128, DR_NEXT_TURN, "wave 2 goes after production/billing is done",
      "drover rollout retry R-7 -t production/billing"},
+    {DR_TARGET_APPROVED, 1 + 512, DR_NEXT_TURN,
+     "stopped: 1 target failed: what failed has to be tried again, or taken back",
+     "drover rollout retry R-7"},
+    {DR_TARGET_APPROVED, 1 + 1024, DR_NEXT_TURN,
+     "wave 2 goes on here when another one has ended: at most 2 targets run at once",
+     "drover rollout watch R-7"},
+    {DR_TARGET_PENDING, 1 + 64, DR_NEXT_TURN, "the wave before soaks", "drover rollout watch R-7"},
     {DR_TARGET_APPROVED, 1 + 64, DR_NEXT_TURN,
      "wave 2 goes at 2027-01-15T08:01:00Z at the earliest: the wave before soaks",
      "drover rollout watch R-7"},
