@@ -298,13 +298,16 @@ find_tools(const struct dr_backup *backup, const char *bindir, const struct dr_d
 
 // pg_restore ends the same way for a bad archive and for a disk without room or an extension that
 // is not installed here. An archive that is read to its end without a server is not the one to
-// blame.
+// blame, unless its rows break its own constraints.
 static enum dr_rc
 find_fault(const struct dr_backup *backup, const struct dr_backup_tools *tools,
            const struct dr_db_wait *wait, struct dr_err *err)
 {
     uint32_t entries = 0;
     struct dr_err why = {0};
+    if (strstr(err->message, " violates ") != NULL) {
+        return err->rc;
+    }
     enum dr_rc rc = dr_backup_check_archive(backup->location, tools, true, wait, &entries, &why);
     if (rc != DR_E_BACKUP_FAILED) {
         err->rc = DR_E_BACKUP_NOT_NOW;
