@@ -13,7 +13,7 @@
 #define EVENTS_PER_FEED   64u
 // A view of a large rollout costs milliseconds, so a busy rollout is shown in steps: at least so
 // many ms apart, and as many times what the last view cost.
-#define VIEW_EVERY_MS 20
+#define VIEW_EVERY_MS 40
 #define VIEW_SHARE    4
 
 static void
