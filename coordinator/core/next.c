@@ -199,8 +199,19 @@ soaks_text(const struct dr_next_facts *f, struct dr_arena *arena)
 }
 
 static const char *
+undo_text(const struct dr_next_facts *f, struct dr_arena *arena)
+{
+    return dr_arena_printf(
+        arena, "the rollout is paused, and %s, which takes back a part of it, is not over",
+        f->undo);
+}
+
+static const char *
 held_text(enum words words, const struct dr_next_facts *f, struct dr_arena *arena)
 {
+    if (words == W_OTHER) {
+        return dr_arena_str(arena, f->reason);
+    }
     return words == W_STOPPED
                ? dr_arena_printf(arena, "%s: what failed has to be tried again, or taken back",
                                  f->stopped)
@@ -215,10 +226,7 @@ words_of(enum words words, const struct dr_next_facts *f, struct dr_arena *arena
     case W_OVER:
         return "the rollout was aborted: nothing more happens here";
     case W_UNDO:
-        return dr_arena_printf(arena,
-                               "the rollout is paused, and %s, which takes back a part of it, is "
-                               "not over",
-                               f->undo);
+        return undo_text(f, arena);
     case W_PAUSED:
         return paused_text(f, arena);
     case W_NEVER:
@@ -243,9 +251,8 @@ words_of(enum words words, const struct dr_next_facts *f, struct dr_arena *arena
         return dr_arena_printf(arena, "wave %u goes after %s is done", f->wave, f->ahead);
     case W_STOPPED:
     case W_LIMITED:
-        return held_text(words, f, arena);
     case W_OTHER:
-        return dr_arena_str(arena, f->reason);
+        return held_text(words, f, arena);
     case W_LATER:
         return later_text(f, arena);
     case W_GOES:
