@@ -19,6 +19,8 @@ said() { [ "$(as alice drover status --output json 2>/dev/null | grep -c '"state
 wait_until 20 said || exit 1
 coordinator_stop && cp -r "$state" state.old
 coordinator_start || exit 1
+connected() { [ "$(as alice drover status --output json 2>/dev/null | grep -c '"connected": true')" = 2 ]; }
+wait_until 20 connected || exit 1 # an agent that is away is not waited for
 kept=run/trust-alice/words
 
 state_of() { # TARGET: its version and state
