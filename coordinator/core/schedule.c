@@ -252,11 +252,11 @@ event_of(const Drover__V1__Attestation *msg, enum dr_target_event *out)
     return false;
 }
 
-// The rollout that an attestation is about: the newest one with its target whose plan (if it names
-// one) is the same, and whose approval (if it names one) is the target's.
+// The newest rollout with the attestation's target whose plan (if it names one) is the same, and
+// whose approval (if it names one) is the target's.
 static struct dr_rollout *
-find_rollout(struct dr_core *core, const Drover__V1__Attestation *msg,
-             struct dr_rollout_stage **out_stage, struct dr_rollout_target **out_target)
+find_newest(struct dr_core *core, const Drover__V1__Attestation *msg, bool is_begun,
+            struct dr_rollout_stage **out_stage, struct dr_rollout_target **out_target)
 {
     for (size_t i = core->n_rollouts; i > 0; i--) {
         struct dr_rollout *rollout = core->rollouts[i - 1];
@@ -275,10 +275,25 @@ find_rollout(struct dr_core *core, const Drover__V1__Attestation *msg,
         if (msg->plan_sha256.len == 0 && !dr_rollout_is_open(rollout)) {
             continue;
         }
+        if (is_begun && target->state == DR_TARGET_PENDING) {
+            continue;
+        }
         *out_target = target;
         return rollout;
     }
     return NULL;
+}
+
+// The rollout that an attestation is about. A word that names no plan, such as the answer to a
+// probe, is about the one that is at work on the target and not about one that waits behind it.
+static struct dr_rollout *
+find_rollout(struct dr_core *core, const Drover__V1__Attestation *msg,
+             struct dr_rollout_stage **out_stage, struct dr_rollout_target **out_target)
+{
+    struct dr_rollout *begun =
+        msg->plan_sha256.len == 0 ? find_newest(core, msg, true, out_stage, out_target) : NULL;
+
+    return begun != NULL ? begun : find_newest(core, msg, false, out_stage, out_target);
 }
 
 static const char *
