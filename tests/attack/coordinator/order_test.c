@@ -1,50 +1,12 @@
 // What a coordinator may ask while waves soak, and when it may let a run begin. An order to probe
 // names no SQL: the agent asks what its own environment's people signed, and not oftener than it
 // likes. A run that is sent outside of the windows does not begin, whatever else is sent with it.
-#include "support/evil.h"
+#include "support/evil_server.h"
 
 #define MINE   "SELECT 700100 + 1"
 #define OTHERS "SELECT 700200 + 1"
 #define OWN    "SELECT 700300 + 1"
 #define FLOOD  400
-
-static struct dr_pgcluster *cluster;
-
-static int
-start(void **state)
-{
-    static const char *const SETTINGS[] = {"log_statement=all", NULL};
-    const struct dr_pgcluster_options options = {.settings = SETTINGS};
-    (void)state;
-    cluster = dr_pgcluster_start(&options);
-    return cluster == NULL ? -1 : 0;
-}
-
-static int
-stop(void **state)
-{
-    (void)state;
-    dr_pgcluster_stop(&cluster);
-    return 0;
-}
-
-static unsigned
-times_seen(struct evil *e, const char *text)
-{
-    unsigned n = 0;
-    char path[PATH_MAX];
-    char *log = NULL;
-    size_t len = 0;
-    (void)snprintf(path, sizeof path, "%s/log", dr_pgcluster_folder(cluster));
-    C_OK(&e->c, dr_file_read(path, 64u << 20, &log, &len, &e->c.err));
-    for (const char *at = log;
-         (at = memmem(at, (size_t)(log + len - at), text, strlen(text))) != NULL;
-         at += strlen(text)) {
-        n++;
-    }
-    free(log);
-    return n;
-}
 
 // ------------------------------------------------------------------------------------ probes
 

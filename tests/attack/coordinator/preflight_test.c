@@ -2,45 +2,7 @@
 // rehearsals on a copy. A revision that the reviewers let through (or three people in league with
 // the coordinator) tries to write, to tell, to unlock and to reach out from a preflight, and the
 // coordinator to bring SQL of its own. Nothing of it may reach a server.
-#include "support/evil.h"
-
-static struct dr_pgcluster *cluster;
-
-static int
-start(void **state)
-{
-    static const char *const SETTINGS[] = {"log_statement=all", "log_min_messages=notice", NULL};
-    const struct dr_pgcluster_options options = {.settings = SETTINGS};
-    (void)state;
-    cluster = dr_pgcluster_start(&options);
-    return cluster == NULL ? -1 : 0;
-}
-
-static int
-stop(void **state)
-{
-    (void)state;
-    dr_pgcluster_stop(&cluster);
-    return 0;
-}
-
-static unsigned
-times_seen(struct evil *e, const char *text)
-{
-    unsigned n = 0;
-    char path[PATH_MAX];
-    char *log = NULL;
-    size_t len = 0;
-    (void)snprintf(path, sizeof path, "%s/log", dr_pgcluster_folder(cluster));
-    C_OK(&e->c, dr_file_read(path, 64u << 20, &log, &len, &e->c.err));
-    for (const char *at = log;
-         (at = memmem(at, (size_t)(log + len - at), text, strlen(text))) != NULL;
-         at += strlen(text)) {
-        n++;
-    }
-    free(log);
-    return n;
-}
+#include "support/evil_server.h"
 
 static bool
 server_saw(struct evil *e, const char *text)

@@ -1,14 +1,7 @@
 // State: what a crash at each write leaves.
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "agent/state.h"
 #include "proto/service.pb-c.h"
 #include "db/sqlite.h"
-#include "support/test_tmp.h"
+#include "support/agent_state.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -17,66 +10,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define TARGET "production/orders"
-
-struct world {
-    struct dr_tmp tmp;
-    struct dr_arena *arena;
-    struct dr_agent_state *state;
-};
-
-static void
-open_state(struct world *w)
-{
-    struct dr_err err = {0};
-    if (dr_agent_state_open(w->tmp.path, &w->state, &err) != DR_OK) {
-        fail_msg("%s", err.message);
-    }
-}
-
-static int
-setup(void **state)
-{
-    static struct world w;
-    dr_tmp_init(&w.tmp);
-    w.arena = dr_arena_new(64u << 20);
-    open_state(&w);
-    *state = &w;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    struct world *w = *state;
-    dr_agent_state_close(&w->state);
-    dr_arena_free(&w->arena);
-    dr_tmp_fini(&w->tmp);
-    return 0;
-}
-
-static struct dr_bytes
-text(const char *value)
-{
-    return (struct dr_bytes){.data = (const uint8_t *)value, .len = strlen(value)};
-}
-
-// Opens a READY whose digest is 32 times `fill`, with one attestation in the outbox.
-static enum dr_rc
-open_ready(struct world *w, uint8_t fill, struct dr_err *err)
-{
-    struct dr_agent_outgoing one = {.envelope = text("envelope"),
-                                    .kind = DROVER__V1__ATTESTATION_KIND__READY};
-    struct dr_agent_change change = {
-        .target = TARGET, .outgoing = &one, .n_outgoing = 1, .ready = text("payload")};
-    memset(one.sha256, fill, 32);
-    memset(change.ready_sha256, fill, 32);
-    memset(change.attest.epoch, 7, sizeof change.attest.epoch);
-    change.attest.counter = fill;
-    memset(change.attest.previous, fill, 32);
-    return dr_agent_state_commit(w->state, &change, err);
-}
 
 static struct dr_agent_run
 run_of(uint8_t ready, uint8_t approval)

@@ -1,50 +1,8 @@
 // State, drift: the schema that a target was left with is kept with its record, and drift that was
 // reported until it is gone.
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "agent/state.h"
-#include "support/test_tmp.h"
+#include "support/agent_state.h"
 
 #include <string.h>
-
-struct world {
-    struct dr_tmp tmp;
-    struct dr_arena *arena;
-    struct dr_agent_state *state;
-};
-
-static void
-reopen(struct world *w)
-{
-    struct dr_err err = {0};
-    dr_agent_state_close(&w->state);
-    assert_int_equal(dr_agent_state_open(w->tmp.path, &w->state, &err), DR_OK);
-}
-
-static int
-setup(void **state)
-{
-    static struct world w;
-    dr_tmp_init(&w.tmp);
-    w.arena = dr_arena_new(16u << 20);
-    reopen(&w);
-    *state = &w;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    struct world *w = *state;
-    dr_agent_state_close(&w->state);
-    dr_arena_free(&w->arena);
-    dr_tmp_fini(&w->tmp);
-    return 0;
-}
 
 static void
 commit(struct world *w, const struct dr_agent_schema *schema, const struct dr_agent_drift *drift)

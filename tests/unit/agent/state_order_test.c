@@ -1,72 +1,29 @@
 // State, orders about backups: kept until they are answered.
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "agent/state.h"
-#include "support/test_tmp.h"
+#include "support/agent_state.h"
 
 #include <stdio.h>
 #include <string.h>
 
-struct world {
-    struct dr_tmp tmp;
-    struct dr_arena *arena;
-    struct dr_agent_state *state;
-};
-
 static void
-reopen(struct world *w)
+add(struct world *w, const char *target, const char *body)
 {
     struct dr_err err = {0};
-    dr_agent_state_close(&w->state);
-    assert_int_equal(dr_agent_state_open(w->tmp.path, &w->state, &err), DR_OK);
-}
-
-static int
-setup(void **state)
-{
-    static struct world w;
-    dr_tmp_init(&w.tmp);
-    w.arena = dr_arena_new(16u << 20);
-    reopen(&w);
-    *state = &w;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    struct world *w = *state;
-    dr_agent_state_close(&w->state);
-    dr_arena_free(&w->arena);
-    dr_tmp_fini(&w->tmp);
-    return 0;
-}
-
-static void
-add(struct world *w, const char *target, const char *text)
-{
-    struct dr_err err = {0};
-    const struct dr_bytes body = {.data = (const uint8_t *)text, .len = strlen(text)};
-    assert_int_equal(dr_agent_state_add_order(w->state, target, body, &err), DR_OK);
+    assert_int_equal(dr_agent_state_add_order(w->state, target, text(body), &err), DR_OK);
 }
 
 static struct dr_agent_kept_order
-next(struct world *w, const char *target, const char *text)
+next(struct world *w, const char *target, const char *body)
 {
     struct dr_err err = {0};
     struct dr_agent_kept_order order = {0};
     assert_int_equal(dr_agent_state_next_order(w->state, w->arena, target, &order, &err), DR_OK);
-    if (text == NULL) {
+    if (body == NULL) {
         assert_int_equal(order.place, 0);
         return order;
     }
     assert_int_not_equal(order.place, 0);
-    assert_int_equal(order.body.len, strlen(text));
-    assert_memory_equal(order.body.data, text, order.body.len);
+    assert_int_equal(order.body.len, strlen(body));
+    assert_memory_equal(order.body.data, body, order.body.len);
     return order;
 }
 

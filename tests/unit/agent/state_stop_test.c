@@ -1,14 +1,7 @@
 // State, stops: what people forbade is remembered while it may be needed, whatever floods in.
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "agent/state.h"
 #include "proto/service.pb-c.h"
 #include "db/sqlite.h"
-#include "support/test_tmp.h"
+#include "support/agent_state.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -23,55 +16,6 @@
 #define VETO      DROVER__V1__SIGNOFF_KIND__VETO
 #define CANCEL    DROVER__V1__SIGNOFF_KIND__CANCEL
 #define FREEZE    DROVER__V1__SIGNOFF_KIND__FREEZE
-
-struct world {
-    struct dr_tmp tmp;
-    struct dr_arena *arena;
-    struct dr_agent_state *state;
-};
-
-static void
-open_state(struct world *w)
-{
-    struct dr_err err = {0};
-    if (dr_agent_state_open(w->tmp.path, &w->state, &err) != DR_OK) {
-        fail_msg("%s", err.message);
-    }
-}
-
-static void
-reopen(struct world *w)
-{
-    dr_agent_state_close(&w->state);
-    open_state(w);
-}
-
-static int
-setup(void **state)
-{
-    static struct world w;
-    dr_tmp_init(&w.tmp);
-    w.arena = dr_arena_new(64u << 20);
-    open_state(&w);
-    *state = &w;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    struct world *w = *state;
-    dr_agent_state_close(&w->state);
-    dr_arena_free(&w->arena);
-    dr_tmp_fini(&w->tmp);
-    return 0;
-}
-
-static struct dr_bytes
-text(const char *value)
-{
-    return (struct dr_bytes){.data = (const uint8_t *)value, .len = strlen(value)};
-}
 
 // A stop number `number` of `person` against plan 32 times `plan`.
 static enum dr_rc
