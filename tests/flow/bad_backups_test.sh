@@ -29,20 +29,8 @@ EOF
 chmod 755 "$WORLD/bin/pg_dump"
 echo sound >mode
 
-people_make alice
-as alice drover init --name shop --people keys/alice.pub --environments staging --coordinator tcp://127.0.0.1:0 --quiet >/dev/null
-mkdir -p revisions
-revision_file r1 >revisions/r1.sql
-as alice drover sign trust/root.1.drv >/dev/null
-cluster_start main && database_make main shop && database_make main other || exit 1
-cluster_sql main shop "CREATE TABLE kept AS SELECT i, md5(i::text) AS t FROM generate_series(1, 20000) AS i; ALTER TABLE kept OWNER TO drover" >/dev/null
-SIGNER=alice agent_make one staging "staging/shop=$(cluster_url main shop)" >/dev/null
-as alice drover sign trust/fleet.2.drv --quiet >/dev/null 2>&1
-coordinator_start || exit 1
-as alice drover policy show | sed 's/restore = "listed"/restore = "restored"/' >policy.conf
-run 0 as alice drover policy apply policy.conf --yes
-run 0 as alice drover submit
-run 0 as alice drover approve chain --yes
+flow_backup_world restored
+database_make main other || exit 1
 mkdir -p backups
 sed -i "1i pg_bindir = \"$WORLD/bin\"\nbackups = \"$WORLD/backups\"" agents/one/agent.conf
 agent_start one || wrong "the agent did not start"

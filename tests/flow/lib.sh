@@ -194,6 +194,25 @@ flow_canary_world() { # [SQL]
     grep -q 'canary_targets = 1' policy.conf || sed -i 's/^environment.*{/&\n  canary_targets = 1/' policy.conf
 }
 
+# flow_backup_world LEVEL [SERVER-OPTIONS]: alice's database staging/shop on a private cluster, whose backups have to be
+# proved as far as LEVEL; the chain is approved, and agent one is there and not started.
+flow_backup_world() {
+    people_make alice
+    as alice drover init --name shop --people keys/alice.pub --environments staging --coordinator tcp://127.0.0.1:0 --quiet >/dev/null
+    mkdir -p revisions
+    revision_file r1 >revisions/r1.sql
+    as alice drover sign trust/root.1.drv >/dev/null
+    cluster_start main "${2:-}" && database_make main shop || exit 1
+    cluster_sql main shop "CREATE TABLE kept AS SELECT i, md5(i::text) AS t FROM generate_series(1, 20000) AS i; ALTER TABLE kept OWNER TO drover" >/dev/null
+    SIGNER=alice agent_make one staging "staging/shop=$(cluster_url main shop)" >/dev/null
+    as alice drover sign trust/fleet.2.drv --quiet >/dev/null 2>&1
+    coordinator_start || exit 1
+    as alice drover policy show | sed "s/restore = \"listed\"/restore = \"$1\"/" >policy.conf
+    run 0 as alice drover policy apply policy.conf --yes
+    run 0 as alice drover submit
+    run 0 as alice drover approve chain --yes
+}
+
 # ---- revision files
 
 # revision_header ID [PARENT]: a header. revision_file ID [PARENT]: a whole file that lint has nothing to say about.

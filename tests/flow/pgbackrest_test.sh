@@ -36,22 +36,8 @@ words="$words, \"--repo-path=$WORLD/repo\", \"--scratch=$scratch\", \"--bindir=$
 rest() { (cd / && as_pg_user pgbackrest "--config=$WORLD/pgbackrest.conf" --stanza=main "$@"); }
 agent() { drover-agent backup "$1" --config "$WORLD/agents/one/agent.conf" "${@:2}"; }
 
-people_make alice
-as alice drover init --name shop --people keys/alice.pub --environments staging --coordinator tcp://127.0.0.1:0 --quiet >/dev/null
-mkdir -p revisions
-revision_file r1 >revisions/r1.sql
-as alice drover sign trust/root.1.drv >/dev/null
-cluster_start main "-c archive_mode=on -c wal_level=replica \
-    -c \"archive_command=pgbackrest --config=$WORLD/pgbackrest.conf --stanza=main archive-push %p\"" || exit 1
-database_make main shop
-cluster_sql main shop "CREATE TABLE kept AS SELECT generate_series(1, 300) AS i; ALTER TABLE kept OWNER TO drover" >/dev/null
-SIGNER=alice agent_make one staging "staging/shop=$(cluster_url main shop)" >/dev/null
-as alice drover sign trust/fleet.2.drv --quiet >/dev/null 2>&1
-coordinator_start || exit 1
-as alice drover policy show | sed 's/restore = "listed"/restore = "queried"/' >policy.conf
-run 0 as alice drover policy apply policy.conf --yes
-run 0 as alice drover submit
-run 0 as alice drover approve chain --yes
+flow_backup_world queried "-c archive_mode=on -c wal_level=replica \
+    -c \"archive_command=pgbackrest --config=$WORLD/pgbackrest.conf --stanza=main archive-push %p\""
 {
     echo 'backup = "command"'
     echo "backup_command = {$words, \"take\"}"

@@ -22,6 +22,17 @@ staging_goes_back(struct site *site, Drover__V1__AttestationKind kind)
     OK(w, agent_attest(site, STG_STOCK, &msg, sha256));
 }
 
+// The plan ran on staging, and production is ready.
+static void
+staged(struct site *site)
+{
+    struct world *w = &site->w;
+    begin_site(site);
+    OK(w, create_rollout(site, NULL));
+    run_staging(site);
+    ready_production(site);
+}
+
 // id: G3
 static void
 an_agent_that_was_away_hears_what_speaks_against_its_approval(void **state)
@@ -30,10 +41,7 @@ an_agent_that_was_away_hears_what_speaks_against_its_approval(void **state)
     struct world *w = &site->w;
     uint8_t approval[32];
 
-    begin_site(site);
-    OK(w, create_rollout(site, NULL));
-    run_staging(site);
-    ready_production(site);
+    staged(site);
     dr_rpc_stream_close(&site->watch[PRD_BILLING]);
     approve_production(site, approval);
     assert_string_equal(state_of(site, PRD_BILLING), "sent");
@@ -51,13 +59,9 @@ static void
 a_wave_waits_when_a_gate_has_closed_since_its_approval(void **state)
 {
     struct site *site = *state;
-    struct world *w = &site->w;
     uint8_t approval[32];
 
-    begin_site(site);
-    OK(w, create_rollout(site, NULL));
-    run_staging(site);
-    ready_production(site);
+    staged(site);
     approve_production(site, approval);
     staging_goes_back(site, ATT(REVERTED));
     agent_applied(site, PRD_BILLING, NOW - 10, approval);
@@ -80,10 +84,7 @@ a_later_wave_hears_that_a_canary_was_taken_back(void **state)
     Drover__V1__Attestation msg;
     uint8_t approval[32], other[32] = {9}, sha256[32];
 
-    begin_site(site);
-    OK(w, create_rollout(site, NULL));
-    run_staging(site);
-    ready_production(site);
+    staged(site);
     dr_rpc_stream_close(&site->watch[PRD_ORDERS]);
     approve_production(site, approval);
     agent_applied(site, PRD_BILLING, NOW - 10, approval);
