@@ -25,7 +25,7 @@ wanted_level(const struct dr_agent_slot *slot)
     return level;
 }
 
-// The words of a command, lent by the configuration until the job is packed.
+// The words of a command, copied from the configuration.
 static enum dr_rc
 fill_command(struct dr_agent_slot *slot, enum dr_agent_command which, size_t *out_n, char ***out,
              struct dr_err *err)

@@ -317,7 +317,6 @@ look_after(struct dr_worker *worker, const char *order, struct dr_err *err)
     struct dr_backup_done done = {0};
     ProtobufCBinaryData named = worker->run->backup_sha256;
     job.sha256 = named.len == 32 ? named.data : NULL;
-    job.arena = worker->arena;
     enum dr_rc rc = dr_str_eq(order, "verify") ? dr_backup_job_verify(&job, &done, err)
                     : dr_str_eq(order, "restore-test")
                         ? dr_backup_job_restore_test(&job, &done, err)

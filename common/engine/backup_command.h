@@ -13,7 +13,6 @@
 
 #include <stdbool.h>
 
-#define DR_BACKUP_COMMAND_WORDS_MAX 32u
 // Exit code of a command that could not look now; any other but 0 is a word against the backup.
 #define DR_BACKUP_COMMAND_NOT_NOW 75
 

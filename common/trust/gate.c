@@ -271,9 +271,8 @@ dr_gate_to_run(struct dr_arena *arena, const struct dr_chain *chain, const Drove
     return DR_OK;
 }
 
-// Gates about the target itself say nothing of an environment as a whole.
-static bool
-is_of_one_target(const Drover__V1__Gate *gate)
+bool
+dr_gate_is_of_one_target(const Drover__V1__Gate *gate)
 {
     return gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP ||
            gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED || dr_gate_is_own_verified(gate);
@@ -293,7 +292,7 @@ dr_gate_evaluate(struct dr_arena *arena, const struct dr_gate_input *input,
     DR_TRY(
         dr_gate_to_run(arena, input->chain, input->plan, input->mode, input->ready, &to_run, err));
     for (size_t i = 0; i < policy->n_gates; i++) {
-        if (is_of_one_target(policy->gates[i]) && !input->target) {
+        if (dr_gate_is_of_one_target(policy->gates[i]) && !input->target) {
             continue;
         }
         struct dr_gate_result *result = &results[n++];

@@ -71,6 +71,9 @@ dr_gate_to_run(struct dr_arena *arena, const struct dr_chain *chain, const Drove
 const char *dr_gate_name(const Drover__V1__Gate *gate);
 // VERIFIED by the target's own rehearsal, and by no environment?
 bool dr_gate_is_own_verified(const Drover__V1__Gate *gate);
+// About the target itself (BACKUP, REHEARSED, such a VERIFIED): says nothing of an environment as a
+// whole, and names none.
+bool dr_gate_is_of_one_target(const Drover__V1__Gate *gate);
 
 // Verifies attestations. `skip_bad` leaves out what does not verify (for views); without it the
 // first bad one fails with DR_E_BAD_EVIDENCE. Duplicates are dropped.

@@ -164,11 +164,8 @@ static enum dr_rc
 check_target(const struct dr_remote *remote, const char *name, struct dr_err *err)
 {
     const struct dr_trust *trust = remote->trust;
-    for (size_t i = 0; i < trust->n_entries; i++) {
-        const Drover__V1__Target *target = trust->entries[i].msg->target;
-        if (target != NULL && dr_str_eq(target->name, name)) {
-            return DR_OK;
-        }
+    if (dr_fleet_target(trust->entries, trust->n_entries, name) != NULL) {
+        return DR_OK;
     }
     (void)dr_err_set(err, DR_E_NOT_FOUND, "the fleet has no target '%s'", name);
     return dr_err_hint(err, "drover status shows all targets");

@@ -25,19 +25,6 @@ static const char head[] =
     "# More keys: windows, wave_percents, wave_soak, wave_parallel, server_parallel, probe,\n"
     "#   drift_every, rehearse.\n\n";
 
-static Drover__V1__Environment *
-environment_named(const struct dr_fleet_draft *draft, const char *name, size_t *out_index)
-{
-    for (size_t i = 0; i < draft->n_entries; i++) {
-        Drover__V1__Environment *e = draft->entries[i]->environment;
-        if (e != NULL && dr_str_eq(e->name, name)) {
-            *out_index = i;
-            return e;
-        }
-    }
-    return NULL;
-}
-
 static void
 all_text(const struct dr_fleet_draft *draft, const char *only, struct dr_buf *out)
 {
@@ -67,7 +54,8 @@ dr_cmd_policy_show(struct dr_cli *cli, struct dr_err *err)
     size_t index = 0;
     const char *only = dr_cli_option(cli, "environment");
     enum dr_rc rc = dr_fleet_change_open(cli, 0, &change, err);
-    if (rc == DR_OK && only != NULL && environment_named(&change.draft, only, &index) == NULL) {
+    if (rc == DR_OK && only != NULL &&
+        dr_fleet_draft_environment(&change.draft, only, &index) == NULL) {
         dr_err_set(err, DR_E_NOT_FOUND, "the fleet has no environment '%s'", only);
         rc = dr_err_hint(err, "drover policy show");
     }
@@ -96,7 +84,7 @@ take_file(struct dr_fleet_change *change, const char *path, struct dr_err *err)
     for (size_t i = 0; rc == DR_OK && i < n; i++) {
         size_t index = 0;
         struct dr_fleet_draft *d = &change->draft;
-        if (environment_named(d, rows[i]->name, &index) != NULL) {
+        if (dr_fleet_draft_environment(d, rows[i]->name, &index) != NULL) {
             d->entries[index]->environment = rows[i];
             continue;
         }

@@ -10,6 +10,8 @@
 #include "coordinator/cli/stops.h"
 #include "coordinator/cli/why_rollout.h"
 
+#include "trust/try.h"
+
 #include <string.h>
 
 #define DRIFT_SHOWN_MAX 10u
@@ -30,21 +32,24 @@ find_view(struct asking *a, struct dr_err *err)
 {
     Drover__V1__StatusRequest request = DROVER__V1__STATUS_REQUEST__INIT;
     Drover__V1__StatusReply *reply = NULL;
-    enum dr_rc rc =
-        dr_remote_call(&a->remote, DR_METHOD_OPERATOR_STATUS, &request.base, &reply, err);
-    for (size_t i = 0; rc == DR_OK && i < reply->n_targets; i++) {
+    struct dr_words words = {0};
+    request.target = dr_arena_str(a->cli->arena, a->cli->args[0]);
+    if (request.target == NULL) {
+        return dr_err_set(err, DR_E_NOMEM, "out of memory");
+    }
+    DR_TRY(dr_remote_call(&a->remote, DR_METHOD_OPERATOR_STATUS, &request.base, &reply, err));
+    for (size_t i = 0; i < reply->n_targets; i++) {
         if (dr_str_eq(reply->targets[i]->target, a->cli->args[0])) {
             a->view = reply->targets[i];
         }
     }
-    struct dr_words words = {0};
-    rc = rc == DR_OK && a->view != NULL ? dr_words_load(&a->remote, reply, &words, err) : rc;
-    a->drift = rc == DR_OK && a->view != NULL ? dr_drift_of(&words, a->view->target) : NULL;
-    if (rc == DR_OK && a->view == NULL) {
+    if (a->view == NULL) {
         (void)dr_err_set(err, DR_E_NOT_FOUND, "the fleet has no target '%s'", a->cli->args[0]);
-        rc = dr_err_hint(err, "drover status shows all targets");
+        return dr_err_hint(err, "drover status shows all targets");
     }
-    return rc;
+    DR_TRY(dr_words_load(&a->remote, reply, &words, err));
+    a->drift = dr_drift_of(&words, a->view->target);
+    return DR_OK;
 }
 
 static enum dr_rc

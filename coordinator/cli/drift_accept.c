@@ -12,18 +12,6 @@
 
 // ------------------------------------------------------------------------------------ tolerances
 
-static Drover__V1__Environment *
-environment_of(const struct dr_fleet_draft *draft, const char *name)
-{
-    for (size_t i = 0; i < draft->n_entries; i++) {
-        Drover__V1__Environment *e = draft->entries[i]->environment;
-        if (e != NULL && dr_str_eq(e->name, name)) {
-            return e;
-        }
-    }
-    return NULL;
-}
-
 // "added column users.nick": the pattern is all behind the word that says what became of it.
 static enum dr_rc
 pattern_of(const char *object, const char **out, struct dr_err *err)
@@ -75,7 +63,8 @@ add_tolerance(struct dr_arena *arena, Drover__V1__Environment *e, const char *pa
 static enum dr_rc
 add_all(struct dr_fleet_change *change, const Drover__V1__Attestation *drift, struct dr_err *err)
 {
-    Drover__V1__Environment *e = environment_of(&change->draft, drift->environment);
+    Drover__V1__Environment *e =
+        dr_fleet_draft_environment(&change->draft, drift->environment, NULL);
     enum dr_rc rc = DR_OK;
     if (e == NULL) {
         return dr_err_set(err, DR_E_NOT_FOUND, "the fleet has no environment '%s'",

@@ -158,3 +158,18 @@ dr_fleet_change_json(const struct dr_fleet_change *change, const char *schema, c
                             "version", (json_int_t)change->version, "signed", change->is_signed,
                             "inForce", change->is_in_force));
 }
+
+Drover__V1__Environment *
+dr_fleet_draft_environment(const struct dr_fleet_draft *draft, const char *name, size_t *out_index)
+{
+    for (size_t i = 0; i < draft->n_entries; i++) {
+        Drover__V1__Environment *e = draft->entries[i]->environment;
+        if (e != NULL && dr_str_eq(e->name, name)) {
+            if (out_index != NULL) {
+                *out_index = i;
+            }
+            return e;
+        }
+    }
+    return NULL;
+}

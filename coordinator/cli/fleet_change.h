@@ -26,5 +26,9 @@ void dr_fleet_change_close(struct dr_fleet_change *change);
 // The document that `dr_fleet_change_finish` printed nothing of: "schema" and what all changes say.
 void
 dr_fleet_change_json(const struct dr_fleet_change *change, const char *schema, const char *subject);
+// An environment's policy among the entries, to be changed in place; `*out_index` (NULL: not
+// wanted) is its entry. NULL: there is none.
+Drover__V1__Environment *
+dr_fleet_draft_environment(const struct dr_fleet_draft *draft, const char *name, size_t *out_index);
 
 #endif

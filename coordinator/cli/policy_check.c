@@ -119,7 +119,7 @@ check_gates(struct checking *c, const Drover__V1__Environment *e)
         bool is_signoff = gate->kind == DROVER__V1__GATE_KIND__GATE_SIGNOFF;
         bool is_rehearsed = gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED;
         bool is_own_verified = dr_gate_is_own_verified(gate);
-        if (!is_backup && !is_signoff && !is_rehearsed && !is_own_verified) {
+        if (!is_signoff && !dr_gate_is_of_one_target(gate)) {
             check_source(c, e, gate);
         }
         if ((is_rehearsed || is_own_verified) && !e->rehearse) {

@@ -53,7 +53,7 @@ put_gate(const Drover__V1__Gate *gate, struct dr_buf *out)
     bool is_signoff = gate->kind == DROVER__V1__GATE_KIND__GATE_SIGNOFF;
     bool is_backup = gate->kind == DROVER__V1__GATE_KIND__GATE_BACKUP;
     bool is_rehearsed = gate->kind == DROVER__V1__GATE_KIND__GATE_REHEARSED;
-    bool is_own = is_backup || is_rehearsed || dr_gate_is_own_verified(gate);
+    bool is_own = dr_gate_is_of_one_target(gate);
     const char *kind = gate->kind < (int)DR_POLICY_GATES ? dr_policy_gate_names[gate->kind] : NULL;
     char before[160];
     (void)snprintf(before, sizeof before, "%s%s", kind ? kind : "", is_own ? "" : ":");

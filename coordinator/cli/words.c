@@ -15,6 +15,15 @@ by_target(const void *a, const void *b)
     return strcmp(one->msg->target, other->msg->target);
 }
 
+void
+dr_words_sort(struct dr_words *words)
+{
+    if (words->count > 0) {
+        qsort(words->items, words->count, sizeof(*words->items), by_target);
+        words->is_sorted = true;
+    }
+}
+
 enum dr_rc
 dr_words_load(struct dr_remote *remote, const Drover__V1__StatusReply *reply, struct dr_words *out,
               struct dr_err *err)
@@ -35,9 +44,8 @@ dr_words_load(struct dr_remote *remote, const Drover__V1__StatusReply *reply, st
     enum dr_rc rc =
         dr_gate_load_evidence(arena, &trust->fleet, trust->entries, trust->n_entries, wires,
                               reply->n_attestations, true, &out->items, &out->count, err);
-    if (rc == DR_OK && out->count > 0) { // each of thousands of targets is asked about
-        qsort(out->items, out->count, sizeof(*out->items), by_target);
-        out->is_sorted = true;
+    if (rc == DR_OK) {
+        dr_words_sort(out);
     }
     return rc;
 }

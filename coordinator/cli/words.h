@@ -19,6 +19,8 @@ struct dr_words {
 DR_MUST_CHECK enum dr_rc
 dr_words_load(struct dr_remote *remote, const Drover__V1__StatusReply *reply, struct dr_words *out,
               struct dr_err *err);
+// Sorts by target: each of thousands is asked about.
+void dr_words_sort(struct dr_words *words);
 // The newest word about a target, of one kind; with kind NONE of any that tells the target's state
 // (all but BACKUP and DRIFT). NULL: none.
 const struct dr_attestation *

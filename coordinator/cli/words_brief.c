@@ -253,14 +253,6 @@ take_verified(struct looking *l, struct dr_err *err)
     return rc;
 }
 
-static int
-by_target(const void *a, const void *b)
-{
-    const struct dr_attestation *one = a;
-    const struct dr_attestation *other = b;
-    return strcmp(one->msg->target, other->msg->target);
-}
-
 static enum dr_rc
 make_words(const struct looking *l, struct dr_words *out, struct dr_err *err)
 {
@@ -280,10 +272,7 @@ make_words(const struct looking *l, struct dr_words *out, struct dr_err *err)
             out->count++;
         }
     }
-    if (out->count > 0) {
-        qsort(out->items, out->count, sizeof(*out->items), by_target);
-        out->is_sorted = true;
-    }
+    dr_words_sort(out);
     return DR_OK;
 }
 
